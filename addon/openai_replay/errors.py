@@ -1,0 +1,43 @@
+"""Every error of the package.
+
+OpenAIReplayError
+├── BadOption          an option makes no sense: mitmdump does not start
+├── BadStream          bytes that are no text/event-stream that can be recorded without loss
+├── BadRecording       a file among the recordings cannot be read
+│   └── NotReplayable  a well-formed file that is no HTTP exchange
+└── NotRecordable      an exchange that no recording can hold without changing it
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class OpenAIReplayError(Exception):
+    """What every error of this package is a kind of."""
+
+
+class BadOption(OpenAIReplayError):
+    """An option has a value that makes no sense, or a name that does not exist."""
+
+
+class BadStream(OpenAIReplayError):
+    """Bytes that claim to be `text/event-stream` and are not valid UTF-8."""
+
+
+class NotRecordable(OpenAIReplayError):
+    """An exchange that a recording could only hold by changing it; the message says what is in the way."""
+
+
+class BadRecording(OpenAIReplayError):
+    """A recording that cannot be read: `<path>: <problem> @ <place>`."""
+
+    def __init__(self, path: Path, problem: str, place: str = "$") -> None:
+        super().__init__(f"{path}: {problem} @ {place}")
+        self.path = path
+        self.problem = problem
+        self.place = place
+
+
+class NotReplayable(BadRecording):
+    """A well-formed file that holds no HTTP exchange, such as the invocation of a tool."""

@@ -1,0 +1,167 @@
+"""JSON as text: reading it without loss, and changing a member of it while the rest stays as it was.
+
+A JSON text may say what no Python value holds: a name twice in one object, a number beyond every float, an integer
+of thousands of digits, and `NaN`, which is no JSON but is sent. Rule: `read` never hides that from its caller.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from json.decoder import WHITESPACE, scanstring  # type: ignore[attr-defined]  # typeshed does not have them
+from typing import Any, NamedTuple
+
+import orjson
+
+from .recording import JSON
+
+_DECODER = json.JSONDecoder()
+_SURROGATES = {code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)}
+
+
+class Reading(NamedTuple):
+    """The value of a JSON text, and whether it says all that the text says."""
+
+    value: JSON
+    is_exact: bool
+
+
+def read(text: str | bytes) -> Reading:
+    """Read a JSON text.
+
+    Where the value is not exact, it is the nearest one that JSON can hold: the last of members that share a name,
+    null for what is no finite number. Floats are exact if they are the same double, as every client reads them.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    try:
+        value: JSON = orjson.loads(raw)
+        # What comes out as it went in has lost nothing. The API's streams do: they are compact.
+        if orjson.dumps(value) == raw:
+            return Reading(value, is_exact=True)
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        pass  # lone surrogates, NaN, or no JSON at all: the careful reader knows
+    return _CarefulReader().read(raw.decode("utf-8-sig", "surrogatepass"))
+
+
+class _CarefulReader:
+    """Reads with the standard library, which tells of everything that it would lose."""
+
+    def __init__(self) -> None:
+        self._is_exact = True
+
+    def read(self, text: str) -> Reading:
+        try:
+            value: JSON = json.loads(
+                text,
+                object_pairs_hook=self._object,
+                parse_int=self._integer,
+                parse_float=self._float,
+                parse_constant=self._no_number,
+            )
+        except RecursionError as exc:
+            raise ValueError("expected JSON, it is nested too deeply") from exc
+        return Reading(value, self._is_exact)
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        members = dict(pairs)
+        self._is_exact &= len(members) == len(pairs)
+        return members
+
+    def _integer(self, digits: str) -> int | None:
+        self._is_exact &= digits != "-0"
+        try:
+            return int(digits)
+        except ValueError:  # more digits than sys.get_int_max_str_digits() allows
+            self._is_exact = False
+            return None
+
+    def _float(self, digits: str) -> float | None:
+        number = float(digits)
+        if math.isfinite(number):
+            return number
+        self._is_exact = False
+        return None
+
+    def _no_number(self, _name: str) -> None:
+        self._is_exact = False
+
+
+def compact(value: JSON) -> str:
+    """Return the JSON text of a value without white space, as the API writes it.
+
+    Raises:
+        ValueError: it is nested too deeply to be written.
+    """
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        pass  # integers beyond 64 bits and lone surrogates are the standard library's to write
+    try:
+        return json.dumps(value, separators=(",", ":"))
+    except RecursionError as exc:
+        raise ValueError("expected JSON, it is nested too deeply") from exc
+
+
+def valid_unicode(text: str) -> str:
+    """Return a JSON text with its lone surrogates escaped, which means the same and can be stored as UTF-8."""
+    return text if text.isascii() else text.translate(_SURROGATES)
+
+
+def with_members(text: str, values: Mapping[str, JSON]) -> str:
+    """Return the text of an object with other values for those of its members that `values` names.
+
+    All else stays as it is written. A text that is no object is returned as it is.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    pieces, kept_to = [], 0
+    for name, start, end in _members(text):
+        if name in values:
+            pieces += [text[kept_to:start], compact(values[name])]
+            kept_to = end
+    return "".join([*pieces, text[kept_to:]])
+
+
+def _members(text: str) -> list[tuple[str, int, int]]:
+    """Return (name, start of the value, end of the value) for the members of an object."""
+    members = []
+    at = _skip_space(text, 0)
+    at = _skip_space(text, at + 1) if text.startswith("{", at) else len(text)
+    while text.startswith('"', at):
+        name, at = scanstring(text, at + 1, True)
+        start = _skip_space(text, _skip_space(text, at) + 1)
+        _, end = _DECODER.raw_decode(text, start)
+        members.append((name, start, end))
+        at = _skip_space(text, end)
+        at = _skip_space(text, at + 1) if text.startswith(",", at) else len(text)
+    return members
+
+
+def _skip_space(text: str, at: int) -> int:
+    match = WHITESPACE.match(text, at)
+    return match.end() if match else at
+
+
+def strictly_equal(one: JSON, other: JSON) -> bool:
+    """Tell whether two values are the same JSON: the same members in the same order, `1` not `1.0` and not `true`."""
+    pairs: list[tuple[JSON, JSON]] = [(one, other)]
+    while pairs:
+        left, right = pairs.pop()
+        if type(left) is not type(right):
+            return False
+        if isinstance(left, dict) and isinstance(right, dict):
+            if list(left) != list(right):
+                return False
+            pairs += zip(left.values(), right.values(), strict=True)
+        elif isinstance(left, list) and isinstance(right, list):
+            if len(left) != len(right):
+                return False
+            pairs += zip(left, right, strict=True)
+        elif left != right or (isinstance(left, float) and repr(left) != repr(right)):  # 0.0 is not -0.0
+            return False
+    return True
