@@ -1,0 +1,251 @@
+"""recording → the answer that a client gets: status, headers and bytes as the API sent them.
+
+What null-filling added is taken out again (`wire.py`); `id` and `created` stay as the recording has them, unless
+the recording maps the id back to the one on the wire.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import framing, json_text, wire
+from .corrections import Corrected
+from .errors import BadRecording
+from .identity import Asked
+from .recording import JSON, Recording, Response, opened
+from .store import Stored, companion_of
+
+JSON_TYPE = "application/json"
+STREAM_TYPE = "text/event-stream; charset=utf-8"
+API_HOST = "api.openai.com"
+API_VERSION = "2020-10-01"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response to send. `pieces` are the events of a stream, else one body; `is_broken`: break off after them."""
+
+    path: Path
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    pieces: tuple[bytes, ...]
+    is_broken: bool = False
+
+    def size(self) -> int:
+        """Return how many bytes the body has."""
+        return sum(map(len, self.pieces))
+
+
+def answer(stored: Sequence[Stored], asked: Asked) -> Answer:
+    """Return what answers a request: one recording, or several lists of models joined.
+
+    Raises:
+        BadRecording: the response cannot be sent as it stands; the message says where.
+    """
+    first = stored[0]
+    response = first.recording.response
+    if len(stored) > 1:
+        return _answer(first, asked, JSON_TYPE, (_compact(_joined_models(stored)),))
+    if response.is_streaming:
+        return _stream(first, asked)
+    if response.failure is not None:
+        return _failure(first, asked, response.failure.data, response.failure.message)
+    companion = companion_of(first.path, response.body)
+    if companion is not None:
+        return _answer(first, asked, "application/octet-stream", (_content(first.path, companion),))
+    if response.body is None and not response.wire:
+        return _answer(first, asked, None, ())
+    return _answer(first, asked, JSON_TYPE, (_plain(first, asked),))
+
+
+def _answer(
+    stored: Stored,
+    asked: Asked,
+    content_type: str | None,
+    pieces: tuple[bytes, ...],
+    *,
+    is_broken: bool = False,
+) -> Answer:
+    response = stored.recording.response
+    headers = {} if content_type is None else {"content-type": content_type}
+    headers |= _implied_headers(asked) | {name.lower(): value for name, value in response.headers.items()}
+    return Answer(stored.path, _status(response), tuple(headers.items()), pieces, is_broken)
+
+
+def _implied_headers(asked: Asked) -> dict[str, str]:
+    return {"openai-version": API_VERSION} if f"//{API_HOST}/" in asked.url else {}
+
+
+def _status(response: Response) -> int:
+    if response.failure is not None and not response.is_streaming:
+        status = response.failure.data.get("status_code")
+        if isinstance(status, int) and 200 <= status <= 599:
+            return status
+        return 500 if response.status == 200 else response.status
+    return response.status
+
+
+def _compact(value: JSON) -> bytes:
+    return json_text.compact(value).encode()
+
+
+def _content(path: Path, companion: Path) -> bytes:
+    try:
+        return companion.read_bytes()
+    except OSError as exc:
+        raise BadRecording(
+            path, f"expected the body in {companion.name}, {exc.strerror}", "$.response.body"
+        ) from exc
+
+
+def _plain(stored: Stored, asked: Asked) -> bytes:
+    """Return the body of a response in one piece."""
+    response = stored.recording.response
+    chunks = _chunks(stored, asked)
+    if is_model_list(response):
+        return _compact(_list_of([chunks.value(number) for number in _numbers(response)], response))
+    return chunks.text(0).encode()
+
+
+def is_model_list(response: Response) -> bool:
+    """Tell whether a body is a list of models, stored as a list of envelopes."""
+    return (
+        not response.is_streaming
+        and isinstance(response.body, list)
+        and all(opened(chunk)[0] is not None for chunk in response.body)
+    )
+
+
+def _numbers(response: Response) -> range:
+    return range(len(response.body)) if isinstance(response.body, list) else range(1)
+
+
+def _item(response: Response, number: int) -> JSON:
+    is_in_chunks = response.is_streaming or is_model_list(response)
+    return response.body[number] if is_in_chunks and isinstance(response.body, list) else response.body
+
+
+def _list_of(items: list[JSON], response: Response) -> JSON:
+    around = response.wire.get("around")
+    if isinstance(around, dict):
+        return {**around, "data": items}
+    return {"object": "list", "data": items}
+
+
+def _joined_models(stored: Sequence[Stored]) -> JSON:
+    """Return the union of several lists of models, in file-name order, each model once."""
+    models: dict[str, JSON] = {}
+    for one in stored:
+        response = one.recording.response
+        for chunk in response.body if isinstance(response.body, list) else ():
+            class_name, data = opened(chunk)
+            model = wire.rebuild(class_name, data, {})
+            models.setdefault(json.dumps(data.get("id") if isinstance(data, dict) else data), model)
+    return {"object": "list", "data": list(models.values())}
+
+
+def _failure(stored: Stored, asked: Asked, data: Mapping[str, JSON], message: str) -> Answer:
+    """Return the JSON or text that a failed call answered with."""
+    body = data.get("body")
+    if isinstance(body, str):
+        return _answer(stored, asked, "text/plain; charset=utf-8" if body else None, (body.encode(),))
+    if body is None and not isinstance(data.get("status_code"), int):
+        body = {"message": message, "type": "recorded_exception", "param": None, "code": data.get("type")}
+    return _answer(stored, asked, JSON_TYPE, (_compact(_error_object(body, message)),))
+
+
+def _error_object(body: JSON, message: str) -> JSON:
+    """Return the whole JSON of an error; recorders inside the Python SDK keep all of it only in its message."""
+    _, _, literal = message.partition(" - ")
+    try:
+        whole: JSON = ast.literal_eval(literal)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        whole = None
+    if isinstance(whole, dict) and (whole == body or whole.get("error") == body):
+        return whole
+    return {"error": body}
+
+
+def _stream(stored: Stored, asked: Asked) -> Answer:
+    recording = stored.recording
+    is_broken = recording.response.failure is not None
+    pieces = _raw_lines(recording.response) or _events(stored, asked, is_broken=is_broken)
+    return _answer(stored, asked, STREAM_TYPE, pieces, is_broken=is_broken)
+
+
+def _raw_lines(response: Response) -> tuple[bytes, ...]:
+    """Return the blocks of a stream that is stored as its lines, () for one that is stored as chunks."""
+    lines = response.body
+    if not isinstance(lines, list) or not lines or not isinstance(lines[0], str):
+        return ()
+    blocks, block = [], ""
+    for line in lines:
+        block += f"{line}\n"
+        if line == "":
+            blocks.append(block.encode())
+            block = ""
+    return (*blocks, block.encode()) if block else tuple(blocks)
+
+
+def _events(stored: Stored, asked: Asked, *, is_broken: bool) -> tuple[bytes, ...]:
+    recording = stored.recording
+    response = recording.response
+    chunks = _chunks(stored, asked)
+    frames = framing.Frames(response.wire)
+    is_usage_unwanted = wire.asks_usage(recording.request.body) and not wire.asks_usage(asked.body)
+    pieces: list[bytes] = []
+    for number in _numbers(response):
+        class_name, data = opened(_item(response, number))
+        if is_usage_unwanted and wire.is_usage_chunk(class_name, data):
+            continue
+        pieces += frames.before(number)
+        pieces.append(frames.event(number, class_name, data, chunks.text(number)))
+    if not is_broken:
+        pieces += frames.end(asked.endpoint(), len(_numbers(response)))
+    return frames.closed(tuple(pieces))
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunks:
+    """The chunks of a recording as they were on the wire."""
+
+    recording: Recording
+    corrected: Corrected
+    request_body: JSON
+
+    def text(self, number: int) -> str:
+        """Return the compact JSON of a chunk; of one that no JSON value can hold, its recorded text."""
+        class_name, data = opened(_item(self.recording.response, number))
+        text = self.corrected.text(number, class_name, data)
+        return json_text.compact(self.value(number)) if text is None else text
+
+    def value(self, number: int) -> JSON:
+        """Return a chunk as the API sent it."""
+        class_name, data = opened(_item(self.recording.response, number))
+        rebuilt = wire.rebuild(class_name, data, self.request_body)
+        value = self.corrected.value(number, rebuilt, data)
+        if framing.is_assistant_event(class_name) and isinstance(value, dict):
+            value = value.get("data")
+        return _with_wire_id(value, self.recording.id_normalization_mapping)
+
+
+def _chunks(stored: Stored, asked: Asked) -> _Chunks:
+    recording = stored.recording
+    try:
+        corrected = Corrected(recording.response.wire.get("corrections"))
+    except ValueError as exc:
+        problem, _, place = str(exc).rpartition(" @ ")
+        raise BadRecording(stored.path, problem, place) from exc
+    # Only where the recording has usage to give does it matter whether this request asked for it.
+    recorded_body = recording.request.body
+    return _Chunks(recording, corrected, asked.body if wire.asks_usage(recorded_body) else recorded_body)
+
+
+def _with_wire_id(value: JSON, mapping: Mapping[str, str]) -> JSON:
+    if isinstance(value, dict) and isinstance(normalised := value.get("id"), str) and normalised in mapping:
+        return {**value, "id": mapping[normalised]}
+    return value

@@ -1,0 +1,68 @@
+"""Asking the proxy: what it answers itself, and never sends upstream.
+
+GET  /report            what this run replayed, recorded and missed, and which recordings nobody asked for
+POST /reset             repeats begin anew, and the report is emptied
+
+Both take `?test_id=` for one test alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+import orjson
+
+from .recording import JSON
+
+HOST = "openai-replay.test"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One test, or all of them."""
+
+    test_id: str | None = None
+    all_tests: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What was asked for, or the status and text of an error."""
+
+    name: str
+    scope: Scope
+    status: int = 200
+    problem: str = ""
+
+
+_METHODS = {"/report": "GET", "/reset": "POST"}
+
+
+def command(method: str, target: str) -> Command:
+    """Read a request to the proxy itself; `target` is path and query."""
+    parts = urlsplit(target)
+    scope = _scope(parts.query)
+    expected = _METHODS.get(parts.path)
+    if expected is None:
+        problem = (
+            f"unknown path {parts.path}: expected {' or '.join(f'{m} {p}' for p, m in _METHODS.items())}"
+        )
+        return Command("", scope, 404, problem)
+    if method != expected:
+        return Command("", scope, 405, f"unexpected method {method}: expected {expected} {parts.path}")
+    return Command(parts.path[1:], scope)
+
+
+def _scope(query: str) -> Scope:
+    values = parse_qs(query, keep_blank_values=True).get("test_id")
+    return Scope() if values is None else Scope(values[0] or None, all_tests=False)
+
+
+def body(asked: Command, report: Callable[[Scope], JSON]) -> bytes:
+    """Return the JSON that answers a command."""
+    if asked.problem:
+        return orjson.dumps({"error": {"message": asked.problem, "type": "recording_error"}})
+    value = report(asked.scope) if asked.name == "report" else {"reset": True}
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

@@ -1,0 +1,482 @@
+"""exchange → recording: what one request was answered with, as the format holds it.
+
+Pure but for reading the body, which lies in a spool: no clock, no folder, no mitmproxy.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import json
+import mimetypes
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from . import envelope, framing, json_text, sse
+from .corrections import Corrections
+from .errors import BadStream, NotRecordable
+from .identity import Asked, model_digest, request_hash, without_ignored
+from .recording import FILE, JSON, Failure, Recording, Request, Response, opened
+from .recording import envelope as enveloped
+
+# Besides the content type, the headers that clients read; all others change with each answer or mean nothing later.
+_KEPT_HEADERS = (
+    "retry-after",
+    "retry-after-ms",
+    "x-should-retry",
+    "openai-version",
+    "location",
+    "content-disposition",
+)
+
+_IMPLIED_API_VERSION = "2020-10-01"
+
+# The classes whose `id` and `created` change with each recording, and mean nothing to later requests.
+_NORMALISED = frozenset(
+    (
+        "openai.types.chat.chat_completion_chunk.ChatCompletionChunk",
+        "openai.types.chat.chat_completion.ChatCompletion",
+        "openai.types.completion.Completion",
+    )
+)
+
+_MODEL = "openai.types.model.Model"
+
+# The classes that the Python SDK raises for a status; it has one for all from 500 on, and one for all the rest.
+_ERROR_TYPES = {
+    400: "BadRequestError",
+    401: "AuthenticationError",
+    403: "PermissionDeniedError",
+    404: "NotFoundError",
+    409: "ConflictError",
+    422: "UnprocessableEntityError",
+    429: "RateLimitError",
+}
+
+_RETRYABLE = frozenset((408, 409, 429))
+
+
+class End(enum.Enum):
+    """How a response ended."""
+
+    COMPLETE = "complete"
+    CUT_BY_UPSTREAM = "upstream"
+    LEFT_BY_CLIENT = "client"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request and all that came back. `body` is decoded (no content coding), in pieces of any size."""
+
+    asked: Asked
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: Iterable[bytes]
+    end: End = End.COMPLETE
+    end_message: str = ""
+    credentials: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recording and where it goes: `<name>.json`, numbered by the store.
+
+    `companion` is (file name's ending, content) of a body that is not JSON; the recording then names it once the
+    store knows its name, see `with_companion`.
+    """
+
+    name: str
+    recording: Recording
+    companion: tuple[str, bytes] | None = None
+
+    def is_retryable_failure(self) -> bool:
+        """Tell whether this is a failure that clients try again: 408, 409, 429 or 5xx."""
+        response = self.recording.response
+        status = response.status
+        if response.failure is not None and not response.is_streaming:
+            code = response.failure.data.get("status_code")
+            status = code if isinstance(code, int) else status
+        return status in _RETRYABLE or status >= 500
+
+    def is_success(self) -> bool:
+        """Tell whether the call succeeded: a 2xx status and a whole answer."""
+        response = self.recording.response
+        return response.failure is None and 200 <= response.status < 300
+
+    def with_companion(self, file_name: str) -> Recording:
+        """Return the recording with its body in the file of that name."""
+        response = replace(self.recording.response, body={FILE: file_name})
+        return replace(self.recording, response=response)
+
+
+def record(exchange: Exchange) -> Recorded:
+    """Return the recording of an exchange.
+
+    Raises:
+        NotRecordable: no recording could give the client the same again; the message says why.
+    """
+    if _is_event_stream(exchange):
+        return _streamed(exchange)
+    if exchange.end is not End.COMPLETE:
+        raise NotRecordable(f"the response broke off, {exchange.end_message or 'it is incomplete'}")
+    content = b"".join(exchange.body)
+    if exchange.status >= 400:
+        return _failed(exchange, content)
+    parsed = _parsed(content, exchange) if content else None
+    if content and parsed is None:
+        return _with_companion(exchange, content)
+    return _plain(exchange, content, parsed)
+
+
+def _recorded(
+    asked: Asked, response: Response, *, digest: str = "", mapping: dict[str, str] | None = None
+) -> Recorded:
+    name = asked.name()
+    if digest:
+        name = f"models-{name}-{digest}"
+    body = asked.body
+    model = body.get("model") if isinstance(body, dict) else None
+    request = Request(
+        method=asked.method,
+        url=asked.url,
+        body=body,
+        endpoint=asked.endpoint(),
+        model=model if isinstance(model, str) else "",
+    )
+    return Recorded(name, Recording(asked.test_id, request, response, mapping or {}))
+
+
+# --- headers ------------------------------------------------------------------------------------------------------
+
+
+def _header(exchange: Exchange, name: str) -> str:
+    values = [value for header, value in exchange.headers if header.lower() == name]
+    return values[0] if values else ""
+
+
+def _media_type(exchange: Exchange) -> str:
+    return _header(exchange, "content-type").partition(";")[0].strip().lower()
+
+
+def _kept_headers(exchange: Exchange, implied_type: str | None) -> dict[str, str]:
+    """Return the headers that do not follow from the body; a charset of UTF-8 means nothing to JSON and events."""
+    kept = {name: value for name in _KEPT_HEADERS if (value := _header(exchange, name))}
+    if kept.get("openai-version") == _IMPLIED_API_VERSION:
+        del kept["openai-version"]
+    content_type = _header(exchange, "content-type")
+    plain_type = content_type.lower().replace(" ", "").replace('"', "").removesuffix(";charset=utf-8")
+    if plain_type != (implied_type or ""):
+        kept = {"content-type": content_type, **kept}
+    redact = exchange.asked.rules.redactor.text
+    return {name: redact(value, exchange.credentials) for name, value in kept.items()}
+
+
+# --- streams ------------------------------------------------------------------------------------------------------
+
+
+def _is_event_stream(exchange: Exchange) -> bool:
+    return exchange.status < 400 and _media_type(exchange) == "text/event-stream"
+
+
+def _streamed(exchange: Exchange) -> Recorded:
+    stream = _Stream(exchange)
+    for event in _events(exchange):
+        stream.take(event)
+    return _recorded(exchange.asked, stream.result(), mapping=stream.mapping())
+
+
+def _events(exchange: Exchange) -> Iterator[sse.Event]:
+    """Yield the events; of a stream that broke off, only those that were complete."""
+    parser = sse.Parser()
+    try:
+        for piece in exchange.body:
+            yield from parser.feed(piece)
+        if exchange.end is End.COMPLETE:
+            yield from parser.close()
+    except BadStream as exc:
+        raise NotRecordable(f"the stream is {exc}") from exc
+
+
+class _Stream:
+    """Collects the chunks of a stream, and what its framing and its chunks do not tell by themselves."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._normaliser = _Normaliser(exchange.asked)
+        self._corrections = Corrections(exchange.asked.body)
+        self._frames = framing.FrameNotes()
+        self._chunks: list[JSON] = []
+        self._held_done: sse.Event | None = None
+        self._lines: list[str] = []
+        self._is_raw = False
+
+    def take(self, event: sse.Event) -> None:
+        self._lines += [
+            *event.lines,
+            *(f"data: {line}" for line in (event.data or "").split("\n") if event.data),
+        ]
+        if event.terminated:
+            self._lines.append("")
+        if self._is_raw:
+            return
+        if self._held_done is not None:
+            self._is_raw = True  # something follows [DONE]
+        elif event.data is None:
+            self._frames.block(len(self._chunks), event)
+        elif event.data == sse.DONE:
+            self._held_done = event
+            self._frames.done(event)
+        else:
+            self._take_chunk(event, event.data)
+
+    def _take_chunk(self, event: sse.Event, text: str) -> None:
+        parsed = _exact_json(text.encode(), self._exchange)
+        if parsed is None or not isinstance(parsed.value, dict):
+            self._is_raw = True
+            return
+        asked = self._exchange.asked
+        event_name = event.name()
+        class_name = envelope.class_for(
+            asked.method, asked.endpoint(), parsed.value, streamed=True, event=event_name
+        )
+        on_wire = self._normaliser.normalised(class_name, parsed.value)
+        data = self._enveloped(class_name, event_name, on_wire, parsed)
+        self._frames.chunk(len(self._chunks), event, framing.implied_lines(class_name, data))
+        self._chunks.append(data if class_name is None else enveloped(class_name, data))
+
+    def _enveloped(self, class_name: str | None, event: str | None, on_wire: JSON, parsed: _Parsed) -> JSON:
+        if framing.is_assistant_event(class_name):
+            on_wire = {"data": on_wire, "event": event}
+        dumped = on_wire if class_name is None else envelope.dump(class_name, on_wire)
+        self._corrections.add(class_name, dumped, on_wire, parsed.raw_text)
+        return dumped
+
+    def mapping(self) -> dict[str, str]:
+        """Return {id in the recording: id on the wire}, of a completion that later requests can refer to."""
+        return self._normaliser.mapping
+
+    def _has_ended(self) -> bool:
+        """Tell whether the API had said all, so that a client that left before the connection ended missed nothing."""
+        if self._held_done is not None:
+            return True
+        _, data = opened(self._chunks[-1] if self._chunks else None)
+        return isinstance(data, dict) and data.get("type") in _LAST_EVENTS
+
+    def result(self) -> Response:
+        exchange = self._exchange
+        is_broken = exchange.end is End.CUT_BY_UPSTREAM or (
+            exchange.end is End.LEFT_BY_CLIENT and not self._has_ended()
+        )
+        headers = _kept_headers(exchange, "text/event-stream")
+        failure = _broken(exchange, len(self._chunks)) if is_broken else None
+        if self._is_raw:
+            redact = exchange.asked.rules.redactor
+            lines = redact.json([*self._lines], exchange.credentials)
+            return Response(lines, True, exchange.status, failure, headers)
+        notes = self._frames.result(exchange.asked.endpoint(), is_broken=is_broken)
+        corrections = self._corrections.result()
+        if corrections is not None:
+            notes["corrections"] = [*corrections]
+        return Response([*self._chunks], True, exchange.status, failure, headers, notes)
+
+
+_LAST_EVENTS = frozenset(("response.completed", "response.failed", "response.incomplete", "error"))
+
+
+def _broken(exchange: Exchange, chunks: int) -> Failure:
+    by = "the client left" if exchange.end is End.LEFT_BY_CLIENT else "the connection to the API broke"
+    message = f"The stream broke off after {chunks} chunks: {by}."
+    return Failure(
+        {
+            "category": "stream",
+            "provider": "openai",
+            "type": "IncompleteStream",
+            "message": message,
+            "ended_by": exchange.end.value,
+        },
+        message,
+    )
+
+
+class _Normaliser:
+    """Gives completions the id and time of the recording, and remembers the id on the wire where it is needed."""
+
+    def __init__(self, asked: Asked) -> None:
+        body = without_ignored(asked.body, asked.rules.ignore)
+        self._id = f"rec-{request_hash(asked.method, asked.url, body, asked.test_id)[:12]}"
+        self._is_kept = asked.method != "POST" or (isinstance(body, dict) and body.get("store") is True)
+        self.mapping: dict[str, str] = {}
+
+    def normalised(self, class_name: str | None, value: JSON) -> JSON:
+        if class_name not in _NORMALISED or not isinstance(value, dict):
+            return value
+        if self._is_kept and isinstance(wire_id := value.get("id"), str) and wire_id:
+            self.mapping[self._id] = wire_id
+        return value | {name: stable for name, stable in (("id", self._id), ("created", 0)) if name in value}
+
+
+# --- whole bodies -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """A JSON text as a value, redacted; with the text itself where the value does not hold all of it."""
+
+    value: JSON
+    raw_text: str | None = None
+
+
+def _exact_json(raw: bytes, exchange: Exchange) -> _Parsed | None:
+    """Parse a JSON text without loss; None where it is none."""
+    try:
+        reading = json_text.read(raw)
+    except ValueError:
+        return None
+    value, text = reading.value, None if reading.is_exact else raw.decode("utf-8-sig", "surrogatepass")
+    redactor = exchange.asked.rules.redactor
+    if redactor.may_match(raw, exchange.credentials):
+        value = redactor.json(value, exchange.credentials)
+        text = None if text is None else redactor.text(text, exchange.credentials)
+    return _Parsed(value, text)
+
+
+def _parsed(content: bytes, exchange: Exchange) -> _Parsed | None:
+    media_type = _media_type(exchange)
+    if media_type and media_type != "application/json" and not media_type.endswith("+json"):
+        return None
+    return _exact_json(content, exchange)
+
+
+def _plain(exchange: Exchange, content: bytes, parsed: _Parsed | None) -> Recorded:
+    asked = exchange.asked
+    if parsed is None:
+        headers = _kept_headers(exchange, None)
+        wire_notes: dict[str, JSON] = {}
+        return _recorded(asked, Response(None, False, exchange.status, None, headers, wire_notes))
+    headers = _kept_headers(exchange, "application/json")
+    if asked.is_model_list() and (models := _models(parsed.value)) is not None and parsed.raw_text is None:
+        return _model_list(exchange, parsed.value, models, headers)
+    class_name = envelope.class_for(asked.method, asked.endpoint(), parsed.value, streamed=False)
+    normaliser = _Normaliser(asked)
+    on_wire = normaliser.normalised(class_name, parsed.value)
+    data = on_wire if class_name is None else envelope.dump(class_name, on_wire)
+    corrections = Corrections(asked.body)
+    corrections.add(class_name, data, on_wire, parsed.raw_text)
+    body = data if class_name is None else enveloped(class_name, data)
+    response = Response(body, False, exchange.status, None, headers, _corrected(corrections))
+    return _recorded(asked, response, mapping=normaliser.mapping)
+
+
+def _corrected(corrections: Corrections) -> dict[str, JSON]:
+    result = corrections.result()
+    return {} if result is None else {"corrections": [*result]}
+
+
+def _models(value: JSON) -> list[dict[str, JSON]] | None:
+    """Return the models of a list of models, None where it is another list or none."""
+    items = value.get("data") if isinstance(value, dict) else None
+    if not isinstance(items, list):
+        return None
+    models = [item for item in items if isinstance(item, dict) and isinstance(item.get("id"), str)]
+    return models if len(models) == len(items) else None
+
+
+def _model_list(
+    exchange: Exchange, value: JSON, models: Sequence[dict[str, JSON]], headers: dict[str, str]
+) -> Recorded:
+    corrections = Corrections(exchange.asked.body)
+    body: list[JSON] = []
+    for model in models:
+        dumped = envelope.dump(_MODEL, model)
+        corrections.add(_MODEL, dumped, model)
+        body.append(enveloped(_MODEL, dumped))
+    notes = _corrected(corrections)
+    around = (
+        {name: None if name == "data" else item for name, item in value.items()}
+        if isinstance(value, dict)
+        else {}
+    )
+    if list(around.items()) != [("object", "list"), ("data", None)]:
+        notes["around"] = around
+    digest = model_digest([str(model["id"]) for model in models])
+    return _recorded(
+        exchange.asked, Response(body, False, exchange.status, None, headers, notes), digest=digest
+    )
+
+
+def _with_companion(exchange: Exchange, content: bytes) -> Recorded:
+    """Record a body that is not JSON in a file of its own, named for its type so that a person can open it."""
+    ending = mimetypes.guess_extension(_media_type(exchange)) or ".bin"
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        pass
+    else:
+        content = exchange.asked.rules.redactor.text(text, exchange.credentials).encode()
+        ending = ".txt" if ending == ".bin" else ending
+    headers = _kept_headers(exchange, "application/octet-stream")
+    response = Response(None, False, exchange.status, None, headers)
+    return replace(_recorded(exchange.asked, response), companion=(ending, content))
+
+
+# --- failures -----------------------------------------------------------------------------------------------------
+
+
+def _failed(exchange: Exchange, content: bytes) -> Recorded:
+    """Record an error as the exception that the Python SDK makes of it."""
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        return _with_companion(exchange, content)
+    parsed = _exact_json(content, exchange) if content else None
+    if parsed is not None and parsed.raw_text is not None:
+        raise NotRecordable("the error is a JSON text that no JSON value can hold")
+    body: JSON
+    if parsed is None:
+        body = text = exchange.asked.rules.redactor.text(text, exchange.credentials)
+        message = text.strip() or f"Error code: {exchange.status}"
+        headers = _kept_headers(exchange, "text/plain" if content else None)
+    else:
+        whole = parsed.value
+        body = whole.get("error", whole) if isinstance(whole, dict) else whole
+        message = f"Error code: {exchange.status} - {whole}"
+        headers = _kept_headers(exchange, "application/json")
+    data: dict[str, JSON] = {
+        "category": "provider_sdk",
+        "provider": "openai",
+        "type": _error_type(exchange.status),
+        "message": message,
+        "status_code": exchange.status,
+        "body": body,
+    }
+    return _recorded(exchange.asked, Response(None, False, 200, Failure(data, message), headers))
+
+
+def _error_type(status: int) -> str:
+    return _ERROR_TYPES.get(status, "InternalServerError" if status >= 500 else "APIStatusError")
+
+
+# --- equality -----------------------------------------------------------------------------------------------------
+
+
+def response_digest(response: Response) -> str:
+    """Return a text that is the same for two responses that answer alike.
+
+    `obfuscation` is random padding of the API's, there to hide the sizes of chunks, and does not count.
+    """
+    value = [
+        response.body,
+        response.status,
+        response.failure and response.failure.data,
+        dict(response.headers),
+    ]
+    plain = _without_padding(value)  # type: ignore[arg-type]  # a list of JSON values is one
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
+
+
+def _without_padding(value: JSON) -> JSON:
+    if isinstance(value, dict):
+        return {name: _without_padding(item) for name, item in value.items() if name != "obfuscation"}
+    if isinstance(value, list):
+        return [_without_padding(item) for item in value]
+    return value

@@ -1,0 +1,214 @@
+"""A request without a recording: the error it gets, and what the nearest recording has otherwise.
+
+The error quotes nothing of the request's body: clients turn words such as `tool_calls` in it into other exceptions.
+The differences go to the log and into the report.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import orjson
+
+from . import sketch
+from .errors import BadRecording
+from .identity import Asked, authority, normal_body, sorted_query, without_ignored
+from .recording import JSON, Request
+from .store import Store, Stored
+
+STATUS = 400
+
+# How many recordings, the likest by their sketches, are compared in full.
+_CANDIDATES = 8
+
+_LONGEST_VALUE = 60
+_MOST_DIFFERENCES = 12
+
+# Names are 64 hex digits; their first ones find the file.
+_SHORT_NAME = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A place where two requests differ. The values are JSON texts, cut around the difference, or None: absent."""
+
+    path: str
+    recorded: str | None
+    asked: str | None
+
+    def __str__(self) -> str:
+        return f"{self.path}: recorded {self.recorded or 'nothing'}, asked {self.asked or 'nothing'}"
+
+    def to_json(self) -> dict[str, JSON]:
+        """Return the difference as the report has it."""
+        return {"path": self.path, "recorded": self.recorded, "asked": self.asked}
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A request without a recording. `nearest` is the path of a recording in the folder, None where it has none."""
+
+    asked: Asked
+    nearest: str | None
+    differences: tuple[Difference, ...]
+
+    def request(self) -> str:
+        """Return the short name of the request."""
+        return self.asked.name()[:_SHORT_NAME]
+
+    def summary(self) -> str:
+        """Return what the client is told."""
+        what = f"{self.asked.method} {self.asked.endpoint()}"
+        text = f"No recording for {what} (request {self.request()})."
+        if self.nearest is None:
+            return f"{text} There is none of this endpoint."
+        return f"{text} The nearest is {_shortened_name(self.nearest)}; the proxy's log shows the difference."
+
+    def explanation(self) -> str:
+        """Return what the log says: the nearest recording and each place where it differs."""
+        test = f" by test {self.asked.test_id}" if self.asked.test_id else ""
+        what = (
+            f"No recording for {self.asked.method} {self.asked.endpoint()} (request {self.request()}){test}."
+        )
+        if self.nearest is None:
+            return f"{what} There is none of this endpoint."
+        lines = [f"{what} The nearest is {self.nearest}:"]
+        lines += [f"    {difference}" for difference in self.differences[:_MOST_DIFFERENCES]]
+        if len(self.differences) > _MOST_DIFFERENCES:
+            lines.append(f"    … and {len(self.differences) - _MOST_DIFFERENCES} more places")
+        return "\n".join(lines)
+
+
+def error_body(message: str, code: str, user_agent: str) -> bytes:
+    """Return the JSON of an error of ours.
+
+    The Ruby SDK shows its users only a `message` at the top.
+    """
+    error: dict[str, JSON] = {
+        "error": {"message": message, "type": "recording_error", "param": None, "code": code}
+    }
+    if "Ruby" in user_agent:
+        error["message"] = message
+    return orjson.dumps(error)
+
+
+def find_miss(store: Store, asked: Asked) -> Miss:
+    """Look for the nearest recording of the same endpoint. Reads a few files, and blocks on the index."""
+    candidates = list(_compared(store, asked))
+    if not candidates:
+        return Miss(asked, None, ())
+    nearest, differences = min(candidates, key=lambda candidate: (len(candidate[1]), candidate[0]))
+    return Miss(asked, nearest, differences)
+
+
+def _compared(store: Store, asked: Asked) -> Iterator[tuple[str, tuple[Difference, ...]]]:
+    for path in _likest(store, asked):
+        with suppress(BadRecording):
+            stored = store.read(store.directory / path)
+            if stored is not None:
+                yield path, tuple(differences(stored, asked))
+
+
+def _likest(store: Store, asked: Asked) -> list[str]:
+    own = sketch.opened(sketch.of(asked.body))
+    scored = (
+        (sketch.likeness(own, sketch.opened(packed)), test_id == asked.test_id, path)
+        for path, test_id, packed in store.index.sketches(asked.endpoint())
+    )
+    return [path for _, _, path in heapq.nlargest(_CANDIDATES, scored)]
+
+
+def differences(stored: Stored, asked: Asked) -> Iterator[Difference]:
+    """Yield the places where a recording's request differs from another as far as matching is concerned."""
+    request = stored.recording.request
+    yield from _around_the_body(request, asked)
+    rules = asked.rules
+    recorded_body = normal_body(without_ignored(request.body, rules.ignore))
+    asked_body = normal_body(without_ignored(asked.body, rules.ignore))
+    body_differences = list(_differences(recorded_body, asked_body, ""))
+    yield from body_differences
+    if stored.recording.test_id != asked.test_id and not body_differences:
+        yield Difference("test id", _maybe_text(stored.recording.test_id), _maybe_text(asked.test_id))
+
+
+def _around_the_body(request: Request, asked: Asked) -> Iterator[Difference]:
+    recorded, wanted = urlsplit(request.url), urlsplit(asked.url)
+    pairs = (
+        ("method", request.method, asked.method),
+        ("host", authority(recorded), authority(wanted)),
+        ("query", sorted_query(recorded.query), sorted_query(wanted.query)),
+    )
+    for name, one, other in pairs:
+        if one != other and not (name == "method" and asked.is_model_list()):
+            yield Difference(name, _shown(one), _shown(other))
+
+
+def _maybe_text(value: str | None) -> str | None:
+    return None if value is None else _shown(value)
+
+
+def _differences(recorded: JSON, asked: JSON, path: str) -> Iterator[Difference]:
+    if isinstance(recorded, dict) and isinstance(asked, dict):
+        for name in [*asked, *(name for name in recorded if name not in asked)]:
+            yield from _of_member(recorded, asked, name, f"{path}.{name}" if path else name)
+    elif isinstance(recorded, list) and isinstance(asked, list):
+        for number in range(max(len(recorded), len(asked))):
+            yield from _of_item(recorded, asked, number, f"{path}[{number}]")
+    elif type(recorded) is not type(asked) or recorded != asked:
+        one, other = _cut_around_difference(recorded, asked)
+        yield Difference(path or "body", one, other)
+
+
+def _of_member(
+    recorded: dict[str, JSON], asked: dict[str, JSON], name: str, path: str
+) -> Iterator[Difference]:
+    if name not in recorded:
+        yield Difference(path, None, _shown(asked[name]))
+    elif name not in asked:
+        yield Difference(path, _shown(recorded[name]), None)
+    else:
+        yield from _differences(recorded[name], asked[name], path)
+
+
+def _of_item(recorded: Sequence[JSON], asked: Sequence[JSON], number: int, path: str) -> Iterator[Difference]:
+    if number >= len(recorded):
+        yield Difference(path, None, _shown(asked[number]))
+    elif number >= len(asked):
+        yield Difference(path, _shown(recorded[number]), None)
+    else:
+        yield from _differences(recorded[number], asked[number], path)
+
+
+def _cut_around_difference(recorded: JSON, asked: JSON) -> tuple[str, str]:
+    if not isinstance(recorded, str) or not isinstance(asked, str):
+        return _shown(recorded), _shown(asked)
+    start = next(
+        (number for number, (one, other) in enumerate(zip(recorded, asked, strict=False)) if one != other),
+        min(len(recorded), len(asked)),
+    )
+    first = max(0, start - _LONGEST_VALUE // 3)
+    return _window(recorded, first), _window(asked, first)
+
+
+def _window(text: str, first: int) -> str:
+    if len(text) <= _LONGEST_VALUE:
+        return json.dumps(text, ensure_ascii=False)
+    last = first + _LONGEST_VALUE
+    cut = ("…" if first else "") + text[first:last] + ("…" if last < len(text) else "")
+    return json.dumps(cut, ensure_ascii=False)
+
+
+def _shown(value: JSON) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+
+
+def _shortened_name(path: str) -> str:
+    folder, slash, name = path.rpartition("/")
+    stem = name.removesuffix(".json")
+    return f"{folder}{slash}{stem[:_SHORT_NAME]}….json" if len(stem) >= 64 else path

@@ -1,0 +1,243 @@
+"""The options: their names, defaults and checks. A value that makes no sense is an error, never a guess."""
+
+from __future__ import annotations
+
+import difflib
+import enum
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import BadOption
+from .ignoring import IgnoreRule, ignore_rule
+from .redaction import Redactor, redactor
+
+ENVIRONMENT_PREFIX = "OPENAI_"
+
+
+class Mode(enum.Enum):
+    """What the proxy does with a request to a recorded host."""
+
+    REPLAY = "replay"
+    RECORD = "record"
+    RECORD_IF_MISSING = "record-if-missing"
+    LIVE = "live"
+
+
+class TestMatch(enum.Enum):
+    """May a recording of another test answer when this test has none?"""
+
+    PREFER = "prefer"
+    REQUIRE = "require"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option as mitmproxy registers it. A `default` that is a tuple makes it repeatable."""
+
+    name: str
+    default: str | tuple[str, ...]
+    help: str
+    separators: str = "\n"
+
+    def environment_name(self) -> str:
+        return ENVIRONMENT_PREFIX + self.name.upper()
+
+    def parsed(self, text: str) -> str | tuple[str, ...]:
+        """Return the value that an environment variable's text stands for."""
+        if isinstance(self.default, str):
+            return text
+        items = (item.strip() for item in re.split(f"[{self.separators}]", text))
+        return tuple(item for item in items if item)
+
+
+OPTIONS = (
+    Option(
+        "recording_mode",
+        Mode.REPLAY.value,
+        "What to do with requests to recorded hosts: replay answers from recordings and never connects; record asks "
+        "upstream and overwrites; record-if-missing replays what was recorded before and records the rest; live "
+        "passes everything through and writes nothing.",
+    ),
+    Option("recording_dir", "recordings", "The folder of the recordings, read with its subfolders."),
+    Option(
+        "recording_hosts",
+        ("api.openai.com",),
+        "Hosts that are recorded and replayed, as name, *.name or name:port. Every other host is tunnelled untouched.",
+        separators=r",\s",
+    ),
+    Option("recording_test_id", "", "The test id of requests that bring none of their own."),
+    Option(
+        "recording_test_match",
+        TestMatch.PREFER.value,
+        "May a recording of another test answer when this test has none: prefer (its own first) or require.",
+    ),
+    Option(
+        "recording_ignore",
+        (),
+        "A path into the request's body that is left out of matching, such as metadata.run_id; "
+        "with =REGEX after it, only what the expression matches in the strings there.",
+    ),
+    Option(
+        "recording_redact",
+        (),
+        "A regular expression whose matches are replaced by REDACTED before anything is written, besides API keys.",
+    ),
+    Option("recording_report", "", "A file that the report of the run is written to when the proxy ends."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options, checked and in the types that the package works with."""
+
+    mode: Mode
+    directory: Path
+    hosts: tuple[HostPattern, ...]
+    test_id: str | None
+    test_match: TestMatch
+    ignore: tuple[IgnoreRule, ...]
+    redactor: Redactor
+    report: Path | None
+
+    def is_recorded(self, host: str, port: int) -> bool:
+        """Tell whether `host` (a name, in any case) at `port` is one of `recording_hosts`."""
+        return any(pattern.matches(host, port) for pattern in self.hosts)
+
+
+@dataclass(frozen=True, slots=True)
+class HostPattern:
+    """One of `recording_hosts`: a name, where `*.` stands for one or more labels before it, and maybe a port."""
+
+    text: str
+    name: str
+    port: int | None
+    _regex: re.Pattern[str]
+
+    def matches(self, host: str, port: int) -> bool:
+        return (self.port is None or self.port == port) and self._regex.fullmatch(
+            host.rstrip(".")
+        ) is not None
+
+    def authority_regex(self) -> str:
+        """Return an expression for mitmproxy's `allow_hosts`, which looks at `host:port`."""
+        return f"^{self._regex.pattern}\\.?:{self.port or '[0-9]+'}$"
+
+
+def default_values(environment: Mapping[str, str]) -> dict[str, str | tuple[str, ...]]:
+    """Return each option's default: what the environment says, else our own.
+
+    Raises:
+        BadOption: a variable has the name of no option, though it begins like one.
+    """
+    known = {option.environment_name(): option for option in OPTIONS}
+    prefix = ENVIRONMENT_PREFIX + "RECORDING_"
+    refuse_unknown((name for name in environment if name.startswith(prefix)), known, "environment variable")
+    return {
+        option.name: option.parsed(environment[name]) if environment.get(name) else option.default
+        for name, option in known.items()
+    }
+
+
+def refuse_unknown(names: Iterable[str], known: Iterable[str], what: str) -> None:
+    """Raise BadOption for the first of `names` that is not `known`, with what it may have been meant to be."""
+    known = sorted(known)
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
+            raise BadOption(f"unknown {what} {name}: {hint}")
+
+
+def settings(values: Mapping[str, object]) -> Settings:
+    """Check the options' values.
+
+    Args:
+        values: a str or a sequence of str for each name in OPTIONS.
+
+    Raises:
+        BadOption: says which option, what was given and what is allowed, in one line.
+    """
+    mode = Mode(_one_of("recording_mode", values, [mode.value for mode in Mode]))
+    return Settings(
+        mode=mode,
+        directory=_directory(values, must_exist=mode is Mode.REPLAY),
+        hosts=_hosts(values),
+        test_id=_text("recording_test_id", values) or None,
+        test_match=TestMatch(_one_of("recording_test_match", values, [match.value for match in TestMatch])),
+        ignore=tuple(ignore_rule(text) for text in _texts("recording_ignore", values)),
+        redactor=redactor(_texts("recording_redact", values)),
+        report=_report(values),
+    )
+
+
+def _text(name: str, values: Mapping[str, object]) -> str:
+    value = values[name]
+    if not isinstance(value, str):
+        raise BadOption(f"{name}={value!r}: expected a text")
+    return value
+
+
+def _texts(name: str, values: Mapping[str, object]) -> Sequence[str]:
+    value = values[name]
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise BadOption(f"{name}={value!r}: expected a list of texts")
+    return [str(item) for item in value]
+
+
+def _one_of(name: str, values: Mapping[str, object], allowed: Sequence[str]) -> str:
+    value = _text(name, values)
+    if value not in allowed:
+        raise BadOption(f"{name}={value!r}: expected one of {', '.join(allowed)}")
+    return value
+
+
+def _directory(values: Mapping[str, object], *, must_exist: bool) -> Path:
+    value = _text("recording_dir", values)
+    if not value:
+        raise BadOption("recording_dir='': expected the folder of the recordings")
+    path = Path(value).expanduser().absolute()
+    if path.exists() and not path.is_dir():
+        raise BadOption(f"recording_dir={value!r}: expected a folder, {path} is a file")
+    if must_exist and not path.exists():
+        raise BadOption(
+            f"recording_dir={value!r}: expected an existing folder to replay from, {path} does not exist "
+            "(record first, with recording_mode=record)"
+        )
+    return path
+
+
+def _report(values: Mapping[str, object]) -> Path | None:
+    value = _text("recording_report", values)
+    if not value:
+        return None
+    path = Path(value).expanduser().absolute()
+    if path.is_dir() or not path.parent.is_dir():
+        raise BadOption(f"recording_report={value!r}: expected a file in an existing folder")
+    return path
+
+
+def _hosts(values: Mapping[str, object]) -> tuple[HostPattern, ...]:
+    texts = _texts("recording_hosts", values)
+    if not texts:
+        raise BadOption("recording_hosts is empty: expected at least one host name, such as api.openai.com")
+    return tuple(_host_pattern(text) for text in texts)
+
+
+_HOST = re.compile(
+    r"(?P<any>\*\.)?(?P<name>[\w-]+(?:\.[\w-]+)*|\[[0-9a-fA-F:.]+\])(?::(?P<port>[0-9]{1,5}))?", re.ASCII
+)
+
+
+def _host_pattern(text: str) -> HostPattern:
+    match = _HOST.fullmatch(text.strip())
+    if match is None:
+        raise BadOption(
+            f"recording_hosts={text!r}: expected a host name without scheme or path, such as api.openai.com, "
+            "*.openai.azure.com or localhost:11434"
+        )
+    name = match["name"].strip("[]")
+    regex = (r"(?:[\w-]+\.)+" if match["any"] else "") + re.escape(name)
+    port = int(match["port"]) if match["port"] else None
+    return HostPattern(text, name, port, re.compile(regex, re.IGNORECASE))

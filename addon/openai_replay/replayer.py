@@ -1,0 +1,174 @@
+"""request → recorded answer: which recording answers, and where a request stands among its repeats.
+
+What was read once is kept in memory, checked against the disk for each request: a recording that was changed, added
+or removed counts for the next one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from .answer import Answer, answer
+from .identity import Asked
+from .index import Index, Signature, signature_of
+from .options import TestMatch
+from .store import Store, Stored, next_number, numbered
+
+# Answers in memory, in bytes. Reading a recording again costs less than a request through the proxy.
+_MOST_KEPT = 16 * 1024 * 1024
+
+type PositionKey = tuple[str | None, str, str]
+type OnIndexThread = Callable[[Callable[[], list[Path]]], Awaitable[list[Path]]]
+
+
+class Positions:
+    """How often each request that has several answers was made in this run."""
+
+    def __init__(self) -> None:
+        self._next: dict[PositionKey, int] = {}
+
+    def take(self, asked: Asked, length: int) -> int:
+        """Return which of so many answers a request gets, counted from 0: the next one, in the end the last."""
+        if length == 1:
+            return 0
+        key = (asked.test_id, asked.identity.key, asked.identity.stream_options)
+        position = self._next.get(key, 0)
+        self._next[key] = position + 1
+        return min(position, length - 1)
+
+    def reset(self, test_id: str | None, *, all_tests: bool) -> None:
+        """Begin all repeats anew, or those of one test."""
+        self._next = {} if all_tests else {key: n for key, n in self._next.items() if key[0] != test_id}
+
+
+@dataclass(slots=True)
+class Sequence:
+    """The files that answer a request, as they were when they were found, and the answers read from them so far.
+
+    `is_named`: they bear the request's own name, and nothing else on disk could come before them.
+    """
+
+    asked: Asked
+    paths: tuple[Path, ...]
+    is_named: bool
+    first: Stored | None  # read when it was found, let go when it is rendered
+    answers: dict[int, Answer] = field(default_factory=dict)
+    signatures: dict[Path, Signature] = field(default_factory=dict)
+    kept_size: int = 0
+
+    def is_current(self, index: Index) -> bool:
+        """Tell whether the files on disk are the same, and would still be the ones to answer."""
+        if self.is_named:
+            return self._are_unchanged() and not next_number(self.paths[-1]).exists()
+        return index.has_settled() and self._are_unchanged()
+
+    def _are_unchanged(self) -> bool:
+        try:
+            return all(
+                signature_of(os.stat(path)) == signature for path, signature in self.signatures.items()
+            )
+        except OSError:
+            return False
+
+    def stored(self, path: Path, store: Store) -> Stored:
+        """Return a file of the sequence; the one that was read to find it is not read again."""
+        if self.first is not None and self.first.path == path:
+            return self.first
+        return store.read_existing(path)
+
+
+class Replayer:
+    """Answers requests from a store."""
+
+    def __init__(
+        self, store: Store, match: TestMatch, positions: Positions, on_index_thread: OnIndexThread
+    ) -> None:
+        """Prepare to answer; `on_index_thread` runs what blocks on the index, one call at a time and in order."""
+        self._store = store
+        self._own_test_only = match is TestMatch.REQUIRE
+        self._positions = positions
+        self._on_index_thread = on_index_thread
+        self._kept: OrderedDict[bytes, Sequence] = OrderedDict()
+        self._kept_bytes = 0
+
+    async def answer(self, fingerprint: bytes, describe: Callable[[], Asked]) -> Answer | None:
+        """Return the next answer to a request, None when no recording answers it.
+
+        Args:
+            fingerprint: what is the same for requests that are the same to the byte.
+            describe: gives the request as matching sees it; called only when it is not remembered.
+
+        Raises:
+            BadRecording: the recording that answers cannot be read or sent.
+        """
+        sequence = self._kept.get(fingerprint)
+        if sequence is None or not sequence.is_current(self._store.index):
+            self._forget(fingerprint)
+            found = await self.find(describe())
+            if found is None:
+                return None
+            sequence = found
+        return self._next(fingerprint, sequence)
+
+    async def find(self, asked: Asked, *, but: frozenset[Path] = frozenset()) -> Sequence | None:
+        """Return the sequence that answers a request, None when there is none.
+
+        Args:
+            but: files that must not answer.
+
+        Raises:
+            BadRecording: the file under the request's own name cannot be read.
+        """
+        named = self._store.named(asked)
+        if named is not None and named.path not in but:
+            paths = tuple(path for path in numbered(named.path) if path not in but)
+            return Sequence(asked, paths, True, named)
+        for is_sure in (False, True):
+            found = await self._on_index_thread(partial(self._looked_up, asked, but, is_sure=is_sure))
+            if not found:
+                return None
+            stored = self._store.answering(found[0], asked)
+            if stored is not None:
+                return Sequence(asked, tuple(found), False, stored)
+        return None
+
+    def _looked_up(self, asked: Asked, but: frozenset[Path], *, is_sure: bool) -> list[Path]:
+        index = self._store.index
+        rows = index.rows_after_full_check(asked.identity.key) if is_sure else index.rows(asked.identity.key)
+        return self._store.chosen(asked, rows, own_test_only=self._own_test_only, but=but)
+
+    def _next(self, fingerprint: bytes, sequence: Sequence) -> Answer:
+        number = 0
+        if not sequence.asked.is_model_list():
+            number = self._positions.take(sequence.asked, len(sequence.paths))
+        if number not in sequence.answers:
+            self._read(sequence, number)
+            self._keep(fingerprint, sequence)
+        self._kept.move_to_end(fingerprint)
+        return sequence.answers[number]
+
+    def _read(self, sequence: Sequence, number: int) -> None:
+        asked = sequence.asked
+        paths = sequence.paths if asked.is_model_list() else (sequence.paths[number],)
+        stored = [sequence.stored(path, self._store) for path in paths]
+        sequence.answers[number] = answer(stored, asked)
+        sequence.signatures |= {one.path: one.signature for one in stored}
+        sequence.first = None
+
+    def _keep(self, fingerprint: bytes, sequence: Sequence) -> None:
+        self._forget(fingerprint)
+        sequence.kept_size = sum(answer.size() for answer in sequence.answers.values())
+        self._kept[fingerprint] = sequence
+        self._kept_bytes += sequence.kept_size
+        while self._kept_bytes > _MOST_KEPT and len(self._kept) > 1:
+            self._forget(next(iter(self._kept)))
+
+    def _forget(self, fingerprint: bytes) -> None:
+        sequence = self._kept.pop(fingerprint, None)
+        if sequence is not None:
+            self._kept_bytes -= sequence.kept_size

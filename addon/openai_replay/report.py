@@ -1,0 +1,108 @@
+"""What a run did: what it replayed, recorded and missed, and which recordings nobody asked for."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .miss import Miss
+from .recording import JSON
+
+# Misses beyond this many are counted, without their differences, so that a runaway client does not fill the memory.
+_MOST_MISSES = 1000
+
+
+@dataclass(slots=True)
+class Report:
+    """The events of a run. Recordings are named by their paths in the folder."""
+
+    replayed: Counter[tuple[str | None, str]] = field(default_factory=Counter)
+    recorded: dict[tuple[str | None, str], None] = field(default_factory=dict)
+    not_recorded: list[dict[str, JSON]] = field(default_factory=list)
+    misses: dict[tuple[str | None, str], Miss] = field(default_factory=dict)
+    missed: Counter[tuple[str | None, str]] = field(default_factory=Counter)
+
+    def add_replayed(self, test_id: str | None, recording: str) -> None:
+        """Take note that a recording answered a request of a test."""
+        self.replayed[test_id, recording] += 1
+
+    def add_recorded(self, test_id: str | None, recording: str) -> None:
+        """Take note that a recording was written for a test."""
+        self.recorded[test_id, recording] = None
+
+    def add_not_recorded(self, test_id: str | None, what: str, why: str) -> None:
+        """Take note that a request passed, and that its answer could not be recorded."""
+        if len(self.not_recorded) < _MOST_MISSES:
+            self.not_recorded.append({"test_id": test_id, "request": what, "reason": why})
+
+    def add_miss(self, miss: Miss) -> None:
+        """Take note of a request without a recording."""
+        key = (miss.asked.test_id, miss.asked.name())
+        self.missed[key] += 1
+        if len(self.misses) < _MOST_MISSES:
+            self.misses.setdefault(key, miss)
+
+    def reset(self, test_id: str | None, *, all_tests: bool) -> None:
+        """Forget everything, or what concerns one test."""
+        tables: tuple[dict[tuple[str | None, str], Any], ...] = (
+            self.replayed,
+            self.recorded,
+            self.misses,
+            self.missed,
+        )
+        for table in tables:
+            for key in [key for key in table if all_tests or key[0] == test_id]:
+                del table[key]
+        self.not_recorded = [
+            entry for entry in self.not_recorded if not all_tests and entry["test_id"] != test_id
+        ]
+
+    def to_json(
+        self, mode: str, recordings: Iterable[str], test_id: str | None, *, all_tests: bool
+    ) -> dict[str, JSON]:
+        """Return the report, of one test or of all.
+
+        Args:
+            recordings: the paths of all recordings of the folder; `unused` are those that nobody asked for. Of one
+                test, they are those that others did not use either.
+        """
+        used = {recording for _, recording in (*self.replayed, *self.recorded)}
+        unused: list[JSON] = [recording for recording in sorted(recordings) if recording not in used]
+        replayed = [key for key in self.replayed if all_tests or key[0] == test_id]
+        recorded = [key for key in self.recorded if all_tests or key[0] == test_id]
+        missed = [key for key in self.missed if all_tests or key[0] == test_id]
+        not_recorded = [entry for entry in self.not_recorded if all_tests or entry["test_id"] == test_id]
+        return {
+            "mode": mode,
+            "totals": {
+                "replayed": sum(self.replayed[key] for key in replayed),
+                "recorded": len(recorded),
+                "missed": sum(self.missed[key] for key in missed),
+                "not_recorded": len(not_recorded),
+                "unused": len(unused),
+            },
+            "replayed": [
+                {"recording": recording, "test_id": test, "times": self.replayed[test, recording]}
+                for test, recording in replayed
+            ],
+            "recorded": [{"recording": recording, "test_id": test} for test, recording in recorded],
+            "missed": [self._missed(key) for key in missed],
+            "not_recorded": [*not_recorded],
+            "unused": unused,
+        }
+
+    def _missed(self, key: tuple[str | None, str]) -> dict[str, JSON]:
+        miss = self.misses.get(key)
+        if miss is None:
+            return {"test_id": key[0], "request": key[1], "times": self.missed[key]}
+        return {
+            "test_id": miss.asked.test_id,
+            "method": miss.asked.method,
+            "endpoint": miss.asked.endpoint(),
+            "request": miss.asked.name(),
+            "times": self.missed[key],
+            "nearest": miss.nearest,
+            "differences": [difference.to_json() for difference in miss.differences],
+        }

@@ -1,0 +1,51 @@
+"""Where a request's test id comes from: a header, the user name in the proxy's URL, or a prefix of the path.
+
+A test id is data. It is percent-decoded wherever it comes from, for header values and URLs cannot hold all of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from urllib.parse import unquote
+
+HEADER = "x-test-id"
+
+
+def from_header(value: str) -> str | None:
+    """Return the test id in the value of `X-Test-Id`, None when it is empty."""
+    return unquote(_as_text(value)) or None
+
+
+def from_proxy_authorization(value: str) -> str | None:
+    """Return the user name of a `Proxy-Authorization: Basic …`, None when there is none.
+
+    RFC 7617 forbids colons in user names, and test ids are full of them; so the last colon is the one that begins
+    the password, which clients always send, empty as it is.
+    """
+    scheme, _, encoded = value.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        decoded = base64.b64decode(encoded.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    user, _, _ = decoded.rpartition(b":")
+    return unquote(user.decode("utf-8", "replace")) or None
+
+
+def split_path(path: str) -> tuple[str | None, str]:
+    """Split `/@<test id>/v1/…` into test id and path; ("", rest) for the proxy's own `/@/…`, (None, path) without."""
+    if not path.startswith("/@"):
+        return None, path
+    prefix, slash, rest = path[2:].partition("/")
+    return unquote(prefix), slash + rest or "/"
+
+
+def _as_text(value: str) -> str:
+    """Undo mitmproxy's reading of header bytes; a client that does not write UTF-8 writes Latin-1."""
+    raw = value.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
