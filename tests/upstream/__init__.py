@@ -1,0 +1,17 @@
+"""The upstream that stands in for api.openai.com: TLS on loopback, HTTP/1.1 and HTTP/2, scenarios as data.
+
+    with Upstream() as upstream:
+        mitmdump(
+            "-s", "tests/upstream/redirect.py",
+            "--set", f"upstream_port={upstream.port}",
+            "--set", f"ssl_verify_upstream_trusted_ca={upstream.ca_file}",
+        )
+
+or as a process of its own: `python -m upstream --port 0 --ca-dir DIR`.
+"""
+
+from .errors import ScenarioError
+from .exchange import Outcome, Request
+from .server import Upstream
+
+__all__ = ["Outcome", "Request", "ScenarioError", "Upstream"]

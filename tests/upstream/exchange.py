@@ -1,0 +1,104 @@
+"""One request as it came in, and the answer to it, before anything is put on a wire.
+
+The rule of this package: what is said (`api/`, `scenarios.py`) knows nothing of how it travels
+(`delivery.py`), and neither knows the protocol that carries it (`http1.py`, `http2.py`, `websocket.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+from urllib.parse import parse_qs
+
+from .delivery import Delivery
+from .events import ServerSentEvent
+
+Header = tuple[str, str]
+Headers = tuple[Header, ...]
+
+
+class Outcome(Enum):
+    """How the answer to a request ended, seen from the upstream."""
+
+    ANSWERED = "answered"
+    CUT = "cut by the upstream"
+    CLIENT_LEFT = "the client left"
+
+
+@dataclass(slots=True)
+class Request:
+    """A request with its whole body. `outcome` is None for as long as it is being answered."""
+
+    method: str
+    target: str
+    """Path and query as they stood on the request line (RFC 9112 section 3.2: request-target)."""
+    scheme: str
+    host: str
+    """The authority: the Host header, or `:authority` in HTTP/2."""
+    headers: Headers
+    body: bytes
+    http_version: str
+    """`HTTP/1.1` or `HTTP/2`."""
+    outcome: Outcome | None = field(default=None, compare=False)
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """What follows the question mark, or the empty string."""
+        return self.target.partition("?")[2]
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """The query's parameters; of a repeated one the last value."""
+        return {name: values[-1] for name, values in parse_qs(self.query, keep_blank_values=True).items()}
+
+    def header(self, name: str) -> str | None:
+        """Return the first value of the header `name`, whatever its case; None where there is none."""
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+    def json(self) -> dict[str, Any]:
+        """Return the body as a JSON object; an empty one where the body is anything else."""
+        try:
+            body = json.loads(self.body)
+        except ValueError:
+            return {}
+        return body if isinstance(body, dict) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class EventStream:
+    """A body of server-sent events. Each event is a chunk of its own."""
+
+    events: Iterable[ServerSentEvent]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """A body whose chunks are given as bytes."""
+
+    chunks: Iterable[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketEcho:
+    """No body: the connection becomes a WebSocket that says every message again."""
+
+
+Body = bytes | EventStream | Chunks | WebSocketEcho
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What to say to one request, and how to deliver it."""
+
+    status: int = 200
+    headers: Headers = ()
+    body: Body = b""
+    delivery: Delivery = field(default_factory=Delivery)
