@@ -1,0 +1,168 @@
+"""A real mitmdump with the addon, started on a free port and ended by its own handle."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from upstream import Upstream
+
+ROOT = Path(__file__).resolve().parents[2]
+REPLAY_SCRIPT = ROOT / "addon" / "replay.py"
+REDIRECT_SCRIPT = ROOT / "tests" / "upstream" / "redirect.py"
+MITMDUMP = Path(sys.executable).with_name("mitmdump")
+
+# Nothing here takes this long; it only ends a test that would never end.
+CEILING_S = 60
+
+_LISTENING = re.compile(r"(?:HTTP\(S\) proxy|reverse proxy to \S+) listening at (?:127\.0\.0\.1|\S*?):(\d+)")
+
+
+def wait_until[T](condition: Callable[[], T], what: str, ceiling_s: float = CEILING_S) -> T:
+    """Return the first truthy value of `condition`, asked again and again."""
+    end = time.monotonic() + ceiling_s
+    while not (value := condition()):
+        if time.monotonic() > end:
+            raise AssertionError(f"waited in vain until {what}")
+        time.sleep(0.01)
+    return value
+
+
+def bare_environment(home: Path, **more: str) -> dict[str, str]:
+    """Return an environment with HOME and PATH alone: what this machine sets besides would hide faults."""
+    return {"HOME": str(home), "PATH": os.environ["PATH"], **more}
+
+
+@dataclass
+class Proxy:
+    """A running mitmdump. `home` is its HOME, with its CA and caches in it."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    home: Path
+    log_file: Path
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ca_file(self) -> Path:
+        return self.home / ".mitmproxy" / "mitmproxy-ca-cert.pem"
+
+    def log(self) -> str:
+        return self.log_file.read_text(errors="replace")
+
+    def environment(self, *, test_id: str = "", **more: str) -> dict[str, str]:
+        """Return what makes curl, Python and the like go through the proxy and trust it."""
+        user = f"{test_id}@" if test_id else ""
+        url = f"http://{user}127.0.0.1:{self.port}"
+        return bare_environment(
+            self.home,
+            HTTPS_PROXY=url,
+            HTTP_PROXY=url,
+            http_proxy=url,
+            SSL_CERT_FILE=str(self.ca_file),
+            CURL_CA_BUNDLE=str(self.ca_file),
+            NODE_EXTRA_CA_CERTS=str(self.ca_file),
+            OPENAI_API_KEY="sk-test-0123456789abcdef0123456789abcdef",
+            **more,
+        )
+
+    def ask(self, path: str, method: str = "GET") -> Any:
+        """Ask the proxy itself, through itself."""
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({"http": self.url}))
+        request = urllib.request.Request(f"http://openai-replay.test{path}", method=method)
+        with opener.open(request, timeout=CEILING_S) as response:
+            return json.load(response)
+
+    def stop(self) -> int:
+        """End mitmdump as a person would, and return its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(CEILING_S)
+
+
+def mitmdump_command(*options: str, scripts: Sequence[Path] = (), mode: str = "", port: int = 0) -> list[str]:
+    """Return the command line of a mitmdump with the addon; an option is `name=value`."""
+    command = [str(MITMDUMP), "--listen-host", "127.0.0.1", "-p", str(port), "-s", str(REPLAY_SCRIPT)]
+    for script in scripts:
+        command += ["-s", str(script)]
+    for option in options:
+        command += ["--set", option]
+    return [*command, "--mode", mode] if mode else command
+
+
+@contextmanager
+def proxy(
+    home: Path,
+    *options: str,
+    upstream: Upstream | None = None,
+    mode: str = "",
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Iterator[Proxy]:
+    """Run mitmdump with the addon until the block ends.
+
+    `upstream` stands in for every host behind it; without one, mitmdump resolves names as the machine does.
+    """
+    scripts: tuple[Path, ...] = ()
+    if upstream is not None:
+        scripts = (REDIRECT_SCRIPT,)
+        options = (
+            *options,
+            f"upstream_port={upstream.port}",
+            f"ssl_verify_upstream_trusted_ca={upstream.ca_file}",
+        )
+        if upstream.plain_port:
+            options = (*options, f"upstream_plain_port={upstream.plain_port}")
+    home.mkdir(parents=True, exist_ok=True)
+    log_file = home / f"mitmdump-{time.monotonic_ns()}.log"
+    with open(log_file, "wb") as log:
+        process = subprocess.Popen(
+            mitmdump_command(*options, scripts=scripts, mode=mode),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=bare_environment(home, PYTHONUNBUFFERED="1", **(environment or {})),
+            cwd=cwd or home,
+        )
+    running = Proxy(process, 0, home, log_file)
+    try:
+        running.port = wait_until(lambda: _port(running), "mitmdump listens")
+        yield running
+    finally:
+        running.stop()
+
+
+def _port(running: Proxy) -> int:
+    if running.process.poll() is not None:
+        raise AssertionError(f"mitmdump ended at start:\n{running.log()}")
+    match = _LISTENING.search(running.log())
+    return int(match[1]) if match else 0
+
+
+def curl(running: Proxy, url: str, *arguments: str, test_id: str = "") -> subprocess.CompletedProcess[bytes]:
+    """Run curl through the proxy (or without, for a URL of the proxy's own); -N shows chunks as they come."""
+    return subprocess.run(
+        ["curl", "-sS", "-N", *arguments, url],
+        capture_output=True,
+        env=running.environment(test_id=test_id),
+        timeout=CEILING_S,
+        check=False,
+    )
+
+
+def recordings(folder: Path) -> dict[str, Any]:
+    """Return the recordings of a folder by file name."""
+    return {path.name: json.loads(path.read_bytes()) for path in sorted(folder.glob("**/*.json"))}
