@@ -124,7 +124,6 @@ class OpenAIReplay:
         self._positions = Positions()
         self._origin = BreakingOrigin()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="openai-replay")
-        self._unfinished: set[Future[None]] = set()
         self._guard = Guard()
 
     # --- life of the addon ---
@@ -185,15 +184,17 @@ class OpenAIReplay:
         """Finish what is being written, and write the report."""
         self._guard.is_on_duty = True
         self._origin.close()
-        self._worker.shutdown(wait=True)
+        if self._settings is not None:
+            await self._on_worker(lambda: None)  # behind all that is still to be written
         if self._settings is not None and self._settings.report is not None:
-            self._write_report(self._settings.report)
+            await self._write_report(self._settings.report)
+        self._worker.shutdown(wait=True)
         if self._settings is not None:
             self._store.index.close()
 
-    def _write_report(self, path: Path) -> None:
+    async def _write_report(self, path: Path) -> None:
         try:
-            path.write_bytes(dump_json(self._reported(control.Scope())))
+            path.write_bytes(dump_json(await self._reported(control.Scope())))
         except (OSError, OpenAIReplayError) as exc:
             log.error("The report could not be written to %s: %s", path, exc)
 
@@ -202,7 +203,7 @@ class OpenAIReplay:
     def http_connect(self, flow: http.HTTPFlow) -> None:
         """Read the test id in the user name of the proxy's URL, which comes with CONNECT."""
         value = flow.request.headers.get("proxy-authorization")
-        if value is not None and not ctx.options.proxyauth:
+        if value is not None and not _asks_for_passwords():
             self._proxy_test_ids[flow.client_conn.id] = test_id.from_proxy_authorization(value)
 
     def client_disconnected(self, client: connection.Client) -> None:
@@ -262,7 +263,7 @@ class OpenAIReplay:
             return of_header
         if of_connection := self._proxy_test_ids.get(flow.client_conn.id):
             return of_connection
-        if (value := headers.get("proxy-authorization")) and not ctx.options.proxyauth:
+        if (value := headers.get("proxy-authorization")) and not _asks_for_passwords():
             of_request = test_id.from_proxy_authorization(value)
             if of_request:
                 return of_request
@@ -312,25 +313,18 @@ class OpenAIReplay:
 
     async def _replay_earlier(self, flow: http.HTTPFlow, state: FlowState) -> bool:
         """Answer a request that had a recording when the run began; False if it had none."""
-        described = self._describe(flow, state)
-        if self._recorder.has_recorded(described):
+        if self._recorder.has_recorded(self._describe(flow, state)):
             return False
-        written = self._recorder.written()
-        try:
-            sequence = await self._replayer.find(described, but=written)
-        except BadRecording as exc:
-            flow.response = self._unreadable(flow.request, exc)
-            return True
-        if sequence is None or self._recorder.has_recorded(described):
-            return False
-        flow.response = await self._replayed(flow, state)
+        flow.response = await self._replayed(flow, state, but=self._recorder.written())
         return flow.response is not None or state.is_from_origin
 
-    async def _replayed(self, flow: http.HTTPFlow, state: FlowState) -> http.Response | None:
-        """Return the recorded answer, None when there is none."""
+    async def _replayed(
+        self, flow: http.HTTPFlow, state: FlowState, *, but: frozenset[Path] = frozenset()
+    ) -> http.Response | None:
+        """Return the recorded answer, from other files than some; None when there is none."""
         try:
             describe = partial(self._describe, flow, state)
-            answer = await self._replayer.answer(_fingerprint(flow.request, state), describe)
+            answer = await self._replayer.answer(_fingerprint(flow.request, state), describe, but=but)
         except BadRecording as exc:
             return self._unreadable(flow.request, exc)
         if answer is None:
@@ -432,7 +426,7 @@ class OpenAIReplay:
             message,
             state.credentials,
         )
-        return self._submit(partial(self._write, ticket, exchange, state.tap))
+        return self._submit(partial(self._write, ticket, exchange, state.tap, asyncio.get_running_loop()))
 
     def _submit(self, work: Callable[[], None]) -> Future[None] | None:
         try:
@@ -441,22 +435,30 @@ class OpenAIReplay:
             log.error("An exchange that ended after the proxy began to end is not recorded.")
             return None
 
-    def _write(self, ticket: Ticket, exchange: Exchange, tap: Tap) -> None:
-        """Write a recording, on the worker's thread; whatever goes wrong costs the recording and a line in the log."""
+    def _write(self, ticket: Ticket, exchange: Exchange, tap: Tap, loop: asyncio.AbstractEventLoop) -> None:
+        """Write a recording, on the worker's thread; whatever goes wrong costs the recording and a line in the log.
+
+        The report belongs to the loop's thread.
+        """
+
+        def not_recorded(why: str) -> None:
+            loop.call_soon_threadsafe(self._not_recorded, ticket.asked, why)
+
         try:
             if tap.problem:
                 self._recorder.drop(ticket)
-                self._not_recorded(ticket.asked, tap.problem)
+                not_recorded(tap.problem)
                 return
             path = self._recorder.finish(ticket, exchange)
             if path is not None:
-                self._report.add_recorded(ticket.asked.test_id, self._name_of(path))
+                test_id = ticket.asked.test_id
+                loop.call_soon_threadsafe(self._report.add_recorded, test_id, self._name_of(path))
         except (OpenAIReplayError, OSError) as exc:
-            self._not_recorded(ticket.asked, str(exc))
+            not_recorded(str(exc))
         except Exception as exc:
             log.exception("A bug of this addon")
             self._recorder.drop(ticket)
-            self._not_recorded(ticket.asked, f"{type(exc).__name__}: {exc}")
+            not_recorded(f"{type(exc).__name__}: {exc}")
         finally:
             tap.close()
 
@@ -470,22 +472,21 @@ class OpenAIReplay:
     async def _asked_of_proxy(self, method: str, target: str) -> tuple[int, bytes]:
         command = control.command(method, target)
         if command.name == "reset":
-            await self._on_worker(partial(self._reset, command.scope))
-        reported: JSON = None
-        if command.name == "report":
-            reported = await self._on_worker(partial(self._reported, command.scope))
+            await self._reset(command.scope)
+        reported = await self._reported(command.scope) if command.name == "report" else None
         return command.status, control.body(command, lambda _: reported)
 
-    def _reset(self, scope: control.Scope) -> None:
+    async def _reset(self, scope: control.Scope) -> None:
+        # On the worker's thread, so that what is being written belongs to the run that ends.
+        await self._on_worker(partial(self._recorder.reset, scope.test_id, all_tests=scope.all_tests))
         self._positions.reset(scope.test_id, all_tests=scope.all_tests)
-        self._recorder.reset(scope.test_id, all_tests=scope.all_tests)
         self._report.reset(scope.test_id, all_tests=scope.all_tests)
 
-    def _reported(self, scope: control.Scope) -> JSON:
+    async def _reported(self, scope: control.Scope) -> JSON:
         assert self._settings is not None
-        return self._report.to_json(
-            self._settings.mode.value, self._store.index.paths(), scope.test_id, all_tests=scope.all_tests
-        )
+        paths = await self._on_worker(self._store.index.paths)
+        mode = self._settings.mode.value
+        return self._report.to_json(mode, paths, scope.test_id, all_tests=scope.all_tests)
 
 
 def _registered_guard() -> Guard:
@@ -559,6 +560,11 @@ def _fingerprint(request: http.Request, state: FlowState) -> bytes:
     )
     digest.update(request.get_content(strict=False) or b"")
     return digest.digest()
+
+
+def _asks_for_passwords() -> bool:
+    """Tell whether mitmproxy itself uses the credentials in the proxy's URL, so that they are no test id."""
+    return "proxyauth" in ctx.options and bool(ctx.options.proxyauth)
 
 
 def _is_websocket(request: http.Request) -> bool:

@@ -180,6 +180,16 @@ class Index:
 
     def _refresh(self, *, every_file: bool) -> None:
         """Bring the index up to date: with the folders that changed, or with every file."""
+        try:
+            self._bring_up_to_date(every_file=every_file)
+        except sqlite3.Error as exc:
+            # A full disk, say. A cache must not cost an answer or a recording.
+            log.warning("The index of the recordings cannot be kept (%s); this run has one in memory.", exc)
+            self.close()
+            self._folder = None
+            self._bring_up_to_date(every_file=True)
+
+    def _bring_up_to_date(self, *, every_file: bool) -> None:
         folders = dict(_folders(self._directory))
         looked_at = {
             folder for folder, mtime in folders.items() if every_file or not self._is_as_seen(folder, mtime)

@@ -96,12 +96,15 @@ class Replayer:
         self._kept: OrderedDict[bytes, Sequence] = OrderedDict()
         self._kept_bytes = 0
 
-    async def answer(self, fingerprint: bytes, describe: Callable[[], Asked]) -> Answer | None:
+    async def answer(
+        self, fingerprint: bytes, describe: Callable[[], Asked], *, but: frozenset[Path] = frozenset()
+    ) -> Answer | None:
         """Return the next answer to a request, None when no recording answers it.
 
         Args:
             fingerprint: what is the same for requests that are the same to the byte.
             describe: gives the request as matching sees it; called only when it is not remembered.
+            but: files that must not answer.
 
         Raises:
             BadRecording: the recording that answers cannot be read or sent.
@@ -109,7 +112,7 @@ class Replayer:
         sequence = self._kept.get(fingerprint)
         if sequence is None or not sequence.is_current(self._store.index):
             self._forget(fingerprint)
-            found = await self.find(describe())
+            found = await self.find(describe(), but=but)
             if found is None:
                 return None
             sequence = found
