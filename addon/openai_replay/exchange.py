@@ -20,7 +20,7 @@ from .recording import FILE, JSON, Failure, Recording, Request, Response, opened
 from .recording import envelope as enveloped
 
 # Besides the content type, the headers that clients read; all others change with each answer or mean nothing later.
-_KEPT_HEADERS = (
+KEPT_HEADERS = (
     "retry-after",
     "retry-after-ms",
     "x-should-retry",
@@ -160,7 +160,7 @@ def _media_type(exchange: Exchange) -> str:
 
 def _kept_headers(exchange: Exchange, implied_type: str | None) -> dict[str, str]:
     """Return the headers that do not follow from the body; a charset of UTF-8 means nothing to JSON and events."""
-    kept = {name: value for name in _KEPT_HEADERS if (value := _header(exchange, name))}
+    kept = {name: value for name in KEPT_HEADERS if (value := _header(exchange, name))}
     if kept.get("openai-version") == _IMPLIED_API_VERSION:
         del kept["openai-version"]
     content_type = _header(exchange, "content-type")

@@ -1,0 +1,44 @@
+"""What the README promises exists under the names that it uses."""
+
+import re
+from pathlib import Path
+
+from openai_replay.control import HOST
+from openai_replay.exchange import KEPT_HEADERS
+from openai_replay.options import OPTIONS, Mode
+
+README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def first_cells_of_table(section: str) -> list[str]:
+    """Return the names in backticks that begin the rows of a section's table."""
+    text = README.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    return re.findall(r"^\| `([a-z_-]+)` \|", text, re.MULTILINE)
+
+
+def test_the_table_of_options_is_the_options_in_their_order() -> None:
+    assert first_cells_of_table("Options") == [option.name for option in OPTIONS]
+
+
+def test_the_defaults_are_those_of_the_options() -> None:
+    for option in OPTIONS:
+        row = re.search(rf"^\| `{option.name}` \| (.*?) \|", README, re.MULTILINE)
+        assert row is not None
+        default = option.default if isinstance(option.default, str) else ", ".join(option.default)
+        expected = {"": "none"}.get(default, f"`{default}`")
+        assert row[1] == ("API keys" if option.name == "recording_redact" else expected)
+
+
+def test_the_table_of_modes_is_the_modes() -> None:
+    modes = [name for name in first_cells_of_table("Modes") if name != "recording_mode"]
+    assert modes == [mode.value for mode in Mode]
+
+
+def test_the_headers_that_are_kept_are_those_that_are_named() -> None:
+    sentence = README.partition("only those that a client reads:")[2].partition(". API keys")[0]
+    assert sorted(re.findall(r"`([a-z-]+)`", sentence)) == sorted(["content-type", *KEPT_HEADERS])
+
+
+def test_the_proxy_is_asked_under_its_host() -> None:
+    assert f"http://{HOST}/report" in README
+    assert f"http://{HOST}/reset" in README
