@@ -496,7 +496,8 @@ def proxy(upstream: Upstream, tmp_path: Path) -> Iterator[str]:
         "0",
     ]
     command = [*mitmdump, "--scripts", str(TESTS / "upstream" / "redirect.py"), *settings]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout
         listening = next(line for line in process.stdout if "proxy listening at" in line)
         try:
