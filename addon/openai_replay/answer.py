@@ -46,10 +46,18 @@ def answer(stored: Sequence[Stored], asked: Asked) -> Answer:
     Raises:
         BadRecording: the response cannot be sent as it stands; the message says where.
     """
+    try:
+        return _answered(stored, asked)
+    except (ValueError, TypeError, RecursionError) as exc:
+        problem = f"expected a body that can be written as JSON, {exc}"
+        raise BadRecording(stored[0].path, problem, "$.response.body") from exc
+
+
+def _answered(stored: Sequence[Stored], asked: Asked) -> Answer:
     first = stored[0]
     response = first.recording.response
     if len(stored) > 1:
-        return _answer(first, asked, JSON_TYPE, (_compact(_joined_models(stored)),))
+        return _answer(first, asked, JSON_TYPE, (_compact(_joined_models(stored, asked)),))
     if response.is_streaming:
         return _stream(first, asked)
     if response.failure is not None:
@@ -106,18 +114,22 @@ def _plain(stored: Stored, asked: Asked) -> bytes:
     """Return the body of a response in one piece."""
     response = stored.recording.response
     chunks = _chunks(stored, asked)
-    if is_model_list(response):
+    if is_model_list(response, asked):
         return _compact(_list_of([chunks.value(number) for number in _numbers(response)], response))
     return chunks.text(0).encode()
 
 
-def is_model_list(response: Response) -> bool:
+def is_model_list(response: Response, asked: Asked) -> bool:
     """Tell whether a body is a list of models, stored as a list of envelopes."""
-    return (
-        not response.is_streaming
-        and isinstance(response.body, list)
-        and all(opened(chunk)[0] is not None for chunk in response.body)
-    )
+    if response.body == []:
+        return asked.is_model_list() and "corrections" not in response.wire
+    return not response.is_streaming and _has_envelopes(response)
+
+
+def _has_envelopes(response: Response) -> bool:
+    """Tell whether a body is a list of envelopes; those that are have nothing else in them."""
+    body = response.body
+    return isinstance(body, list) and body != [] and opened(body[0])[0] is not None
 
 
 def _numbers(response: Response) -> range:
@@ -125,7 +137,7 @@ def _numbers(response: Response) -> range:
 
 
 def _item(response: Response, number: int) -> JSON:
-    is_in_chunks = response.is_streaming or is_model_list(response)
+    is_in_chunks = response.is_streaming or _has_envelopes(response)
     return response.body[number] if is_in_chunks and isinstance(response.body, list) else response.body
 
 
@@ -136,38 +148,42 @@ def _list_of(items: list[JSON], response: Response) -> JSON:
     return {"object": "list", "data": items}
 
 
-def _joined_models(stored: Sequence[Stored]) -> JSON:
+def _joined_models(stored: Sequence[Stored], asked: Asked) -> JSON:
     """Return the union of several lists of models, in file-name order, each model once."""
     models: dict[str, JSON] = {}
     for one in stored:
-        response = one.recording.response
-        for chunk in response.body if isinstance(response.body, list) else ():
-            class_name, data = opened(chunk)
-            model = wire.rebuild(class_name, data, {})
-            models.setdefault(json.dumps(data.get("id") if isinstance(data, dict) else data), model)
+        chunks, body = _chunks(one, asked), one.recording.response.body
+        for number, chunk in enumerate(body if isinstance(body, list) else ()):
+            _, data = opened(chunk)
+            model_id = data.get("id") if isinstance(data, dict) else data
+            models.setdefault(json.dumps(model_id), chunks.value(number))
     return {"object": "list", "data": list(models.values())}
 
 
 def _failure(stored: Stored, asked: Asked, data: Mapping[str, JSON], message: str) -> Answer:
     """Return the JSON or text that a failed call answered with."""
     body = data.get("body")
+    whole = _whole_error(body, message)
+    if whole is not None:
+        return _answer(stored, asked, JSON_TYPE, (_compact(whole),))
     if isinstance(body, str):
         return _answer(stored, asked, "text/plain; charset=utf-8" if body else None, (body.encode(),))
     if body is None and not isinstance(data.get("status_code"), int):
         body = {"message": message, "type": "recorded_exception", "param": None, "code": data.get("type")}
-    return _answer(stored, asked, JSON_TYPE, (_compact(_error_object(body, message)),))
+    return _answer(stored, asked, JSON_TYPE, (_compact({"error": body}),))
 
 
-def _error_object(body: JSON, message: str) -> JSON:
-    """Return the whole JSON of an error; recorders inside the Python SDK keep all of it only in its message."""
+def _whole_error(body: JSON, message: str) -> dict[str, JSON] | None:
+    """Return the whole JSON of an error, which recorders inside the Python SDK keep only in its message.
+
+    None where the message says another thing than `body`, because somebody edited one of them, or no JSON at all.
+    """
     _, _, literal = message.partition(" - ")
     try:
         whole: JSON = ast.literal_eval(literal)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         whole = None
-    if isinstance(whole, dict) and (whole == body or whole.get("error") == body):
-        return whole
-    return {"error": body}
+    return whole if isinstance(whole, dict) and body in (whole, whole.get("error", whole)) else None
 
 
 def _stream(stored: Stored, asked: Asked) -> Answer:
@@ -204,8 +220,7 @@ def _events(stored: Stored, asked: Asked, *, is_broken: bool) -> tuple[bytes, ..
             continue
         pieces += frames.before(number)
         pieces.append(frames.event(number, class_name, data, chunks.text(number)))
-    if not is_broken:
-        pieces += frames.end(asked.endpoint(), len(_numbers(response)))
+    pieces += frames.end(asked.endpoint(), len(_numbers(response)), is_broken=is_broken)
     return frames.closed(tuple(pieces))
 
 
@@ -221,7 +236,10 @@ class _Chunks:
         """Return the compact JSON of a chunk; of one that no JSON value can hold, its recorded text."""
         class_name, data = opened(_item(self.recording.response, number))
         text = self.corrected.text(number, class_name, data)
-        return json_text.compact(self.value(number)) if text is None else text
+        if text is None:
+            return json_text.compact(self.value(number))
+        wire_id = self._wire_id(data)
+        return text if wire_id is None else json_text.with_members(text, {"id": wire_id})
 
     def value(self, number: int) -> JSON:
         """Return a chunk as the API sent it."""
@@ -230,7 +248,13 @@ class _Chunks:
         value = self.corrected.value(number, rebuilt, data)
         if framing.is_assistant_event(class_name) and isinstance(value, dict):
             value = value.get("data")
-        return _with_wire_id(value, self.recording.id_normalization_mapping)
+        wire_id = self._wire_id(value)
+        return {**value, "id": wire_id} if isinstance(value, dict) and wire_id is not None else value
+
+    def _wire_id(self, value: JSON) -> str | None:
+        """Return the id that an object had on the wire, None where the recording has it as it was."""
+        normalised = value.get("id") if isinstance(value, dict) else None
+        return self.recording.id_normalization_mapping.get(normalised) if isinstance(normalised, str) else None
 
 
 def _chunks(stored: Stored, asked: Asked) -> _Chunks:
@@ -243,9 +267,3 @@ def _chunks(stored: Stored, asked: Asked) -> _Chunks:
     # Only where the recording has usage to give does it matter whether this request asked for it.
     recorded_body = recording.request.body
     return _Chunks(recording, corrected, asked.body if wire.asks_usage(recorded_body) else recorded_body)
-
-
-def _with_wire_id(value: JSON, mapping: Mapping[str, str]) -> JSON:
-    if isinstance(value, dict) and isinstance(normalised := value.get("id"), str) and normalised in mapping:
-        return {**value, "id": mapping[normalised]}
-    return value

@@ -66,10 +66,31 @@ def _deflate() -> Decode:
 
 _GZIP = 16
 
+
+def _gzip() -> Decode:
+    """Take one member after the other (RFC 1952, 2.2), as servers send them that compress each flush by itself."""
+    decompressor = zlib.decompressobj(_GZIP + zlib.MAX_WBITS)
+
+    def decode(piece: bytes) -> bytes:
+        nonlocal decompressor
+        content = decompressor.decompress(piece)
+        while decompressor.eof and (rest := decompressor.unused_data):
+            decompressor = zlib.decompressobj(_GZIP + zlib.MAX_WBITS)
+            content += decompressor.decompress(rest)
+        return content
+
+    return decode
+
+
+def _zstd() -> Decode:
+    """Take one frame after the other (RFC 8878, 3.1)."""
+    return zstandard.ZstdDecompressor().decompressobj(read_across_frames=True).decompress
+
+
 _DECODERS: dict[str, Callable[[], Decode]] = {
-    "gzip": lambda: zlib.decompressobj(_GZIP + zlib.MAX_WBITS).decompress,
-    "x-gzip": lambda: zlib.decompressobj(_GZIP + zlib.MAX_WBITS).decompress,
+    "gzip": _gzip,
+    "x-gzip": _gzip,
     "deflate": _deflate,
     "br": lambda: brotli.Decompressor().process,
-    "zstd": lambda: zstandard.ZstdDecompressor().decompressobj().decompress,
+    "zstd": _zstd,
 }

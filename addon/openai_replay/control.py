@@ -10,11 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
-import orjson
-
-from .recording import JSON
+from .recording import JSON, dump_json
 
 HOST = "openai-replay.test"
 
@@ -42,17 +40,15 @@ _METHODS = {"/report": "GET", "/reset": "POST"}
 
 def command(method: str, target: str) -> Command:
     """Read a request to the proxy itself; `target` is path and query."""
-    parts = urlsplit(target)
-    scope = _scope(parts.query)
-    expected = _METHODS.get(parts.path)
+    path, _, query = target.partition("?")
+    scope = _scope(query)
+    expected = _METHODS.get(path)
     if expected is None:
-        problem = (
-            f"unknown path {parts.path}: expected {' or '.join(f'{m} {p}' for p, m in _METHODS.items())}"
-        )
+        problem = f"unknown path {path}: expected {' or '.join(f'{m} {p}' for p, m in _METHODS.items())}"
         return Command("", scope, 404, problem)
     if method != expected:
-        return Command("", scope, 405, f"unexpected method {method}: expected {expected} {parts.path}")
-    return Command(parts.path[1:], scope)
+        return Command("", scope, 405, f"unexpected method {method}: expected {expected} {path}")
+    return Command(path[1:], scope)
 
 
 def _scope(query: str) -> Scope:
@@ -63,6 +59,5 @@ def _scope(query: str) -> Scope:
 def body(asked: Command, report: Callable[[Scope], JSON]) -> bytes:
     """Return the JSON that answers a command."""
     if asked.problem:
-        return orjson.dumps({"error": {"message": asked.problem, "type": "recording_error"}})
-    value = report(asked.scope) if asked.name == "report" else {"reset": True}
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        return dump_json({"error": {"message": asked.problem, "type": "recording_error"}})
+    return dump_json(report(asked.scope) if asked.name == "report" else {"reset": True})

@@ -206,25 +206,21 @@ class _Stream:
         self._corrections = Corrections(exchange.asked.body)
         self._frames = framing.FrameNotes()
         self._chunks: list[JSON] = []
-        self._held_done: sse.Event | None = None
+        self._count = 0
+        self._is_done = False
         self._lines: list[str] = []
         self._is_raw = False
 
     def take(self, event: sse.Event) -> None:
-        self._lines += [
-            *event.lines,
-            *(f"data: {line}" for line in (event.data or "").split("\n") if event.data),
-        ]
-        if event.terminated:
-            self._lines.append("")
+        self._lines += _lines_of(event)
+        self._count += event.data is not None and event.data != sse.DONE
+        self._is_raw |= self._is_done  # something follows [DONE]
+        self._is_done |= event.data == sse.DONE
         if self._is_raw:
             return
-        if self._held_done is not None:
-            self._is_raw = True  # something follows [DONE]
-        elif event.data is None:
+        if event.data is None:
             self._frames.block(len(self._chunks), event)
         elif event.data == sse.DONE:
-            self._held_done = event
             self._frames.done(event)
         else:
             self._take_chunk(event, event.data)
@@ -248,7 +244,7 @@ class _Stream:
         if framing.is_assistant_event(class_name):
             on_wire = {"data": on_wire, "event": event}
         dumped = on_wire if class_name is None else envelope.dump(class_name, on_wire)
-        self._corrections.add(class_name, dumped, on_wire, parsed.raw_text)
+        _correct(self._corrections, class_name, dumped, on_wire, parsed.raw_text)
         return dumped
 
     def mapping(self) -> dict[str, str]:
@@ -257,7 +253,7 @@ class _Stream:
 
     def _has_ended(self) -> bool:
         """Tell whether the API had said all, so that a client that left before the connection ended missed nothing."""
-        if self._held_done is not None:
+        if self._is_done:
             return True
         _, data = opened(self._chunks[-1] if self._chunks else None)
         return isinstance(data, dict) and data.get("type") in _LAST_EVENTS
@@ -268,7 +264,7 @@ class _Stream:
             exchange.end is End.LEFT_BY_CLIENT and not self._has_ended()
         )
         headers = _kept_headers(exchange, "text/event-stream")
-        failure = _broken(exchange, len(self._chunks)) if is_broken else None
+        failure = _broken(exchange, self._count) if is_broken else None
         if self._is_raw:
             redact = exchange.asked.rules.redactor
             lines = redact.json([*self._lines], exchange.credentials)
@@ -278,6 +274,12 @@ class _Stream:
         if corrections is not None:
             notes["corrections"] = [*corrections]
         return Response([*self._chunks], True, exchange.status, failure, headers, notes)
+
+
+def _lines_of(event: sse.Event) -> list[str]:
+    """Return the lines of an event, the blank one that ends it among them."""
+    data = [] if event.data is None else [f"data: {line}" for line in event.data.split("\n")]
+    return [*event.lines, *data, *([""] if event.terminated else [])]
 
 
 _LAST_EVENTS = frozenset(("response.completed", "response.failed", "response.incomplete", "error"))
@@ -361,10 +363,26 @@ def _plain(exchange: Exchange, content: bytes, parsed: _Parsed | None) -> Record
     on_wire = normaliser.normalised(class_name, parsed.value)
     data = on_wire if class_name is None else envelope.dump(class_name, on_wire)
     corrections = Corrections(asked.body)
-    corrections.add(class_name, data, on_wire, parsed.raw_text)
+    # These two would else pass for no body and for a list of no models.
+    text = json_text.compact(on_wire) if on_wire is None or on_wire == [] else parsed.raw_text
+    _correct(corrections, class_name, data, on_wire, text)
     body = data if class_name is None else enveloped(class_name, data)
     response = Response(body, False, exchange.status, None, headers, _corrected(corrections))
     return _recorded(asked, response, mapping=normaliser.mapping)
+
+
+def _correct(
+    corrections: Corrections, class_name: str | None, data: JSON, wire: JSON, text: str | None = None
+) -> None:
+    """Note what the rules do not say of a chunk.
+
+    Raises:
+        NotRecordable: a recording of it could not be replayed as it was.
+    """
+    try:
+        corrections.add(class_name, data, wire, text)
+    except ValueError as exc:
+        raise NotRecordable(f"the response cannot be kept without loss: {exc}") from exc
 
 
 def _corrected(corrections: Corrections) -> dict[str, JSON]:
@@ -388,7 +406,7 @@ def _model_list(
     body: list[JSON] = []
     for model in models:
         dumped = envelope.dump(_MODEL, model)
-        corrections.add(_MODEL, dumped, model)
+        _correct(corrections, _MODEL, dumped, model)
         body.append(enveloped(_MODEL, dumped))
     notes = _corrected(corrections)
     around = (
@@ -407,6 +425,8 @@ def _model_list(
 def _with_companion(exchange: Exchange, content: bytes) -> Recorded:
     """Record a body that is not JSON in a file of its own, named for its type so that a person can open it."""
     ending = mimetypes.guess_extension(_media_type(exchange)) or ".bin"
+    if ending == ".json":
+        ending = ".txt"  # it says it is JSON and is not; that name is the recording's own
     try:
         text = content.decode()
     except UnicodeDecodeError:
@@ -432,13 +452,13 @@ def _failed(exchange: Exchange, content: bytes) -> Recorded:
     if parsed is not None and parsed.raw_text is not None:
         raise NotRecordable("the error is a JSON text that no JSON value can hold")
     body: JSON
-    if parsed is None:
+    if parsed is None or not isinstance(parsed.value, dict):
         body = text = exchange.asked.rules.redactor.text(text, exchange.credentials)
         message = text.strip() or f"Error code: {exchange.status}"
         headers = _kept_headers(exchange, "text/plain" if content else None)
     else:
         whole = parsed.value
-        body = whole.get("error", whole) if isinstance(whole, dict) else whole
+        body = whole.get("error", whole)
         message = f"Error code: {exchange.status} - {whole}"
         headers = _kept_headers(exchange, "application/json")
     data: dict[str, JSON] = {
@@ -459,16 +479,21 @@ def _error_type(status: int) -> str:
 # --- equality -----------------------------------------------------------------------------------------------------
 
 
-def response_digest(response: Response) -> str:
-    """Return a text that is the same for two responses that answer alike.
+def answer_digest(recording: Recording, companion: bytes | None) -> str:
+    """Return a text that is the same for two recordings that answer alike; `companion` is what a body's file holds.
 
-    `obfuscation` is random padding of the API's, there to hide the sizes of chunks, and does not count.
+    `obfuscation` is random padding of the API's, there to hide the sizes of chunks, and does not count; nor do the
+    comments between chunks, which say how long somebody waited.
     """
+    response = recording.response
     value = [
-        response.body,
+        response.body if companion is None else hashlib.sha256(companion).hexdigest(),
+        response.is_streaming,
         response.status,
         response.failure and response.failure.data,
         dict(response.headers),
+        {name: note for name, note in response.wire.items() if name != "between"},
+        dict(recording.id_normalization_mapping),
     ]
     plain = _without_padding(value)  # type: ignore[arg-type]  # a list of JSON values is one
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()

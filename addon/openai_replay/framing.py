@@ -83,7 +83,7 @@ class FrameNotes:
             ]
         if self._between:
             notes["between"] = self._between
-        if not is_broken and self._end != implied_end(endpoint):
+        if self._end != (() if is_broken else implied_end(endpoint)):
             notes["end"] = list(self._end)
         if not is_broken and self._is_unterminated:
             notes["unterminated"] = True
@@ -115,10 +115,11 @@ class Frames:
         lines = self._lines.get(number)
         return sse.serialize(Event(text, implied_lines(class_name, data) if lines is None else lines))
 
-    def end(self, endpoint: str, chunks: int) -> Iterator[bytes]:
-        """Yield what comes after the last of so many chunks."""
+    def end(self, endpoint: str, chunks: int, *, is_broken: bool) -> Iterator[bytes]:
+        """Yield what comes after the last of so many chunks; in a stream that broke off, only what came."""
         yield from self.before(chunks)
-        lines = implied_end(endpoint) if self._end is None else self._end
+        implied = () if is_broken else implied_end(endpoint)
+        lines = implied if self._end is None else self._end
         if lines:
             yield sse.serialize(Event(None, lines))
 

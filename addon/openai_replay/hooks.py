@@ -14,7 +14,7 @@ import hashlib
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -33,7 +33,7 @@ from .exchange import End, Exchange
 from .identity import Asked, Rules, asked, opaque_body, parse_body
 from .index import Index, cache_folder
 from .multipart import MultipartParser, boundary_of
-from .options import OPTIONS, Mode, Settings, default_values, refuse_unknown, settings
+from .options import OPTIONS, Mode, Settings, default_values, meant_as_ours, refuse_unknown, settings
 from .origin import HOST as ORIGIN_HOST
 from .origin import BreakingOrigin
 from .recorder import Recorder, Ticket
@@ -125,6 +125,7 @@ class OpenAIReplay:
         self._origin = BreakingOrigin()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="openai-replay")
         self._guard = Guard()
+        self._ending: Awaitable[None] | None = None
 
     # --- life of the addon ---
 
@@ -173,17 +174,23 @@ class OpenAIReplay:
         """Refuse misspelt option names, which mitmproxy keeps for an addon that may yet come."""
         known = [option.name for option in OPTIONS]
         try:
-            refuse_unknown(
-                [name for name in ctx.options.deferred if name.startswith("recording")], known, "option"
-            )
+            refuse_unknown(meant_as_ours(ctx.options.deferred, known), known, "option")
         except BadOption as exc:
             log.error("%s", exc)
             self._settings = None
 
-    async def done(self) -> None:
-        """Finish what is being written, and write the report."""
+    def done(self) -> Awaitable[None]:
+        """Finish what is being written, and write the report.
+
+        A task, not a coroutine: when mitmproxy loads a script again it calls this where it cannot wait, refuses
+        coroutines there, and with the refusal ends its watch over the script.
+        """
         self._guard.is_on_duty = True
         self._origin.close()
+        self._ending = asyncio.get_running_loop().create_task(self._end())
+        return self._ending
+
+    async def _end(self) -> None:
         if self._settings is not None:
             await self._on_worker(lambda: None)  # behind all that is still to be written
         if self._settings is not None and self._settings.report is not None:
@@ -212,15 +219,24 @@ class OpenAIReplay:
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """Refuse connections to recorded hosts in replay, however mitmproxy came to want one."""
-        server = data.server
+        # Refused until it is known to be allowed: after an exception in a hook mitmproxy connects.
+        data.server.error = "the addon failed; the proxy's log says why"
+        data.server.error = self._refusal_to_connect(data.server, data.client)
+
+    def _refusal_to_connect(self, server: connection.Server, client: connection.Client) -> str | None:
+        """Return why a connection must not be opened, None when it may."""
         if server.address == (ORIGIN_HOST, self._origin.port):
-            return
+            return None
         if server.address is not None and server.address[0] == control.HOST:
-            server.error = f"{control.HOST} is the proxy itself, over plain HTTP"
-        elif self._settings is None:
-            server.error = "the addon did not start: nothing connects"
-        elif self._settings.mode is Mode.REPLAY and _leads_to_recorded_host(server, self._settings):
-            server.error = "replay never connects to a recorded host"
+            return f"{control.HOST} is the proxy itself, over plain HTTP"
+        if self._settings is None:
+            return "the addon did not start: nothing connects"
+        # What a decrypted client wants of a recorded host may lead through a proxy of another name.
+        wants_recorded_host = self._settings.is_recorded(client.sni or "", 443)
+        leads_there = wants_recorded_host or _leads_to_recorded_host(server, self._settings)
+        if self._settings.mode is Mode.REPLAY and leads_there:
+            return "replay never connects to a recorded host"
+        return None
 
     def tls_failed_client(self, data: tls.TlsData) -> None:
         """Say what to do about a client that does not trust the proxy's certificate."""
@@ -412,10 +428,11 @@ class OpenAIReplay:
         if state is None or state.ticket is None:
             return None
         ticket, state.ticket = state.ticket, None
+        self._recorder.end(ticket)
         if flow.response is None or flow.response.status_code == 101 or state.tap is None:
             if flow.response is None:
                 self._not_recorded(ticket.asked, f"the API was not reached, {message}")
-            self._recorder.drop(ticket)
+            self._submit(partial(self._recorder.drop, ticket))
             return None
         exchange = Exchange(
             ticket.asked,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -168,7 +169,7 @@ def normal_body(body: JSON) -> JSON:
     """Return the form of a body in which two requests that mean the same are equal."""
     if not isinstance(body, dict):
         return _normal(body)
-    if MULTIPART in body:
+    if body.keys() == {MULTIPART}:
         return {MULTIPART: _normal_parts(body[MULTIPART])}
     members: dict[str, JSON] = {
         name: value for name, value in body.items() if value is not None and name != "stream_options"
@@ -197,7 +198,7 @@ def _normal_parts(parts: JSON) -> JSON:
 def _with_number(part: JSON) -> JSON:
     if isinstance(part, dict) and isinstance(value := part.get("value"), str) and _NUMBER.fullmatch(value):
         number: JSON = json.loads(value)
-        return {**part, "value": number}
+        return part if number in (math.inf, -math.inf) else {**part, "value": number}
     return part
 
 
@@ -256,7 +257,8 @@ def parse_body(content: bytes, content_type: str) -> JSON:
     """Return a request's body as JSON, whatever its content type says.
 
     What parses as JSON is that JSON; no body is `{}`; a form is `{"__multipart__": [part, …]}`; other text is
-    `{"__text__": text}` and anything else `{"__bytes__": {"size", "sha256"}}`.
+    `{"__text__": text}` and anything else `{"__bytes__": {"size", "sha256"}}`. Text is also what no recording can hold
+    as JSON: numbers that are not finite, and what is nested deeper than the functions here go.
     """
     if not content.strip():
         return {}
@@ -266,10 +268,34 @@ def parse_body(content: bytes, content_type: str) -> JSON:
         parser.feed(content)
         return parser.result() or opaque_body(content)
     try:
-        value: JSON = json.loads(content)
-        return value
+        value: JSON = json.loads(content, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):
         return opaque_body(content)
+    may_be_deep = content.count(b"[") + content.count(b"{") > _DEEPEST
+    return opaque_body(content) if may_be_deep and _is_too_deep(value) else value
+
+
+# The functions that go through bodies call themselves once or twice per level, and Python allows 1,000 calls.
+_DEEPEST = 200
+
+
+def _is_too_deep(value: JSON) -> bool:
+    level: list[JSON] = [value]
+    for _ in range(_DEEPEST + 1):
+        level = [
+            item
+            for part in level
+            if isinstance(part, (dict, list))
+            for item in (part.values() if isinstance(part, dict) else part)
+        ]
+    return bool(level)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"expected a finite number, got {digits}")
+    return number
 
 
 def opaque_body(content: bytes) -> JSON:

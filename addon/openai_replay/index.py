@@ -13,24 +13,26 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from . import sketch
 from .errors import BadRecording, NotReplayable
-from .identity import Rules, identify, is_model_list, single_prefix
-from .recording import decode
+from .identity import Identity, Rules, identify, single_prefix
+from .recording import Recording, decode
 
 log = logging.getLogger(__name__)
 
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
 
+# What a name or a file may hold that is no UTF-8 is kept as bytes, which SQLite sorts as it does text.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
-    path TEXT PRIMARY KEY, mtime_ns INTEGER, size INTEGER, inode INTEGER,
-    key TEXT, stream_options TEXT, test_id TEXT, method TEXT, endpoint TEXT, sketch BLOB, problem TEXT
+    path BLOB PRIMARY KEY, mtime_ns INTEGER, size INTEGER, inode INTEGER,
+    key TEXT, stream_options TEXT, test_id BLOB, endpoint BLOB, sketch BLOB, problem BLOB
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS files_by_key ON files (key);
 CREATE INDEX IF NOT EXISTS files_by_endpoint ON files (endpoint);
@@ -38,7 +40,7 @@ CREATE INDEX IF NOT EXISTS files_by_endpoint ON files (endpoint);
 
 # A folder or file that changed so recently may change again without its time moving: file systems tick coarsely.
 _SETTLED_AFTER_NS = 100_000_000
-_UNSETTLED = -1
+UNSETTLED = -1
 
 _NUMBERED = re.compile(r"(?P<base>.+)-(?P<number>[1-9][0-9]*)")
 _MODELS = re.compile(r"(?P<base>models-[0-9a-f]{64})-[0-9a-f]{8}")
@@ -78,6 +80,19 @@ def signature_of(status: os.stat_result) -> Signature:
     return (status.st_mtime_ns, status.st_size, status.st_ino)
 
 
+def identity_of(recording: Recording, path: Path, rules: Rules) -> Identity:
+    """Return the identity of a recording's request.
+
+    Raises:
+        BadRecording: its body is nested deeper than one that was recorded.
+    """
+    request = recording.request
+    try:
+        return identify(request.method, request.url, request.body, rules)
+    except RecursionError as exc:
+        raise BadRecording(path, "expected JSON, it is nested too deeply", "$.request.body") from exc
+
+
 def cache_folder(environment: Mapping[str, str]) -> Path | None:
     """Return the user's folder for caches, None where there is none."""
     if configured := environment.get("XDG_CACHE_HOME") or environment.get("LOCALAPPDATA"):
@@ -98,13 +113,13 @@ class Index:
 
     def rows(self, key: str) -> list[Row]:
         """Return the recordings of the requests with this identity key, in file-name order."""
-        self._refresh_changed_folders()
-        return self._rows(key) or self.rows_after_full_check(key)
+        self._safely(self._refresh_changed_folders)
+        return self._safely(lambda: self._rows(key)) or self.rows_after_full_check(key)
 
     def rows_after_full_check(self, key: str) -> list[Row]:
         """Return the same after comparing every file on disk with what the index knows of it."""
-        self._refresh(every_file=True)
-        return self._rows(key)
+        self._safely(self._refresh_all)
+        return self._safely(lambda: self._rows(key))
 
     def rows_of_earlier_runs(self, key: str) -> list[Row]:
         """Return the same without a new look at the disk, if there was one before.
@@ -112,31 +127,35 @@ class Index:
         What comes into the folder while this run records was not recorded by an earlier one.
         """
         if not self._seen_folders:
-            self._refresh(every_file=True)
-        return self._rows(key)
+            self._safely(self._refresh_all)
+        return self._safely(lambda: self._rows(key))
 
     def has_settled(self) -> bool:
         """Tell whether no folder has changed since the last look, so that what was found then still holds."""
         return bool(self._seen_folders) and all(
-            self._is_as_seen(folder, _settled_mtime(self._directory / folder))
+            self._is_as_seen(folder, settled_mtime(self._directory / folder))
             for folder in self._seen_folders
         )
 
     def paths(self) -> list[str]:
         """Return the paths of all recordings that can be replayed, after a full check."""
-        self._refresh(every_file=True)
+        self._safely(self._refresh_all)
         query = "SELECT path FROM files WHERE problem IS NULL ORDER BY path"
-        return [path for (path,) in self._database().execute(query)]
+        return [_unpacked(path) for (path,) in self._found(query)]
 
     def problems(self) -> list[str]:
         """Return what is wrong with the files that cannot be read, as of the last look."""
         query = "SELECT problem FROM files WHERE problem IS NOT NULL AND key IS NULL ORDER BY path"
-        return [problem for (problem,) in self._database().execute(query) if problem]
+        return [_unpacked(problem) for (problem,) in self._found(query)]
 
     def sketches(self, endpoint: str) -> Iterator[tuple[str, str | None, bytes]]:
         """Yield path, test id and sketch of the recordings of an endpoint, as of the last look."""
         query = "SELECT path, test_id, sketch FROM files WHERE endpoint = ? AND problem IS NULL ORDER BY path"
-        yield from self._database().execute(query, (endpoint,))
+        # One after the other, for there may be very many.
+        for path, test_id, sketched in self._safely(
+            lambda: self._database().execute(query, (_packed(endpoint),))
+        ):
+            yield _unpacked(path), _maybe_unpacked(test_id), sketched
 
     def close(self) -> None:
         """Close the file of the index."""
@@ -144,11 +163,33 @@ class Index:
             self._maybe_database.close()
             self._maybe_database = None
 
+    def _found(self, query: str) -> list[tuple[Any, ...]]:
+        return self._safely(lambda: self._database().execute(query).fetchall())
+
+    def _safely[Result](self, work: Callable[[], Result]) -> Result:
+        """Do what needs the database; if that fails on the way, once more with a new one in memory."""
+        try:
+            return work()
+        except sqlite3.DatabaseError as exc:
+            log.debug("The kept index of %s cannot be used any more (%s)", self._directory, exc)
+            self.close()
+            if self._folder is not None and not isinstance(exc, sqlite3.OperationalError):
+                self._discard(self._folder / f"{self._file_name()}.sqlite3")
+            self._folder = None
+            self._refresh_all()
+            return work()
+
+    def _refresh_all(self) -> None:
+        self._refresh(every_file=True)
+
     def _rows(self, key: str) -> list[Row]:
         query = (
             "SELECT path, stream_options, test_id FROM files WHERE key = ? AND problem IS NULL ORDER BY path"
         )
-        return [Row(*row) for row in self._database().execute(query, (key,))]
+        return [
+            Row(_unpacked(path), stream_options, _maybe_unpacked(test_id))
+            for path, stream_options, test_id in self._database().execute(query, (key,))
+        ]
 
     def _database(self) -> sqlite3.Connection:
         if self._maybe_database is None:
@@ -166,9 +207,14 @@ class Index:
                 return _prepared(sqlite3.connect(path, timeout=30, check_same_thread=False))
             except (sqlite3.Error, OSError) as exc:
                 log.debug("The index %s cannot be used (%s), attempt %d", path, exc, attempt)
-                with suppress(OSError):
-                    path.unlink()
+                self._discard(path)
         return _prepared(sqlite3.connect(":memory:", check_same_thread=False))
+
+    def _discard(self, path: Path) -> None:
+        """Remove a kept index, its journal with it, which would else be taken for that of the next one."""
+        for ending in ("", "-wal", "-shm"):
+            with suppress(OSError):
+                path.with_name(f"{path.name}{ending}").unlink(missing_ok=True)
 
     def _file_name(self) -> str:
         text = repr((_SCHEMA_VERSION, os.path.realpath(self._directory), self._rules.fingerprint()))
@@ -207,44 +253,56 @@ class Index:
         self._seen_folders = folders
 
     def _is_as_seen(self, folder: str, mtime: int) -> bool:
-        return mtime != _UNSETTLED and self._seen_folders.get(folder) == mtime
+        return mtime != UNSETTLED and self._seen_folders.get(folder) == mtime
 
     def _known(self) -> Iterator[tuple[str, Signature]]:
         rows = self._database().execute("SELECT path, mtime_ns, size, inode FROM files")
-        return ((path, (mtime_ns, size, inode)) for path, mtime_ns, size, inode in rows)
+        return ((_unpacked(path), (mtime_ns, size, inode)) for path, mtime_ns, size, inode in rows)
 
     def _store(
         self, changed: Iterable[str], signatures: Mapping[str, Signature], gone: Iterable[str]
     ) -> None:
         database = self._database()
         rows = [row for path in changed if (row := self._described(path, signatures[path])) is not None]
-        lost = [(path,) for path in gone]
+        lost = [(_packed(path),) for path in gone]
         if not rows and not lost:
             return
         with database:
             database.executemany("DELETE FROM files WHERE path = ?", lost)
-            database.executemany("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
+            database.executemany("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?,?,?)", rows)
 
     def _described(self, path: str, signature: Signature) -> tuple[object, ...] | None:
         """Return the row of a file, None if it went away in the meantime."""
         full_path = self._directory / path
+        place = _packed(path)
         try:
             recording = decode(full_path.read_bytes(), full_path)
+            identity = identity_of(recording, full_path, self._rules)
         except FileNotFoundError:
             return None
         except NotReplayable as exc:
             log.debug("Not replayable by a proxy: %s", exc)
-            return (path, *signature, "", "", None, "", "", b"", str(exc))
+            return (place, *signature, "", "", None, b"", b"", _packed(str(exc)))
         except (BadRecording, OSError) as exc:
             log.warning("Cannot read a recording: %s", exc)
-            return (path, *signature, None, "", None, "", "", b"", str(exc))
+            return (place, *signature, None, "", None, b"", b"", _packed(str(exc)))
         request = recording.request
-        identity = identify(request.method, request.url, request.body, self._rules)
-        endpoint = single_prefix(_path_of(request.url))
-        method = "GET" if is_model_list(request.method, endpoint) else request.method
-        sketched = sketch.of(request.body)
+        test_id = None if recording.test_id is None else _packed(recording.test_id)
+        endpoint = _packed(single_prefix(_path_of(request.url)))
         key, stream_options = identity.key, identity.stream_options
-        return (path, *signature, key, stream_options, recording.test_id, method, endpoint, sketched, None)
+        return (place, *signature, key, stream_options, test_id, endpoint, sketch.of(request.body), None)
+
+
+def _packed(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _unpacked(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogatepass")
+
+
+def _maybe_unpacked(raw: bytes | None) -> str | None:
+    return None if raw is None else _unpacked(raw)
 
 
 def _path_of(url: str) -> str:
@@ -252,36 +310,42 @@ def _path_of(url: str) -> str:
 
 
 def _prepared(database: sqlite3.Connection) -> sqlite3.Connection:
-    database.execute("PRAGMA journal_mode=WAL")
-    database.execute("PRAGMA synchronous=OFF")  # a cache may be lost; it is checked against the files anyway
-    database.executescript(_SCHEMA)
-    database.execute("SELECT count(*) FROM (SELECT * FROM files LIMIT 1)").fetchone()
+    try:
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute(
+            "PRAGMA synchronous=OFF"
+        )  # a cache may be lost; it is checked against the files anyway
+        database.executescript(_SCHEMA)
+        database.execute("SELECT count(*) FROM (SELECT * FROM files LIMIT 1)").fetchone()
+    except sqlite3.Error:
+        database.close()
+        raise
     return database
 
 
 def _folders(top: Path) -> Iterator[tuple[str, int]]:
     """Yield the folder and its subfolders (no hidden ones), relative to it, each with its modification time."""
-    yield "", _settled_mtime(top)
+    yield "", settled_mtime(top)
     for folder, subfolders, _ in os.walk(top, followlinks=False):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in subfolders:
             path = os.path.join(folder, name)
-            yield os.path.relpath(path, top), _settled_mtime(Path(path))
+            yield os.path.relpath(path, top), settled_mtime(Path(path))
 
 
-def _settled_mtime(path: Path) -> int:
-    """Return a folder's modification time, or _UNSETTLED when it is gone or changed a moment ago."""
+def settled_mtime(path: Path) -> int:
+    """Return a folder's modification time, or UNSETTLED when it is gone or changed a moment ago."""
     try:
         mtime = os.stat(path).st_mtime_ns
     except OSError:
-        return _UNSETTLED
-    return mtime if time.time_ns() - mtime > _SETTLED_AFTER_NS else _UNSETTLED
+        return UNSETTLED
+    return mtime if time.time_ns() - mtime > _SETTLED_AFTER_NS else UNSETTLED
 
 
 def _files(top: Path, folder: str) -> Iterator[tuple[str, Signature]]:
-    with suppress(FileNotFoundError), os.scandir(top / folder) as entries:
+    with suppress(FileNotFoundError, NotADirectoryError), os.scandir(top / folder) as entries:
         for entry in entries:
-            if entry.name.endswith(".json") and not entry.name.startswith("."):
+            # A pipe of that name would never end.
+            if entry.name.endswith(".json") and not entry.name.startswith(".") and entry.is_file():
                 with suppress(FileNotFoundError):
-                    status = entry.stat()
-                    yield os.path.join(folder, entry.name), signature_of(status)
+                    yield os.path.join(folder, entry.name), signature_of(entry.stat())

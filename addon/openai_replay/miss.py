@@ -13,9 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import orjson
-
-from . import sketch
+from . import json_text, sketch
 from .errors import BadRecording
 from .identity import Asked, authority, normal_body, sorted_query, without_ignored
 from .recording import JSON, Request
@@ -94,7 +92,7 @@ def error_body(message: str, code: str, user_agent: str) -> bytes:
     }
     if "Ruby" in user_agent:
         error["message"] = message
-    return orjson.dumps(error)
+    return json_text.compact(error).encode()
 
 
 def find_miss(store: Store, asked: Asked) -> Miss:

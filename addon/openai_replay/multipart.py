@@ -119,8 +119,11 @@ class MultipartParser:
 
     def _read_header(self) -> bool:
         end = self._buffer.find(b"\r\n\r\n")
-        if end < 0:
-            self._is_malformed = len(self._buffer) > _LONGEST_HEADER
+        length = (
+            len(self._buffer) if end < 0 else end + 3
+        )  # where it is ended, as if the last byte were yet to come
+        self._is_malformed = length > _LONGEST_HEADER
+        if end < 0 or self._is_malformed:
             return False
         part = _part_from_header(bytes(self._buffer[: end + 2]))
         if part is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import enum
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,12 +132,27 @@ def default_values(environment: Mapping[str, str]) -> dict[str, str | tuple[str,
         BadOption: a variable has the name of no option, though it begins like one.
     """
     known = {option.environment_name(): option for option in OPTIONS}
-    prefix = ENVIRONMENT_PREFIX + "RECORDING_"
-    refuse_unknown((name for name in environment if name.startswith(prefix)), known, "environment variable")
+    refuse_unknown(meant_as_ours(environment, known), known, "environment variable")
     return {
         option.name: option.parsed(environment[name]) if environment.get(name) else option.default
         for name, option in known.items()
     }
+
+
+# How alike two names are (by difflib, from 0 to 1) of which one is taken for a misspelling of the other.
+_MISSPELT = 0.85
+
+
+def meant_as_ours(names: Iterable[str], known: Iterable[str]) -> Iterator[str]:
+    """Yield the names that can only mean an option of ours: the known ones, and those that look like them.
+
+    What begins as they all do looks like them, whatever follows.
+    """
+    known = list(known)
+    for name in names:
+        begins_alike = name.removeprefix(ENVIRONMENT_PREFIX).lower().startswith("recording")
+        if begins_alike or difflib.get_close_matches(name, known, 1, _MISSPELT):
+            yield name
 
 
 def refuse_unknown(names: Iterable[str], known: Iterable[str], what: str) -> None:
@@ -232,12 +247,12 @@ _HOST = re.compile(
 
 def _host_pattern(text: str) -> HostPattern:
     match = _HOST.fullmatch(text.strip())
-    if match is None:
+    port = int(match["port"]) if match and match["port"] else None
+    if match is None or (port is not None and not 1 <= port <= 65535):
         raise BadOption(
             f"recording_hosts={text!r}: expected a host name without scheme or path, such as api.openai.com, "
             "*.openai.azure.com or localhost:11434"
         )
     name = match["name"].strip("[]")
     regex = (r"(?:[\w-]+\.)+" if match["any"] else "") + re.escape(name)
-    port = int(match["port"]) if match["port"] else None
     return HostPattern(text, name, port, re.compile(regex, re.IGNORECASE))

@@ -48,7 +48,7 @@ class BreakingOrigin:
             answer = self._answers.pop(path, None)
             if answer is not None:
                 writer.write(_head(answer.status, answer.headers))
-                for piece in answer.pieces:
+                for piece in filter(None, answer.pieces):  # an empty chunk would say that the answer is whole
                     writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
                 await writer.drain()
         writer.close()

@@ -15,11 +15,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import orjson
 
-from .errors import BadRecording, NotReplayable
+from .errors import BadRecording, NotRecordable, NotReplayable
 
 type JSON = dict[str, JSON] | list[JSON] | str | int | float | bool | None
 
@@ -77,8 +77,15 @@ class Recording:
 
 
 def encode(recording: Recording) -> bytes:
-    """Return the file of a recording."""
-    return dump_json(to_json(recording))
+    """Return the file of a recording.
+
+    Raises:
+        NotRecordable: it is nested too deeply to be written.
+    """
+    try:
+        return dump_json(to_json(recording))
+    except RecursionError as exc:
+        raise NotRecordable("expected JSON, it is nested too deeply") from exc
 
 
 def decode(raw: bytes, path: Path) -> Recording:
@@ -148,8 +155,8 @@ def from_json(value: JSON, path: Path) -> Recording:
 
 def _request_from_json(reader: _Reader, request: dict[str, JSON]) -> Request:
     url = reader.text(request.get("url"), "$.request.url")
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    parts = _maybe_parts(url)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.netloc:
         raise NotReplayable(
             reader.path,
             f"expected an http or https url, got {url!r}: it is no HTTP exchange",
@@ -163,6 +170,16 @@ def _request_from_json(reader: _Reader, request: dict[str, JSON]) -> Request:
         endpoint=reader.maybe_text(request.get("endpoint"), "$.request.endpoint") or parts.path,
         model=reader.maybe_text(request.get("model"), "$.request.model") or "",
     )
+
+
+def _maybe_parts(url: str) -> SplitResult | None:
+    """Split a URL; None for what no client could have requested, such as a port beyond 65535."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read, and so checked, only now
+    except ValueError:
+        return None
+    return parts
 
 
 def _response_from_json(reader: _Reader, response: dict[str, JSON]) -> Response:
@@ -190,7 +207,9 @@ def _failure_from_json(reader: _Reader, response: dict[str, JSON]) -> Failure | 
     if not response.get("is_exception"):
         return None
     data = reader.object(response.get("exception_data") or {}, "$.response.exception_data")
-    message = response.get("exception_message") or data.get("message") or ""
+    message = response.get("exception_message")
+    if message is None:
+        message = data.get("message") or ""
     return Failure(data, reader.text(message, "$.response.exception_message"))
 
 
@@ -267,6 +286,8 @@ def load_json(raw: bytes, path: Path) -> JSON:
         raise BadRecording(path, f"expected UTF-8, {exc.reason}", f"byte {exc.start}") from exc
     except RecursionError as exc:
         raise BadRecording(path, "expected JSON, it is nested too deeply") from exc
+    except ValueError as exc:  # of more digits than sys.get_int_max_str_digits() allows
+        raise BadRecording(path, "expected JSON, an integer in it has thousands of digits") from exc
 
 
 def _loads(text: str) -> JSON:

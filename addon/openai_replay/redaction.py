@@ -57,6 +57,7 @@ class Redactor:
             or b"sk-" in raw
             or b"earer" in raw
             or b"\\u" in raw
+            or b"\\/" in raw
             or any(credential.encode() in raw for credential in credentials)
         )
 

@@ -6,16 +6,18 @@ Files are written beside their target and moved into place, so that a crash leav
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from .errors import BadRecording, NotReplayable
-from .identity import Asked, Identity, Rules, identify
-from .index import Index, Row, Signature, signature_of, split_number
-from .recording import FILE, JSON, Recording, decode
+from .identity import Asked, Identity, Rules, authority
+from .index import Index, Row, Signature, identity_of, signature_of, split_number
+from .recording import FILE, JSON, Recording, decode, encode
 
 # How many numbers in a row may be missing from a sequence whose files somebody deleted.
 _LONGEST_GAP = 8
@@ -54,10 +56,7 @@ class Store:
         except OSError as exc:
             raise BadRecording(path, f"expected a readable file, {exc.strerror}") from exc
         recording = decode(raw, path)
-        request = recording.request
-        return Stored(
-            path, signature, recording, identify(request.method, request.url, request.body, self._rules)
-        )
+        return Stored(path, signature, recording, identity_of(recording, path, self._rules))
 
     def read_existing(self, path: Path) -> Stored:
         """Read a file that must be there.
@@ -102,6 +101,19 @@ class Store:
                 return stored
         return None
 
+    def name_beside_other_hosts(self, name: str, asked: Asked) -> str:
+        """Return the name for a recording of the request: `name`, unless a recording of another host has it.
+
+        The format's hash does not count the host, so that the same request to two hosts has one hash.
+        """
+        host = authority(urlsplit(asked.url))
+        with suppress(BadRecording):
+            stored = self.read(self.directory / f"{name}.json")
+            if stored is not None and authority(urlsplit(stored.recording.request.url)) != host:
+                # Without hyphens, after which a number at the end would be one of a sequence.
+                return f"{name}-at-{re.sub('[^A-Za-z0-9.]', '_', host)}"
+        return name
+
     def chosen(
         self, asked: Asked, rows: Sequence[Row], *, own_test_only: bool, but: Iterable[Path]
     ) -> list[Path]:
@@ -130,29 +142,64 @@ class Store:
                 return [self.directory / row.path for row in rows if row.group() == tier[0].group()]
         return []
 
-    def write(self, name: str, content: bytes, *, before_replacing: Callable[[], None] | None = None) -> Path:
-        """Write a file of the folder, whole or not at all.
+    def write(
+        self,
+        name: str,
+        content: bytes,
+        *,
+        companion: tuple[str, bytes] | None = None,
+        before_replacing: Callable[[], None] | None = None,
+    ) -> Path:
+        """Write a recording, and maybe the file of its body, whole or not at all.
 
         Args:
             name: the file's name, without a folder.
-            before_replacing: called when the content is on disk, just before it takes its place.
+            companion: name and content of the file of its body.
+            before_replacing: called when all content is on disk, just before it takes its place.
 
         Raises:
             OSError: it could not be written; what was there is as it was.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
-        target = self.directory / name
-        beside = self.directory / f".{name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+        files = [*([] if companion is None else [companion]), (name, content)]
+        beside = [(self._name_beside(file_name), self.directory / file_name) for file_name, _ in files]
         try:
-            beside.write_bytes(content)
+            for (path, _), (_, file_content) in zip(beside, files, strict=True):
+                path.write_bytes(file_content)
             if before_replacing is not None:
                 before_replacing()
-            beside.replace(target)
+            outdated = set(self.companions(self.directory / name)) - {target for _, target in beside}
+            for path, target in beside:
+                path.replace(target)
         except BaseException:
-            with suppress(OSError):
-                beside.unlink()
+            for path, _ in beside:
+                with suppress(OSError):
+                    path.unlink()
             raise
-        return target
+        for path in outdated:
+            path.unlink(missing_ok=True)
+        return self.directory / name
+
+    def _name_beside(self, name: str) -> Path:
+        return self.directory / f".{name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+
+    def move(self, path: Path, target: Path) -> None:
+        """Give a recording another name in its folder, and the file of its body with it.
+
+        Raises:
+            OSError: it is gone, or the disk does not let it.
+        """
+        stored, companions = None, list(self.companions(path))
+        if companions:
+            stored = self.read(path)
+        if stored is None:
+            path.replace(target)
+            return
+        content, name = companions[0].read_bytes(), f"{target.stem}{companions[0].suffix}"
+        response = replace(stored.recording.response, body={FILE: name})
+        moved = encode(replace(stored.recording, response=response))
+        self.write(target.name, moved, companion=(name, content))
+        self.remove(path)
 
     def remove(self, path: Path) -> None:
         """Remove a recording and the file of its body; one that is gone already is none the worse."""
@@ -200,10 +247,14 @@ def _first_sequence(rows: Sequence[Row]) -> list[Row]:
     return sorted((row for row in rows if row.group() == first), key=Row.number)
 
 
-def next_number(path: Path) -> Path:
-    """Return the file that the next recording of a sequence has, whether it exists or not."""
-    base, number = split_number(path.name)
-    return path.with_name(f"{base}-{number + 1}.json")
+def absent_numbers(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield the files that would belong to a sequence: those of the numbers left out, and of the next one."""
+    first, last, present = paths[0], paths[-1], frozenset(paths)
+    _, highest = split_number(last.name)
+    for number in range(2, highest + 2):
+        path = first.with_name(f"{first.stem}-{number}.json")
+        if path not in present:
+            yield path
 
 
 def numbered(first: Path) -> Iterator[Path]:

@@ -39,7 +39,7 @@ def split_path(path: str) -> tuple[str | None, str]:
     if not path.startswith("/@"):
         return None, path
     prefix, slash, rest = path[2:].partition("/")
-    return unquote(prefix), slash + rest or "/"
+    return unquote(_as_text(prefix)), slash + rest or "/"
 
 
 def _as_text(value: str) -> str:

@@ -23,10 +23,14 @@ REPLAY_SCRIPT = ROOT / "addon" / "replay.py"
 REDIRECT_SCRIPT = ROOT / "tests" / "upstream" / "redirect.py"
 MITMDUMP = Path(sys.executable).with_name("mitmdump")
 
+# Both must pass every test here: mitmdump, and mitmproxy's master with only the addons that this job needs.
+PROGRAMS = {"mitmdump": (str(MITMDUMP),), "serve": (sys.executable, "-m", "openai_replay.serve")}
+PROGRAM = PROGRAMS[os.environ.get("OPENAI_REPLAY_TEST_PROGRAM", "mitmdump")]
+
 # Nothing here takes this long; it only ends a test that would never end.
 CEILING_S = 60
 
-_LISTENING = re.compile(r"(?:HTTP\(S\) proxy|reverse proxy to \S+) listening at (?:127\.0\.0\.1|\S*?):(\d+)")
+_LISTENING = re.compile(r"proxy.* listening at (?:127\.0\.0\.1|\S*?):(\d+)")
 
 
 def wait_until[T](condition: Callable[[], T], what: str, ceiling_s: float = CEILING_S) -> T:
@@ -94,9 +98,15 @@ class Proxy:
         return self.process.wait(CEILING_S)
 
 
-def mitmdump_command(*options: str, scripts: Sequence[Path] = (), mode: str = "", port: int = 0) -> list[str]:
+def mitmdump_command(
+    *options: str,
+    scripts: Sequence[Path] = (),
+    mode: str = "",
+    port: int = 0,
+    script: Path = REPLAY_SCRIPT,
+) -> list[str]:
     """Return the command line of a mitmdump with the addon; an option is `name=value`."""
-    command = [str(MITMDUMP), "--listen-host", "127.0.0.1", "-p", str(port), "-s", str(REPLAY_SCRIPT)]
+    command = [*PROGRAM, "--listen-host", "127.0.0.1", "-p", str(port), "-s", str(script)]
     for script in scripts:
         command += ["-s", str(script)]
     for option in options:
@@ -112,14 +122,17 @@ def proxy(
     mode: str = "",
     environment: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    more_scripts: Sequence[Path] = (),
+    script: Path = REPLAY_SCRIPT,
 ) -> Iterator[Proxy]:
     """Run mitmdump with the addon until the block ends.
 
     `upstream` stands in for every host behind it; without one, mitmdump resolves names as the machine does.
+    `more_scripts` are loaded after the addon; `script` is the addon where a test has a copy of its own.
     """
-    scripts: tuple[Path, ...] = ()
+    scripts = tuple(more_scripts)
     if upstream is not None:
-        scripts = (REDIRECT_SCRIPT,)
+        scripts = (*scripts, REDIRECT_SCRIPT)
         options = (
             *options,
             f"upstream_port={upstream.port}",
@@ -131,7 +144,7 @@ def proxy(
     log_file = home / f"mitmdump-{time.monotonic_ns()}.log"
     with open(log_file, "wb") as log:
         process = subprocess.Popen(
-            mitmdump_command(*options, scripts=scripts, mode=mode),
+            mitmdump_command(*options, scripts=scripts, mode=mode, script=script),
             stdout=log,
             stderr=subprocess.STDOUT,
             env=bare_environment(home, PYTHONUNBUFFERED="1", **(environment or {})),

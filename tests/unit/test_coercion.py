@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
@@ -20,6 +21,9 @@ from openai_replay.coercion import (
     integer_from_float,
     integer_from_text,
 )
+
+DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
+EXAMPLES = settings(max_examples=20_000 if DEEP else 300, derandomize=not DEEP, database=None, deadline=None)
 
 INTEGER, FLOAT, BOOLEAN = TypeAdapter(int), TypeAdapter(float), TypeAdapter(bool)
 
@@ -41,6 +45,7 @@ def outcome(read: Callable[[], Any]) -> str:
         return "refused"
 
 
+@EXAMPLES
 @given(NUMERALS)
 def test_integers_are_read_out_of_texts_as_pydantic_reads_them(text: str) -> None:
     assert outcome(lambda: integer_from_text(text)) == outcome(lambda: INTEGER.validate_python(text))
@@ -53,6 +58,7 @@ def test_the_odder_integers_are_read_out_of_texts_as_pydantic_reads_them(text: s
     assert outcome(lambda: integer_from_text(text)) == outcome(lambda: INTEGER.validate_python(text))
 
 
+@EXAMPLES
 @given(NUMERALS)
 def test_floats_are_read_out_of_texts_as_pydantic_reads_them(text: str) -> None:
     assert outcome(lambda: float_from_text(text)) == outcome(lambda: FLOAT.validate_python(text))
@@ -65,6 +71,7 @@ def test_the_odder_floats_are_read_out_of_texts_as_pydantic_reads_them(text: str
     assert outcome(lambda: float_from_text(text)) == outcome(lambda: FLOAT.validate_python(text))
 
 
+@EXAMPLES
 @given(st.floats() | INTEGERS.map(float))
 def test_integers_are_read_out_of_floats_as_pydantic_reads_them(number: float) -> None:
     assert outcome(lambda: integer_from_float(number)) == outcome(lambda: INTEGER.validate_python(number))
@@ -77,11 +84,13 @@ def test_the_odder_integers_are_read_out_of_floats_as_pydantic_reads_them(number
     assert outcome(lambda: integer_from_float(number)) == outcome(lambda: INTEGER.validate_python(number))
 
 
+@EXAMPLES
 @given(WORDS)
 def test_truth_is_read_out_of_texts_as_pydantic_reads_it(text: str) -> None:
     assert outcome(lambda: boolean_from_text(text)) == outcome(lambda: BOOLEAN.validate_python(text))
 
 
+@EXAMPLES
 @given(st.sampled_from([0, 1, 2, -1, 0.0, 1.0, -0.0, 0.5, 2**64, math.nan, math.inf]) | INTEGERS)
 def test_truth_is_read_out_of_numbers_as_pydantic_reads_it(number: int | float) -> None:
     assert outcome(lambda: boolean_from_number(number)) == outcome(lambda: BOOLEAN.validate_python(number))
