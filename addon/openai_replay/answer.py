@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import framing, json_text, wire
+from . import framing, json_text, kept_headers, wire
 from .corrections import Corrected
 from .errors import BadRecording
 from .identity import Asked
@@ -21,8 +21,6 @@ from .store import Stored, companion_of
 
 JSON_TYPE = "application/json"
 STREAM_TYPE = "text/event-stream; charset=utf-8"
-API_HOST = "api.openai.com"
-API_VERSION = "2020-10-01"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +77,9 @@ def _answer(
     is_broken: bool = False,
 ) -> Answer:
     response = stored.recording.response
-    headers = {} if content_type is None else {"content-type": content_type}
-    headers |= _implied_headers(asked) | {name.lower(): value for name, value in response.headers.items()}
-    return Answer(stored.path, _status(response), tuple(headers.items()), pieces, is_broken)
-
-
-def _implied_headers(asked: Asked) -> dict[str, str]:
-    return {"openai-version": API_VERSION} if f"//{API_HOST}/" in asked.url else {}
+    implied = {} if content_type is None else {"content-type": content_type}
+    sent = kept_headers.sent(response.headers, implied | kept_headers.implied(asked.url))
+    return Answer(stored.path, _status(response), tuple(sent.items()), pieces, is_broken)
 
 
 def _status(response: Response) -> int:

@@ -12,24 +12,12 @@ import mimetypes
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from . import envelope, framing, json_text, sse
+from . import envelope, framing, json_text, kept_headers, sse
 from .corrections import Corrections
 from .errors import BadStream, NotRecordable
 from .identity import Asked, model_digest, request_hash, without_ignored
 from .recording import FILE, JSON, Failure, Recording, Request, Response, opened
 from .recording import envelope as enveloped
-
-# Besides the content type, the headers that clients read; all others change with each answer or mean nothing later.
-KEPT_HEADERS = (
-    "retry-after",
-    "retry-after-ms",
-    "x-should-retry",
-    "openai-version",
-    "location",
-    "content-disposition",
-)
-
-_IMPLIED_API_VERSION = "2020-10-01"
 
 # The classes whose `id` and `created` change with each recording, and mean nothing to later requests.
 _NORMALISED = frozenset(
@@ -117,15 +105,22 @@ def record(exchange: Exchange) -> Recorded:
     """
     if _is_event_stream(exchange):
         return _streamed(exchange)
-    if exchange.end is not End.COMPLETE:
-        raise NotRecordable(f"the response broke off, {exchange.end_message or 'it is incomplete'}")
     content = b"".join(exchange.body)
+    if not _is_whole(exchange, content):
+        raise NotRecordable(f"the response broke off, {exchange.end_message or 'it is incomplete'}")
     if exchange.status >= 400:
         return _failed(exchange, content)
     parsed = _parsed(content, exchange) if content else None
     if content and parsed is None:
         return _with_companion(exchange, content)
     return _plain(exchange, content, parsed)
+
+
+def _is_whole(exchange: Exchange, content: bytes) -> bool:
+    """Tell whether a body is complete; a client that has read a whole JSON text may leave before its end is told."""
+    if exchange.end is not End.LEFT_BY_CLIENT:
+        return exchange.end is End.COMPLETE
+    return content.startswith((b"{", b"[")) and _exact_json(content, exchange) is not None
 
 
 def _recorded(
@@ -160,9 +155,8 @@ def _media_type(exchange: Exchange) -> str:
 
 def _kept_headers(exchange: Exchange, implied_type: str | None) -> dict[str, str]:
     """Return the headers that do not follow from the body; a charset of UTF-8 means nothing to JSON and events."""
-    kept = {name: value for name in KEPT_HEADERS if (value := _header(exchange, name))}
-    if kept.get("openai-version") == _IMPLIED_API_VERSION:
-        del kept["openai-version"]
+    kept = {name: value for name in kept_headers.KEPT if (value := _header(exchange, name))}
+    kept = kept_headers.said(kept, kept_headers.implied(exchange.asked.url))
     content_type = _header(exchange, "content-type")
     plain_type = content_type.lower().replace(" ", "").replace('"', "").removesuffix(";charset=utf-8")
     if plain_type != (implied_type or ""):
@@ -214,13 +208,16 @@ class _Stream:
     def take(self, event: sse.Event) -> None:
         self._lines += _lines_of(event)
         self._count += event.data is not None and event.data != sse.DONE
-        self._is_raw |= self._is_done  # something follows [DONE]
+        was_done = self._is_done
         self._is_done |= event.data == sse.DONE
+        self._is_raw |= was_done and event.data is not None  # data follows [DONE]
         if self._is_raw:
             return
-        if event.data is None:
+        if was_done:
+            self._frames.after_done(event)
+        elif event.data is None:
             self._frames.block(len(self._chunks), event)
-        elif event.data == sse.DONE:
+        elif self._is_done:
             self._frames.done(event)
         else:
             self._take_chunk(event, event.data)

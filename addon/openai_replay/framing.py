@@ -6,7 +6,7 @@ beside their data, and end with `event: done`. What differs is noted in the reco
 
     lines         [{"chunks": "3-5", "lines": ["id: 7"]}]       all lines of these events but their data
     between       [{"before": 0, "lines": [": keep-alive"]}]    blocks without data
-    end           ["data: [DONE]"]                              what came after the last chunk
+    end           ["data: [DONE]"]                              what came after the last chunk; "" parts blocks
     unterminated  true                                          no blank line after the very last block
 """
 
@@ -72,6 +72,11 @@ class FrameNotes:
     def done(self, event: Event) -> None:
         """Note the event that said `[DONE]`."""
         self._end = (*event.lines, f"data: {event.data}")
+        self._is_unterminated = not event.terminated
+
+    def after_done(self, event: Event) -> None:
+        """Note a block without data that came after `[DONE]`."""
+        self._end = (*self._end, "", *event.lines)
         self._is_unterminated = not event.terminated
 
     def result(self, endpoint: str, *, is_broken: bool) -> dict[str, JSON]:

@@ -14,8 +14,10 @@ import hashlib
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,6 +25,7 @@ from typing import Any
 
 from mitmproxy import connection, ctx, http, tls
 from mitmproxy.addonmanager import Loader
+from mitmproxy.net.http import status_codes
 from mitmproxy.proxy import mode_specs, server_hooks
 
 from . import control, miss, test_id
@@ -41,6 +44,7 @@ from .recording import JSON, dump_json
 from .redaction import credentials_of
 from .replayer import Positions, Replayer
 from .report import Report
+from .shared_run import SharedPositions, SharedReport, mark_ready, shared_folder
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -53,6 +57,13 @@ _LONGEST_WAIT_FOR_FILE_S = 0.5
 
 _IN_MEMORY = 1024 * 1024
 
+# Headers that a client sends to this proxy alone.
+_PROXY_AUTHORIZATION = "proxy-authorization"
+_OWN_HEADERS = {test_id.HEADER, _PROXY_AUTHORIZATION}
+
+# Headers that say how to read the rest of a request.
+_DESCRIBING_HEADERS = {b"host", b"content-type", b"content-encoding"}
+
 
 @dataclass(slots=True)
 class FlowState:
@@ -63,6 +74,7 @@ class FlowState:
     is_control: bool = False
     control_target: str = ""
     upload: MultipartParser | None = None
+    is_upload_described: bool = True
     ticket: Ticket | None = None
     tap: Tap | None = None
     is_from_origin: bool = False
@@ -74,9 +86,11 @@ class Tap:
     def __init__(self) -> None:
         self._spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115  # closed with the exchange
         self.problem = ""
+        self.size = 0
 
     def __call__(self, data: bytes) -> bytes:
         """Take the next bytes of the body and hand them on."""
+        self.size += len(data)
         if not self.problem:
             try:
                 self._spool.write(data)
@@ -97,20 +111,22 @@ class Tap:
 
 @dataclass(slots=True)
 class Guard:
-    """Stays when the script is unloaded or fails to load again: then nothing reaches a recorded host."""
+    """Takes the addon's place when the script is unloaded, be it to load it again: nothing reaches a recorded host.
+
+    Only then: each addon that mitmproxy knows costs every request about 20 µs.
+    """
 
     settings: Settings | None = None
-    is_on_duty: bool = False
     name: str = field(default="openai_replay_guard", init=False)
 
     def request(self, flow: http.HTTPFlow) -> None:
         """Refuse requests to recorded hosts."""
-        if self.is_on_duty and (self.settings is None or _recorded_host(flow.request, self.settings)):
+        if self.settings is None or _is_recorded(flow.request, self.settings):
             flow.response = _refusal(flow.request, "The addon was unloaded; the proxy's log says why.")
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """Refuse connections to recorded hosts."""
-        if self.is_on_duty and (self.settings is None or _leads_to_recorded_host(data.server, self.settings)):
+        if self.settings is None or _leads_to_recorded_host(data.server, self.settings):
             data.server.error = "the addon was unloaded: nothing connects to a recorded host"
 
 
@@ -120,11 +136,11 @@ class OpenAIReplay:
     def __init__(self) -> None:
         self._settings: Settings | None = None
         self._proxy_test_ids: dict[str, str | None] = {}
-        self._report = Report()
-        self._positions = Positions()
+        self._shared_folder = folder = shared_folder(os.environ)
+        self._report = Report() if folder is None else SharedReport(folder)
+        self._positions = Positions() if folder is None else SharedPositions(folder)
         self._origin = BreakingOrigin()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="openai-replay")
-        self._guard = Guard()
         self._ending: Awaitable[None] | None = None
 
     # --- life of the addon ---
@@ -140,8 +156,7 @@ class OpenAIReplay:
             default = defaults[option.name]
             typespec: Any = str if isinstance(option.default, str) else Sequence[str]
             loader.add_option(option.name, typespec, default, option.help)
-        self._guard = _registered_guard()
-        self._guard.is_on_duty = False
+        _relieve_guard()
 
     def configure(self, updated: set[str]) -> None:
         """Check the options; a value that makes no sense ends mitmdump, which exits when an error is logged."""
@@ -151,10 +166,13 @@ class OpenAIReplay:
         try:
             checked = settings({option.name: getattr(ctx.options, option.name) for option in OPTIONS})
             _refuse_unrecorded_reverse_proxy(checked)
+            if self._shared_folder is not None and checked.mode is not Mode.REPLAY:
+                raise BadOption(
+                    f"recording_mode={checked.mode.value!r}: expected replay, for one of several workers"
+                )
         except BadOption as exc:
             log.error("%s", exc)
             return
-        self._guard.settings = checked
         self._open(checked)
         self._settings = checked
         _set_mitmproxy_options(checked)
@@ -178,6 +196,8 @@ class OpenAIReplay:
         except BadOption as exc:
             log.error("%s", exc)
             self._settings = None
+        if self._shared_folder is not None and self._settings is not None:
+            mark_ready(self._shared_folder)
 
     def done(self) -> Awaitable[None]:
         """Finish what is being written, and write the report.
@@ -185,7 +205,7 @@ class OpenAIReplay:
         A task, not a coroutine: when mitmproxy loads a script again it calls this where it cannot wait, refuses
         coroutines there, and with the refusal ends its watch over the script.
         """
-        self._guard.is_on_duty = True
+        ctx.master.addons.add(Guard(self._settings))
         self._origin.close()
         self._ending = asyncio.get_running_loop().create_task(self._end())
         return self._ending
@@ -208,10 +228,14 @@ class OpenAIReplay:
     # --- connections ---
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
-        """Read the test id in the user name of the proxy's URL, which comes with CONNECT."""
+        """Read the test id in the user name of the proxy's URL, which comes with CONNECT; let tunnels to us open."""
         value = flow.request.headers.get("proxy-authorization")
         if value is not None and not _asks_for_passwords():
             self._proxy_test_ids[flow.client_conn.id] = test_id.from_proxy_authorization(value)
+        if flow.request.host == control.HOST:
+            # Clients may tunnel plain HTTP as well; an answer of ours keeps mitmproxy from connecting first.
+            flow.response = http.Response.make(200)
+            del flow.response.headers["content-length"]
 
     def client_disconnected(self, client: connection.Client) -> None:
         """Forget the connection."""
@@ -263,24 +287,26 @@ class OpenAIReplay:
         if request.host == control.HOST or prefix == "":
             flow.metadata[_STATE] = FlowState(None, (), is_control=True, control_target=path)
             return
-        if not _recorded_host(request, self._settings):
+        if not _is_recorded(request, self._settings):
             return
-        request.path = path
-        state = FlowState(self._test_id(flow, prefix), credentials_of(request.headers.items(multi=True)))
-        flow.metadata[_STATE] = state
-        request.headers.pop(test_id.HEADER, None)
-        request.headers.pop("proxy-authorization", None)
+        if prefix is not None:
+            request.path = path
+        own_headers = _OWN_HEADERS & _header_names(request)
+        credentials = credentials_of(request.headers.items(multi=True))
+        flow.metadata[_STATE] = state = FlowState(self._test_id(flow, own_headers, prefix), credentials)
+        for name in own_headers:
+            del request.headers[name]
         self._let_upload_pass(flow, state)
 
-    def _test_id(self, flow: http.HTTPFlow, prefix: str | None) -> str | None:
+    def _test_id(self, flow: http.HTTPFlow, own_headers: set[str], prefix: str | None) -> str | None:
         assert self._settings is not None
         headers = flow.request.headers
-        if (value := headers.get(test_id.HEADER)) and (of_header := test_id.from_header(value)):
+        if test_id.HEADER in own_headers and (of_header := test_id.from_header(headers[test_id.HEADER])):
             return of_header
         if of_connection := self._proxy_test_ids.get(flow.client_conn.id):
             return of_connection
-        if (value := headers.get("proxy-authorization")) and not _asks_for_passwords():
-            of_request = test_id.from_proxy_authorization(value)
+        if _PROXY_AUTHORIZATION in own_headers and not _asks_for_passwords():
+            of_request = test_id.from_proxy_authorization(headers[_PROXY_AUTHORIZATION])
             if of_request:
                 return of_request
         return prefix or self._settings.test_id
@@ -289,15 +315,19 @@ class OpenAIReplay:
         """Stream a form while recording, so that memory does not grow with it; all else is needed whole to match."""
         assert self._settings is not None
         flow.request.stream = self._settings.mode is Mode.LIVE
+        if self._settings.mode is not Mode.RECORD:
+            return
         boundary = boundary_of(flow.request.headers.get("content-type", ""))
-        if self._settings.mode is not Mode.RECORD or boundary is None:
+        if boundary is None:
             return
         upload = MultipartParser(boundary)
 
         def look_on(data: bytes) -> bytes:
             try:
-                upload.feed(data)
+                if state.is_upload_described:
+                    upload.feed(data)
             except Exception:  # whatever it is, it must not reach the client
+                state.is_upload_described = False
                 log.exception("An upload could not be described; it is not recorded")
             return data
 
@@ -311,7 +341,7 @@ class OpenAIReplay:
             flow.response = _refusal(flow.request, "The addon did not start; the proxy's log says why.")
         elif state is not None and state.is_control:
             flow.response = _own_answer(await self._asked_of_proxy(flow.request.method, state.control_target))
-        elif _recorded_host(flow.request, self._settings):
+        elif state is not None or _is_recorded(flow.request, self._settings):
             await self._recorded_request(flow, state or FlowState(None, ()))
 
     async def _recorded_request(self, flow: http.HTTPFlow, state: FlowState) -> None:
@@ -320,10 +350,15 @@ class OpenAIReplay:
         if mode is Mode.LIVE:
             return
         if mode is Mode.REPLAY:
-            flow.response = _refusal(flow.request, "The replay failed; the proxy's log says why.")
-            flow.response = await self._replayed(flow, state) or await self._missed(flow, state)
+            try:
+                flow.response = await self._replayed(flow, state) or await self._missed(flow, state)
+            except BaseException:
+                flow.response = _refusal(flow.request, "The replay failed; the proxy's log says why.")
+                raise
         elif _is_websocket(flow.request):
             log.warning("A WebSocket to %s passes through and is not recorded.", flow.request.pretty_host)
+        elif not state.is_upload_described:
+            return
         elif mode is Mode.RECORD or not await self._replay_earlier(flow, state):
             state.ticket = self._recorder.ask(self._describe(flow, state))
 
@@ -352,7 +387,7 @@ class OpenAIReplay:
         return _response(answer, flow.request)
 
     def _name_of(self, path: Path) -> str:
-        return path.relative_to(self._store.directory).as_posix()
+        return path.as_posix().removeprefix(f"{self._store.directory.as_posix()}/")
 
     async def _send_by_origin(self, flow: http.HTTPFlow, state: FlowState, answer: Answer) -> None:
         """Redirect a request to the origin that breaks its answer off where the recorded one broke."""
@@ -439,7 +474,7 @@ class OpenAIReplay:
             flow.response.status_code,
             tuple(flow.response.headers.items(multi=True)),
             decoded(state.tap.pieces(), flow.response.headers.get("content-encoding", "")),
-            end,
+            End.COMPLETE if _has_all_bytes(flow.response, state.tap) else end,
             message,
             state.credentials,
         )
@@ -506,15 +541,11 @@ class OpenAIReplay:
         return self._report.to_json(mode, paths, scope.test_id, all_tests=scope.all_tests)
 
 
-def _registered_guard() -> Guard:
-    """Return the guard, which is there already when the script is loaded again."""
-    existing = ctx.master.addons.get("openai_replay_guard")
-    if existing is not None:
-        guard: Guard = existing
-        return guard
-    guard = Guard()
-    ctx.master.addons.add(guard)
-    return guard
+def _relieve_guard() -> None:
+    """Take away the guard that an earlier load of the script left behind."""
+    guard = ctx.master.addons.get("openai_replay_guard")
+    if guard is not None:
+        ctx.master.addons.remove(guard)
 
 
 def _set_mitmproxy_options(checked: Settings) -> None:
@@ -543,6 +574,11 @@ def _refuse_unrecorded_reverse_proxy(checked: Settings) -> None:
             )
 
 
+def _is_recorded(request: http.Request, checked: Settings) -> bool:
+    """Tell whether a request goes to a recorded host. Reading what it says of itself costs far more than a look."""
+    return checked.is_recorded(request.host, request.port) or _recorded_host(request, checked) is not None
+
+
 def _recorded_host(request: http.Request, checked: Settings) -> str | None:
     """Return the recorded host that a request goes to, by its address or by what it says of itself."""
     for host in (request.pretty_host, request.host):
@@ -569,14 +605,20 @@ def _url(request: http.Request, checked: Settings) -> str:
 
 def _fingerprint(request: http.Request, state: FlowState) -> bytes:
     """Return what is the same for two requests that are the same to the byte."""
-    digest = hashlib.blake2b(digest_size=16)
-    around = (request.method, request.scheme, request.pretty_host, request.host, request.port, request.path)
-    content_type = request.headers.get("content-type", "")
-    digest.update(
-        repr((around, state.test_id, state.credentials, content_type)).encode("utf-8", "surrogatepass")
+    data = request.data
+    described = (
+        (data.method, data.scheme, data.authority, data.host, data.port, data.path),
+        [field for field in data.headers.fields if field[0].lower() in _DESCRIBING_HEADERS],
+        (state.test_id, state.credentials),
     )
-    digest.update(request.get_content(strict=False) or b"")
+    digest = hashlib.blake2b(repr(described).encode("utf-8", "surrogatepass"), digest_size=16)
+    digest.update(data.content or b"")
     return digest.digest()
+
+
+def _header_names(request: http.Request) -> set[str]:
+    """Return the names in lower case; to look one up in mitmproxy's headers costs as much as all of this."""
+    return {name.lower().decode("latin-1") for name, _ in request.headers.fields}
 
 
 def _asks_for_passwords() -> bool:
@@ -589,16 +631,42 @@ def _is_websocket(request: http.Request) -> bool:
     return upgrade.lower() == "websocket"
 
 
+def _has_all_bytes(response: http.Response, tap: Tap) -> bool:
+    """Tell whether as many bytes passed as were announced; a client that counts may leave before the end is told."""
+    return bool(response.headers.get("content-length", "") == str(tap.size))
+
+
 def _client_left(flow: http.HTTPFlow, message: str) -> bool:
-    if message.startswith(("Client disconnected", "stream reset by client")):
+    if message.startswith("Client disconnected"):
         return True
+    if message.startswith("stream reset by client"):
+        return _reset_by_client(flow, message)
     return flow.client_conn.state is not connection.ConnectionState.OPEN
+
+
+def _reset_by_client(flow: http.HTTPFlow, message: str) -> bool:
+    """Tell whose reset of an HTTP/2 stream this was: mitmproxy says "by client" of both sides."""
+    if flow.client_conn.alpn != b"h2" or flow.server_conn.alpn != b"h2":
+        return flow.client_conn.alpn == b"h2"
+    # Over HTTP/2 on both sides the reason tells: a client gives up with CANCEL (RFC 9113, section 7).
+    return message.endswith(("(CANCEL)", "(NO_ERROR)"))
+
+
+_RESPONSE = http.Response.make()
 
 
 def _response(answer: Answer, request: http.Request) -> http.Response:
     """Return an answer as mitmproxy sends it: whole."""
     content = b"" if request.method == "HEAD" else b"".join(answer.pieces)
-    return http.Response.make(answer.status, content, _header_bytes(answer.headers))
+    # A copy, for what makes responses checks the type of each member: a thirtieth of the time of a whole request.
+    response = copy(_RESPONSE)
+    response.data = data = copy(_RESPONSE.data)
+    data.status_code = answer.status
+    data.reason = status_codes.RESPONSES.get(answer.status, "").encode()
+    data.headers = http.Headers([*_header_bytes(answer.headers), (b"content-length", b"%d" % len(content))])
+    data.content = content
+    data.timestamp_start = data.timestamp_end = time.time()
+    return response
 
 
 def _header_bytes(headers: Sequence[tuple[str, str]]) -> list[tuple[bytes, bytes]]:

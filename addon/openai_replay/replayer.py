@@ -15,9 +15,9 @@ from pathlib import Path
 
 from .answer import Answer, answer
 from .identity import Asked
-from .index import Index, Signature, signature_of
+from .index import UNSETTLED, Signature, settled_mtime, signature_of
 from .options import TestMatch
-from .store import Store, Stored, next_number, numbered
+from .store import Store, Stored, absent_numbers, numbered
 
 # Answers in memory, in bytes. Reading a recording again costs less than a request through the proxy.
 _MOST_KEPT = 16 * 1024 * 1024
@@ -50,22 +50,34 @@ class Positions:
 class Sequence:
     """The files that answer a request, as they were when they were found, and the answers read from them so far.
 
-    `is_named`: they bear the request's own name, and nothing else on disk could come before them.
+    `is_named`: they bear the request's own name, and nothing else on disk could come before them. Those of its
+    numbers that there are not are `absent`.
     """
 
     asked: Asked
     paths: tuple[Path, ...]
     is_named: bool
     first: Stored | None  # read when it was found, let go when it is rendered
-    answers: dict[int, Answer] = field(default_factory=dict)
+    absent: tuple[Path, ...] = ()
+    answers: dict[Path, Answer] = field(default_factory=dict)
     signatures: dict[Path, Signature] = field(default_factory=dict)
     kept_size: int = 0
+    folder_mtime: int = UNSETTLED
 
-    def is_current(self, index: Index) -> bool:
+    def is_current(self, store: Store) -> bool:
         """Tell whether the files on disk are the same, and would still be the ones to answer."""
         if self.is_named:
-            return self._are_unchanged() and not next_number(self.paths[-1]).exists()
-        return index.has_settled() and self._are_unchanged()
+            return self._are_unchanged() and self._are_absent(store.directory)
+        return store.index.has_settled() and self._are_unchanged()
+
+    def _are_absent(self, folder: Path) -> bool:
+        """Tell whether no number came that was not there; they are looked at only when their folder changed."""
+        mtime = settled_mtime(folder)
+        if mtime == UNSETTLED or mtime != self.folder_mtime:
+            if any(path.exists() for path in self.absent):
+                return False
+            self.folder_mtime = mtime
+        return True
 
     def _are_unchanged(self) -> bool:
         try:
@@ -75,11 +87,14 @@ class Sequence:
         except OSError:
             return False
 
-    def stored(self, path: Path, store: Store) -> Stored:
-        """Return a file of the sequence; the one that was read to find it is not read again."""
+    def stored(self, path: Path, store: Store) -> Stored | None:
+        """Return a file of the sequence; the one that was read to find it is not read again.
+
+        None when it went away in the meantime, or holds another request than its name says.
+        """
         if self.first is not None and self.first.path == path:
             return self.first
-        return store.read_existing(path)
+        return store.answering(path, self.asked)
 
 
 class Replayer:
@@ -110,7 +125,7 @@ class Replayer:
             BadRecording: the recording that answers cannot be read or sent.
         """
         sequence = self._kept.get(fingerprint)
-        if sequence is None or not sequence.is_current(self._store.index):
+        if sequence is None or not sequence.is_current(self._store):
             self._forget(fingerprint)
             found = await self.find(describe(), but=but)
             if found is None:
@@ -130,7 +145,7 @@ class Replayer:
         named = self._store.named(asked)
         if named is not None and named.path not in but:
             paths = tuple(path for path in numbered(named.path) if path not in but)
-            return Sequence(asked, paths, True, named)
+            return Sequence(asked, paths, True, named, tuple(absent_numbers(paths)))
         for is_sure in (False, True):
             found = await self._on_index_thread(partial(self._looked_up, asked, but, is_sure=is_sure))
             if not found:
@@ -145,23 +160,33 @@ class Replayer:
         rows = index.rows_after_full_check(asked.identity.key) if is_sure else index.rows(asked.identity.key)
         return self._store.chosen(asked, rows, own_test_only=self._own_test_only, but=but)
 
-    def _next(self, fingerprint: bytes, sequence: Sequence) -> Answer:
+    def _next(self, fingerprint: bytes, sequence: Sequence) -> Answer | None:
+        """Return the answer whose turn it is; None when all the files went away since they were found."""
         number = 0
         if not sequence.asked.is_model_list():
             number = self._positions.take(sequence.asked, len(sequence.paths))
-        if number not in sequence.answers:
-            self._read(sequence, number)
-            self._keep(fingerprint, sequence)
-        self._kept.move_to_end(fingerprint)
-        return sequence.answers[number]
+        while sequence.paths:
+            path = sequence.paths[min(number, len(sequence.paths) - 1)]
+            if path in sequence.answers:
+                self._kept.move_to_end(fingerprint)
+                return sequence.answers[path]
+            if self._read(sequence, path):
+                self._keep(fingerprint, sequence)
+            else:
+                sequence.paths = tuple(other for other in sequence.paths if other != path)
+        return None
 
-    def _read(self, sequence: Sequence, number: int) -> None:
+    def _read(self, sequence: Sequence, path: Path) -> bool:
+        """Read the answer that a file holds; False when it holds none to this request."""
         asked = sequence.asked
-        paths = sequence.paths if asked.is_model_list() else (sequence.paths[number],)
-        stored = [sequence.stored(path, self._store) for path in paths]
-        sequence.answers[number] = answer(stored, asked)
-        sequence.signatures |= {one.path: one.signature for one in stored}
-        sequence.first = None
+        paths = sequence.paths if asked.is_model_list() else (path,)
+        maybe_stored = [sequence.stored(path, self._store) for path in paths]
+        stored = [one for one in maybe_stored if one is not None]
+        if stored:
+            sequence.answers[path] = answer(stored, asked)
+            sequence.signatures |= {one.path: one.signature for one in stored}
+            sequence.first = None
+        return bool(stored)
 
     def _keep(self, fingerprint: bytes, sequence: Sequence) -> None:
         self._forget(fingerprint)

@@ -21,7 +21,7 @@ class Report:
     replayed: Counter[tuple[str | None, str]] = field(default_factory=Counter)
     recorded: dict[tuple[str | None, str], None] = field(default_factory=dict)
     not_recorded: list[dict[str, JSON]] = field(default_factory=list)
-    misses: dict[tuple[str | None, str], Miss] = field(default_factory=dict)
+    misses: dict[tuple[str | None, str], dict[str, JSON]] = field(default_factory=dict)
     missed: Counter[tuple[str | None, str]] = field(default_factory=Counter)
 
     def add_replayed(self, test_id: str | None, recording: str) -> None:
@@ -38,11 +38,22 @@ class Report:
             self.not_recorded.append({"test_id": test_id, "request": what, "reason": why})
 
     def add_miss(self, miss: Miss) -> None:
-        """Take note of a request without a recording."""
-        key = (miss.asked.test_id, miss.asked.name())
-        self.missed[key] += 1
+        """Take note of a request without a recording, and of what is nearest to it."""
+        asked = miss.asked
+        details: dict[str, JSON] = {
+            "method": asked.method,
+            "endpoint": asked.endpoint(),
+            "request": asked.name(),
+            "nearest": miss.nearest,
+            "differences": [difference.to_json() for difference in miss.differences],
+        }
+        self.add_missed(asked.test_id, asked.name(), details)
+
+    def add_missed(self, test_id: str | None, request: str, details: dict[str, JSON]) -> None:
+        """Take note of a request without a recording; `details` are the members that the report has of it."""
+        self.missed[test_id, request] += 1
         if len(self.misses) < _MOST_MISSES:
-            self.misses.setdefault(key, miss)
+            self.misses.setdefault((test_id, request), details)
 
     def reset(self, test_id: str | None, *, all_tests: bool) -> None:
         """Forget everything, or what concerns one test."""
@@ -94,15 +105,6 @@ class Report:
         }
 
     def _missed(self, key: tuple[str | None, str]) -> dict[str, JSON]:
-        miss = self.misses.get(key)
-        if miss is None:
-            return {"test_id": key[0], "request": key[1], "times": self.missed[key]}
-        return {
-            "test_id": miss.asked.test_id,
-            "method": miss.asked.method,
-            "endpoint": miss.asked.endpoint(),
-            "request": miss.asked.name(),
-            "times": self.missed[key],
-            "nearest": miss.nearest,
-            "differences": [difference.to_json() for difference in miss.differences],
-        }
+        test_id, request = key
+        details = self.misses.get(key, {"request": request})
+        return {"test_id": test_id, "times": self.missed[key], **details}

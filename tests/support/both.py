@@ -193,7 +193,11 @@ def _members(pairs: list[tuple[str, Any]]) -> tuple[Any, ...]:
 def shown(result: Any) -> Any:
     """Return what a client's objects say, for comparison; an error as its class, status, message and body."""
     if isinstance(result, openai.BaseModel):
-        return type(result).__name__, _normalised(result.model_dump(mode="json", warnings=False)), result.model_fields_set
+        return (
+            type(result).__name__,
+            _normalised(result.model_dump(mode="json", warnings=False)),
+            result.model_fields_set,
+        )
     if isinstance(result, openai.APIStatusError):
         return type(result).__name__, result.status_code, result.message, result.body
     if isinstance(result, openai.APIError):

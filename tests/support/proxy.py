@@ -65,6 +65,9 @@ class Proxy:
     def ca_file(self) -> Path:
         return self.home / ".mitmproxy" / "mitmproxy-ca-cert.pem"
 
+    def has_ca(self) -> bool:
+        return self.ca_file.exists() and "END CERTIFICATE" in self.ca_file.read_text()
+
     def log(self) -> str:
         return self.log_file.read_text(errors="replace")
 
@@ -153,6 +156,7 @@ def proxy(
     running = Proxy(process, 0, home, log_file)
     try:
         running.port = wait_until(lambda: _port(running), "mitmdump listens")
+        wait_until(running.has_ca, "mitmdump has written its CA")  # it listens a moment earlier
         yield running
     finally:
         running.stop()

@@ -1,0 +1,63 @@
+"""A script for the proxy that `openai-replay run` starts: it speaks to the process that started it.
+
+It tells where the proxy listens once it does, ends the proxy when that process is gone, and hands on what the log has
+to say to a person, which is warnings and errors, and not each connection.
+
+It is in a folder of its own, which mitmproxy puts first on sys.path.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+
+from mitmproxy import ctx
+
+# The file descriptor that the listening port is written to.
+ANNOUNCE_FD = "OPENAI_REPLAY_ANNOUNCE_FD"
+
+
+class StandardError(logging.Handler):
+    """Writes the addon's warnings, and everybody's errors, to standard error, where the command writes, too."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Leave out mitmproxy's warnings: of what matters to a person, the addon speaks itself."""
+        least = logging.WARNING if record.name.startswith("openai_replay") else logging.ERROR
+        return record.levelno >= least
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record, under the name of the program that the person has called, in one piece."""
+        text = f"openai-replay: {record.getMessage().rstrip()}\n"
+        if record.exc_info:
+            text += f"{logging.Formatter().formatException(record.exc_info)}\n"
+        try:
+            os.write(sys.stderr.fileno(), text.encode("utf-8", "backslashreplace"))
+        except OSError:
+            pass  # nobody listens any more
+
+
+class Companion:
+    """Announces, and ends with, the process that started the proxy."""
+
+    def __init__(self) -> None:
+        # Here and not in `load`: what goes wrong while the scripts load is to be heard, too.
+        self._log = StandardError()
+        logging.getLogger().addHandler(self._log)
+
+    def running(self) -> None:
+        """Say where the proxy listens, and begin to watch standard input, which ends with its other end."""
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._end)
+        ((_, port, *_), *_) = ctx.master.addons.get("proxyserver").listen_addrs()
+        with os.fdopen(int(os.environ[ANNOUNCE_FD]), "w") as announcement:
+            announcement.write(str(port))
+
+    def _end(self) -> None:
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        ctx.master.shutdown()
+
+    def done(self) -> None:
+        """Let go of the log."""
+        logging.getLogger().removeHandler(self._log)
+
+
+addons = [Companion()]

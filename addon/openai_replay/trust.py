@@ -1,0 +1,233 @@
+"""What clients trust: the certificates that they trusted before, and the proxy's.
+
+SSL_CERT_FILE and its like replace a program's list of trusted authorities, and Java's trust store replaces Java's own,
+so each gets a file with both. The files are kept under a name that is a hash of what they are made from: a run that
+finds them makes none, and those of runs side by side are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shlex
+import shutil
+import ssl
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import certifi
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+
+TRUST_STORE_PASSWORD = "changeit"  # Java's own; what it protects is public
+
+# Where systems keep the authorities that they trust: Debian, Fedora, openSUSE, Alpine and macOS, FreeBSD.
+_SYSTEM_BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+    "/usr/local/share/certs/ca-root-nss.crt",
+)
+
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----\s.*?-----END CERTIFICATE-----", re.DOTALL)
+
+_LONGEST_KEYTOOL_S = 60
+
+
+@dataclass(frozen=True, slots=True)
+class JavaTrustStore:
+    """A trust store that Java has now, and its password."""
+
+    path: Path
+    password: str
+
+
+class Trust:
+    """Makes the files, in a folder of the user's.
+
+    Args:
+        folder: where they are kept.
+        authority: the PEM of the proxy's certificate.
+    """
+
+    def __init__(self, folder: Path, authority: Path) -> None:
+        self._folder = folder
+        self.authority_file = authority
+        self._authority = authority.read_bytes()
+        self._joined_with: dict[Path, Path] = {}
+
+    def bundle(self, *replaced: str) -> Path:
+        """Return a PEM with the proxy's certificate and those that a program would trust without it.
+
+        Args:
+            replaced: what the program has been told to trust, files or folders; the first that exists counts,
+                and without any, what the system trusts.
+        """
+        return self._joined(
+            next((Path(name) for name in replaced if name and Path(name).exists()), system_bundle())
+        )
+
+    def addition(self, added: str) -> Path:
+        """Return a PEM with the proxy's certificate and what the file `added`, if there is one, has besides."""
+        return self._joined(Path(added)) if added and Path(added).exists() else self.authority_file
+
+    def php_ini_folder(self, bundle: Path) -> Path:
+        """Return a folder with an ini file that makes PHP trust `bundle`."""
+        text = f'openssl.cafile="{bundle}"\ncurl.cainfo="{bundle}"\n'.encode()
+        return self._kept(f"php-{_digest(text)}/openai-replay.ini", text).parent
+
+    def java_trust_store(self, bundle: Path, replaced: JavaTrustStore | None, java_home: Path | None) -> Path:
+        """Return a PKCS #12 trust store with the proxy's certificate and those that Java trusts.
+
+        Args:
+            bundle: the system's, for a machine whose Java cannot be found.
+            replaced: the trust store that Java has been told to use.
+            java_home: the Java whose own trust store counts otherwise.
+        """
+        if replaced is not None and replaced.path.parent == self._folder:
+            return replaced.path  # made here, for a run around this one
+        source = replaced or _cacerts(java_home)
+        name = f"java-{_digest(self._authority, _signature(source.path if source else bundle))}.p12"
+        path = self._folder / name
+        if path.exists():
+            return path
+        trusted = _read_by_keytool(source, java_home) if source else b""
+        certificates = _certificates(trusted or bundle.read_bytes(), self._authority)
+        return self._kept(name, _pkcs12(certificates))
+
+    def _joined(self, source: Path) -> Path:
+        if source not in self._joined_with:
+            self._joined_with[source] = self._joined_anew(source)
+        return self._joined_with[source]
+
+    def _joined_anew(self, source: Path) -> Path:
+        pem = b"\n".join(_certificates(_content(source), self._authority)) + b"\n"
+        return self._kept(f"bundle-{_digest(pem)}.pem", pem)
+
+    def _kept(self, name: str, content: bytes) -> Path:
+        """Return the file of a name that says what is in it, written now unless it is there."""
+        path = self._folder / name
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(
+                dir=path.parent, prefix=".", suffix=".tmp", delete=False
+            ) as beside:
+                beside.write(content)
+            os.chmod(beside.name, 0o644)  # public, and a command may run as somebody else
+            os.replace(beside.name, path)
+        return path
+
+
+def system_bundle() -> Path:
+    """Return the PEM of what this machine trusts; where it keeps none, that of Mozilla's list."""
+    paths = ssl.get_default_verify_paths()
+    for candidate in (paths.openssl_cafile, *_SYSTEM_BUNDLES):
+        if Path(candidate).is_file() and _CERTIFICATE.search(Path(candidate).read_bytes()):
+            return Path(candidate)
+    return Path(certifi.where())
+
+
+def java_home(environment: Mapping[str, str]) -> Path | None:
+    """Return the home of the Java that a command would run, None when there is none."""
+    candidates = [Path(environment["JAVA_HOME"])] if environment.get("JAVA_HOME") else []
+    if program := shutil.which("java", path=environment.get("PATH", os.defpath)):
+        candidates.append(Path(program).resolve().parent.parent)
+    return next((home for home in candidates if _cacerts(home) is not None), None)
+
+
+def java_options(text: str) -> list[str]:
+    """Split what JAVA_TOOL_OPTIONS holds as Java does: at white space, quotes keep it.
+
+    Quotes that are not closed are Java's to complain about: then the text is one option.
+    """
+    words = shlex.shlex(text, posix=True, punctuation_chars=False)
+    words.whitespace_split, words.commenters, words.escape = True, "", ""
+    try:
+        return list(words)
+    except ValueError:
+        return [text]
+
+
+def trust_store_of(options: Iterable[str]) -> JavaTrustStore | None:
+    """Return the trust store that Java is told to use by `-Djavax.net.ssl.trustStore=…`, None without."""
+    values = dict(option[2:].split("=", 1) for option in options if option.startswith("-D") and "=" in option)
+    path = Path(values.get("javax.net.ssl.trustStore", ""))
+    password = values.get("javax.net.ssl.trustStorePassword", TRUST_STORE_PASSWORD)
+    return JavaTrustStore(path, password) if path.is_file() else None
+
+
+def _cacerts(home: Path | None) -> JavaTrustStore | None:
+    if home is None:
+        return None
+    candidates = (home / "lib/security/cacerts", home / "jre/lib/security/cacerts")
+    return next((JavaTrustStore(path, TRUST_STORE_PASSWORD) for path in candidates if path.is_file()), None)
+
+
+def _read_by_keytool(store: JavaTrustStore, home: Path | None) -> bytes:
+    """Return a trust store's certificates as PEM, b"" when there is no keytool to read them.
+
+    keytool, because the store may have any of Java's formats. JAVA_TOOL_OPTIONS is not for it.
+    """
+    keytool = shutil.which(home / "bin" / "keytool") if home else None
+    if keytool is None:
+        return b""
+    command = [keytool, "-list", "-rfc", "-keystore", str(store.path), "-storepass", store.password]
+    environment = {name: value for name, value in os.environ.items() if "JAVA" not in name}
+    try:
+        result = subprocess.run(
+            command,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            env=environment,
+            timeout=_LONGEST_KEYTOOL_S,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return b""
+    return result.stdout
+
+
+def _pkcs12(certificates: Iterable[bytes]) -> bytes:
+    entries = []
+    for number, certificate in enumerate(certificates):
+        # An authority that today's parser refuses, or warns that tomorrow's will, is none that a client needs here.
+        with suppress(ValueError), warnings.catch_warnings(action="ignore"):
+            parsed = x509.load_pem_x509_certificate(certificate)
+            entries.append(pkcs12.PKCS12Certificate(parsed, f"ca-{number}".encode()))
+    return pkcs12.serialize_java_truststore(entries, BestAvailableEncryption(TRUST_STORE_PASSWORD.encode()))
+
+
+def _certificates(*contents: bytes) -> list[bytes]:
+    """Return the certificates among PEM texts, each once, the first text's first."""
+    return list(dict.fromkeys(match for content in contents for match in _CERTIFICATE.findall(content)))
+
+
+def _content(source: Path) -> bytes:
+    """Return what is in a file, or in all files of a folder, as REQUESTS_CA_BUNDLE may be one."""
+    return b"\n".join(path.read_bytes() for path in _files(source))
+
+
+def _files(source: Path) -> Iterator[Path]:
+    if source.is_dir():
+        yield from sorted(path for path in source.iterdir() if path.is_file())
+    else:
+        yield source
+
+
+def _signature(path: Path) -> bytes:
+    status = path.stat()
+    return f"{path} {status.st_mtime_ns} {status.st_size}".encode()
+
+
+def _digest(*contents: bytes) -> str:
+    digest = hashlib.sha256()
+    for content in contents:
+        digest.update(len(content).to_bytes(8, "big") + content)
+    return digest.hexdigest()[:16]

@@ -1,0 +1,276 @@
+"""Several workers on one port, and several machines behind a load balancer that routes by test id."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.proxy import (
+    CEILING_S,
+    PROGRAM,
+    Proxy,
+    bare_environment,
+    curl,
+    mitmdump_command,
+    proxy,
+    wait_until,
+)
+
+WORKERS = 3
+BASE_URL_MODE = "reverse:https://api.openai.com"
+REQUEST = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "Is it done?"}]})
+
+
+def recording(text: str, test_id: str | None = None) -> dict[str, Any]:
+    message = {"role": "assistant", "content": text}
+    return {
+        "test_id": test_id,
+        "request": {
+            "method": "POST",
+            "url": "https://api.openai.com/v1/chat/completions",
+            "headers": {},
+            "body": json.loads(REQUEST),
+            "endpoint": "/v1/chat/completions",
+            "model": "gpt-4o",
+        },
+        "response": {
+            "body": {
+                "__type__": "openai.types.chat.chat_completion.ChatCompletion",
+                "__data__": {
+                    "id": "rec-0",
+                    "choices": [{"index": 0, "message": message}],
+                    "object": "chat.completion",
+                },
+            },
+            "is_streaming": False,
+        },
+        "id_normalization_mapping": {},
+    }
+
+
+def write_sequence(
+    folder: Path, texts: Sequence[str], test_id: str | None = None, base: str = "poll"
+) -> None:
+    folder.mkdir(exist_ok=True)
+    for number, text in enumerate(texts, 1):
+        name = f"{base}.json" if number == 1 else f"{base}-{number}.json"
+        (folder / name).write_text(json.dumps(recording(text, test_id)))
+
+
+@contextmanager
+def workers(home: Path, *options: str, count: int = WORKERS) -> Iterator[Proxy]:
+    """Serve with several workers until the block ends; the process is their supervisor's."""
+    home.mkdir(exist_ok=True)
+    log_file = home / "workers.log"
+    arguments = mitmdump_command(*options, mode=BASE_URL_MODE)[len(PROGRAM) :]
+    command = [sys.executable, "-m", "openai_replay.serve", "--workers", str(count), *arguments]
+    with open(log_file, "wb") as log:
+        process = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=bare_environment(home, PYTHONUNBUFFERED="1"),
+            cwd=home,
+        )
+    running = Proxy(process, 0, home, log_file)
+    try:
+        ports = wait_until(lambda: listening(running, count), "all workers listen") or []
+        assert len(set(ports)) == 1
+        running.port = int(ports[0])
+        yield running
+    finally:
+        running.stop()
+
+
+def listening(running: Proxy, count: int) -> list[str] | None:
+    assert running.process.poll() is None, running.log()
+    ports = re.findall(r"listening at 127\.0\.0\.1:(\d+)", running.log())
+    return ports if len(ports) >= count else None
+
+
+def ask(running: Proxy, *arguments: str) -> str:
+    answer = curl(running, f"{running.url}/v1/chat/completions", "--noproxy", "*", "-d", REQUEST, *arguments)
+    assert answer.returncode == 0, answer.stderr
+    content = json.loads(answer.stdout)["choices"][0]["message"]["content"]
+    assert isinstance(content, str)
+    return content
+
+
+def own(running: Proxy, path: str, *arguments: str) -> Any:
+    return json.loads(curl(running, f"{running.url}/@{path}", "--noproxy", "*", *arguments).stdout)
+
+
+def pids(running: Proxy) -> list[int]:
+    listed = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(running.process.pid)], capture_output=True, text=True, check=True
+    )
+    return [int(pid) for pid in listed.stdout.split()]
+
+
+def test_workers_share_positions_and_the_report_even_when_one_is_killed(tmp_path: Path) -> None:
+    texts = [f"answer {number}" for number in range(1, 25)]
+    write_sequence(tmp_path / "recordings", texts)
+    report = tmp_path / "report.json"
+    with workers(
+        tmp_path / "home", f"recording_dir={tmp_path / 'recordings'}", f"recording_report={report}"
+    ) as running:
+        assert [ask(running) for _ in range(8)] == texts[:8]
+        victim = pids(running)[0]
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda: victim not in pids(running) and len(pids(running)) == WORKERS, "it is replaced")
+        wait_until(lambda: listening(running, WORKERS + 1), "the new one listens")
+        assert [ask(running) for _ in range(8)] == texts[8:16]
+        assert f"worker {victim} ended with status -9; another one takes its place." in running.log()
+        totals = own(running, "/report")["totals"]
+        assert (totals["replayed"], totals["unused"]) == (16, 8)
+        assert own(running, "/reset", "-X", "POST") == {"reset": True}
+        assert own(running, "/report")["totals"]["replayed"] == 0
+        assert [ask(running) for _ in range(4)] == texts[:4]
+        children = pids(running)
+        assert running.stop() == 0
+    assert json.loads(report.read_text())["totals"]["replayed"] == 4
+    for child in children:
+        with pytest.raises(ProcessLookupError):
+            os.kill(child, 0)
+
+
+def test_every_worker_gets_connections(tmp_path: Path) -> None:
+    write_sequence(tmp_path / "recordings", ["the one answer"])
+    with workers(tmp_path / "home", f"recording_dir={tmp_path / 'recordings'}") as running:
+        served: set[int] = set()
+
+        def have_all_served() -> bool:
+            assert ask(running) == "the one answer"
+            served.update(
+                number for number, pid in enumerate(sorted(pids(running))) if cpu_ticks(pid) > started[pid]
+            )
+            return len(served) == WORKERS
+
+        started = {pid: cpu_ticks(pid) for pid in pids(running)}
+        wait_until(have_all_served, "each worker has worked")
+
+
+def cpu_ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def test_a_start_that_fails_ends_all(tmp_path: Path) -> None:
+    arguments = mitmdump_command("recording_mode=record", mode=BASE_URL_MODE)[len(PROGRAM) :]
+    ended = subprocess.run(
+        [sys.executable, "-m", "openai_replay.serve", "--workers", "2", *arguments],
+        capture_output=True,
+        text=True,
+        env=bare_environment(tmp_path),
+        cwd=tmp_path,
+        timeout=CEILING_S,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert (
+        "recording_mode='record': expected replay, for one of several workers" in ended.stdout + ended.stderr
+    )
+
+
+@pytest.mark.parametrize("count", ["0", "x", "-1"])
+def test_a_number_of_workers_that_makes_no_sense_is_refused(tmp_path: Path, count: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "openai_replay.serve", "--workers", count],
+        capture_output=True,
+        text=True,
+        env=bare_environment(tmp_path),
+        timeout=CEILING_S,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert "--workers" in ended.stderr
+    assert "expected" in ended.stderr
+
+
+NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+
+
+@pytest.mark.skipif(NGINX is None, reason="nginx is not installed: it is the load balancer here")
+def test_two_machines_behind_nginx_keep_each_test_s_sequence(tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    tests = [f"test_{number}" for number in range(12)]
+    for test in tests:
+        write_sequence(folder, [f"{test} first", f"{test} second", f"{test} third"], test, base=test)
+    options = (f"recording_dir={folder}",)
+    with (
+        proxy(tmp_path / "one", *options, mode=BASE_URL_MODE) as one,
+        proxy(tmp_path / "two", *options, mode=BASE_URL_MODE) as two,
+        load_balancer(tmp_path, one.port, two.port) as balanced,
+    ):
+        for turn in ("first", "second", "third", "third"):
+            for test in tests:
+                answer = curl(
+                    one,
+                    f"http://127.0.0.1:{balanced}/@{test}/v1/chat/completions",
+                    "--noproxy",
+                    "*",
+                    "-d",
+                    REQUEST,
+                )
+                assert json.loads(answer.stdout)["choices"][0]["message"]["content"] == f"{test} {turn}"
+        served = [own(machine, "/report")["totals"]["replayed"] for machine in (one, two)]
+    assert sum(served) == 4 * len(tests)
+    assert all(served), "one machine has had all the tests"
+
+
+# As the README has it, with the test's own ports and folders around it.
+NGINX_CONFIGURATION = """
+daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{}}
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  map $request_uri $test_id {{ ~^/@(?<id>[^/]*)/ $id; default $http_x_test_id; }}
+  upstream openai_replay {{ hash $test_id consistent; server 127.0.0.1:{one}; server 127.0.0.1:{two}; }}
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{ proxy_pass http://openai_replay$request_uri; proxy_http_version 1.1; proxy_buffering off; }}
+  }}
+}}
+"""
+
+
+@contextmanager
+def load_balancer(tmp_path: Path, one: int, two: int) -> Iterator[int]:
+    folder = tmp_path / "nginx"
+    folder.mkdir()
+    port = free_port()
+    configuration = folder / "nginx.conf"
+    configuration.write_text(NGINX_CONFIGURATION.format(folder=folder, one=one, two=two, port=port))
+    process = subprocess.Popen([str(NGINX), "-p", str(folder), "-c", str(configuration)])
+    try:
+        wait_until(lambda: is_listening(port, process), "nginx listens")
+        yield port
+    finally:
+        process.terminate()
+        process.wait(CEILING_S)
+
+
+def free_port() -> int:
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        port: int = holder.getsockname()[1]
+        return port
+
+
+def is_listening(port: int, process: subprocess.Popen[bytes]) -> bool:
+    assert process.poll() is None, "nginx ended at start"
+    with socket.socket() as client:
+        client.settimeout(1)
+        return client.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,39 @@
+"""Calls of openai-node through a proxy, by a current Node.js."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clients.toolchains import client_named
+
+from .proxy import CEILING_S, Proxy
+
+PROGRAM = Path(__file__).with_name("node_calls.mjs")
+
+
+def node(running: Proxy, calls: list[Any], *, test_id: str) -> list[dict[str, Any]]:
+    """Return what openai-node gets for some calls; the program says how calls and answers look.
+
+    Skips the test where the toolchain is missing, but not in CI.
+    """
+    client = client_named("openai-node")
+    if (reason := client.available()) and os.environ.get("CI") != "true":
+        pytest.skip(reason)
+    executable, program = client.build()
+    done = subprocess.run(
+        [executable, "--input-type=module", "-", json.dumps(calls), test_id],
+        input=PROGRAM.read_bytes(),
+        cwd=Path(program).parent,  # where the package is found
+        env=running.environment(NODE_USE_ENV_PROXY="1"),
+        capture_output=True,
+        timeout=CEILING_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    answers: list[dict[str, Any]] = json.loads(done.stdout)
+    return answers

@@ -1,0 +1,47 @@
+// Calls of openai-node, given as JSON: [[path to the method, its argument], …], and the test id that they are made
+// with; prints what each of them gives.
+//
+// A stream gives what arrived of it and, if it broke, the error that ended it. {"name", "text"} under "file" is a file.
+
+import OpenAI, { toFile } from "openai";
+
+const [, , calls, testId] = process.argv;
+const client = new OpenAI({ maxRetries: 0, defaultHeaders: { "X-Test-Id": testId } });
+
+async function argumentOf({ file, ...members }) {
+  return file ? { ...members, file: await toFile(Buffer.from(file.text), file.name) } : members;
+}
+
+function methodAt(path) {
+  const owner = path.slice(0, -1).reduce((part, name) => part[name], client);
+  return owner[path.at(-1)].bind(owner);
+}
+
+function describe(error) {
+  return { class: error.constructor.name, status: error.status ?? null, message: error.message };
+}
+
+async function drained(stream) {
+  const items = [];
+  try {
+    for await (const item of stream) items.push(item);
+  } catch (error) {
+    return { items, error: describe(error) };
+  }
+  return { items };
+}
+
+async function made([path, argument]) {
+  try {
+    const answer = await methodAt(path)(await argumentOf(argument));
+    if (answer instanceof Response) return { bytes: Buffer.from(await answer.arrayBuffer()).toString("base64") };
+    if (answer[Symbol.asyncIterator]) return await drained(answer);
+    return { value: answer };
+  } catch (error) {
+    return { error: describe(error) };
+  }
+}
+
+const answers = [];
+for (const call of JSON.parse(calls)) answers.push(await made(call));
+console.log(JSON.stringify(answers));
