@@ -248,7 +248,9 @@ class _Chunks:
     def _wire_id(self, value: JSON) -> str | None:
         """Return the id that an object had on the wire, None where the recording has it as it was."""
         normalised = value.get("id") if isinstance(value, dict) else None
-        return self.recording.id_normalization_mapping.get(normalised) if isinstance(normalised, str) else None
+        return (
+            self.recording.id_normalization_mapping.get(normalised) if isinstance(normalised, str) else None
+        )
 
 
 def _chunks(stored: Stored, asked: Asked) -> _Chunks:

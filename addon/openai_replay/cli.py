@@ -66,6 +66,7 @@ def run_command(
     The exit status is 127 when the command is not there, 126 when it cannot be run, 128 + n when signal n ended it, 125
     when the proxy did not start, and 1 when the command succeeded and what --fail-on-… asks for did not.
     """
+    _occupy_standard_streams()
     options = RunOptions(mode, directory, test_id, base_url, fail_on_miss, fail_on_unused, prune)
     sys.exit(_guarded(lambda: run(options, command, os.environ)))
 
@@ -161,6 +162,16 @@ def show_command(file: Path) -> None:
         return 0
 
     sys.exit(_guarded(shown))
+
+
+def _occupy_standard_streams() -> None:
+    """Put something where a caller has closed a standard stream, before a pipe of ours takes its place.
+
+    The command finds it closed all the same: what Python opens is not inherited.
+    """
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(opened)
 
 
 def _guarded(work: Callable[[], int]) -> int:

@@ -29,6 +29,9 @@ _HANDED_ON = frozenset(
     }
 )
 
+# Whoever sends one of these before the command runs does not want it to.
+_GIVING_UP = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
+
 # What a terminal sends, to its whole foreground process group.
 _FROM_TERMINAL = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH, signal.SIGHUP})
 
@@ -79,8 +82,11 @@ def run_command(
         when_another_child_ends: called when it may be that another child of this process has ended.
 
     Raises:
-        CommandFailed: it could not be started.
+        CommandFailed: it could not be started, or was not to be any more.
     """
+    if given_up := signal.sigpending() & _GIVING_UP:
+        number = signal.Signals(min(given_up))
+        raise CommandFailed(f"{command[0]} was not run: {number.name} came first", KILLED + number)
     child = _spawn(command, environment, held_before)
     while True:
         number, is_from_terminal = _next_signal()
@@ -100,7 +106,8 @@ def _spawn(command: Sequence[str], environment: Mapping[str, str], held: frozens
         )
     except FileNotFoundError as exc:
         # Of a script it may be the interpreter in its first line that does not exist.
-        what = "its interpreter is not there" if os.path.exists(command[0]) else "command not found"
+        is_there = "/" in command[0] and os.path.exists(command[0])
+        what = "its interpreter is not there" if is_there else "command not found"
         raise CommandFailed(f"{command[0]}: {what}", NOT_FOUND) from exc
     except NotADirectoryError as exc:
         raise CommandFailed(f"{command[0]}: {exc.strerror}", NOT_FOUND) from exc

@@ -373,6 +373,8 @@ class OpenAIReplay:
         self, flow: http.HTTPFlow, state: FlowState, *, but: frozenset[Path] = frozenset()
     ) -> http.Response | None:
         """Return the recorded answer, from other files than some; None when there is none."""
+        if _is_websocket(flow.request):
+            return None  # a recording of the same GET is no conversation
         try:
             describe = partial(self._describe, flow, state)
             answer = await self._replayer.answer(_fingerprint(flow.request, state), describe, but=but)

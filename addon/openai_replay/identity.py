@@ -14,7 +14,7 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urlencode, urlsplit
 
 from .ignoring import IgnoreRule
 from .multipart import MULTIPART, MultipartParser, boundary_of
@@ -42,7 +42,7 @@ class Rules:
 
 
 # Raised whenever a change to this module gives a request another identity, so that kept indexes are made anew.
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +102,13 @@ def identify(method: str, url: str, body: JSON, rules: Rules) -> Identity:
     parts = urlsplit(url)
     endpoint = single_prefix(parts.path)
     body = without_ignored(body, rules.ignore)
-    if is_model_list(method, endpoint) and body == {}:
-        method = "GET"  # recorders inside the Python SDK write POST for every call
+    query = parts.query
+    if is_model_list(method, endpoint) and isinstance(body, dict) and body.keys() <= {"extra_query"}:
+        # Recorders inside the Python SDK write POST for every call, and what it was called with as the body.
+        method, query, body = "GET", _joined_query(query, body.get("extra_query")), {}
     # An ignored member of stream_options does not choose either, so it is read after the rules.
     stream_options = body.get("stream_options") if isinstance(body, dict) else None
-    members = [method, authority(parts), endpoint, sorted_query(parts.query), normal_body(body)]
+    members = [method, authority(parts), endpoint, sorted_query(query), normal_body(body)]
     return Identity(
         key=hashlib.sha256(_canonical(members).encode()).hexdigest(),
         stream_options="" if stream_options is None else _canonical(_normal(stream_options)),
@@ -146,6 +148,12 @@ def authority(parts: SplitResult) -> str:
 def sorted_query(query: str) -> str:
     """Return a query with its parameters in order."""
     return "&".join(sorted(parameter for parameter in query.split("&") if parameter))
+
+
+def _joined_query(query: str, parameters: JSON) -> str:
+    """Return a query with more parameters, as the Python SDK joins them."""
+    more = urlencode(parameters) if isinstance(parameters, dict) else ""
+    return "&".join(part for part in (query, more) if part)
 
 
 def single_prefix(path: str) -> str:

@@ -133,8 +133,7 @@ class Index:
     def has_settled(self) -> bool:
         """Tell whether no folder has changed since the last look, so that what was found then still holds."""
         return bool(self._seen_folders) and all(
-            self._is_as_seen(folder, settled_mtime(self._directory / folder))
-            for folder in self._seen_folders
+            self._is_as_seen(folder, settled_mtime(self._directory / folder)) for folder in self._seen_folders
         )
 
     def paths(self) -> list[str]:
@@ -345,7 +344,15 @@ def settled_mtime(path: Path) -> int:
 def _files(top: Path, folder: str) -> Iterator[tuple[str, Signature]]:
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(top / folder) as entries:
         for entry in entries:
-            # A pipe of that name would never end.
-            if entry.name.endswith(".json") and not entry.name.startswith(".") and entry.is_file():
-                with suppress(FileNotFoundError):
-                    yield os.path.join(folder, entry.name), signature_of(entry.stat())
+            if entry.name.endswith(".json") and not entry.name.startswith("."):
+                signature = _signature_of_file(entry)
+                if signature is not None:
+                    yield os.path.join(folder, entry.name), signature
+
+
+def _signature_of_file(entry: os.DirEntry[str]) -> Signature | None:
+    """Return the signature of a file, None for all else: a pipe would never end, a link may lead in a circle."""
+    try:
+        return signature_of(entry.stat()) if entry.is_file() else None
+    except OSError:
+        return None

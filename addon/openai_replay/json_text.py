@@ -16,7 +16,8 @@ import orjson
 
 from .recording import JSON
 
-_DECODER = json.JSONDecoder()
+# Asked only where a value ends; an integer may have more digits than an int.
+_DECODER = json.JSONDecoder(parse_int=str)
 _SURROGATES = {code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)}
 
 

@@ -44,8 +44,8 @@ class BreakingOrigin:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             head = await reader.readuntil(b"\r\n\r\n")
-            path = head.split(b" ", 2)[1].decode("latin-1")
-            answer = self._answers.pop(path, None)
+            path = head.partition(b" ")[2].partition(b" ")[0]
+            answer = self._answers.pop(path.decode("latin-1"), None)
             if answer is not None:
                 writer.write(_head(answer.status, answer.headers))
                 for piece in filter(None, answer.pieces):  # an empty chunk would say that the answer is whole

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from .recording import JSON
 
-_RANGE = re.compile(r"(?P<first>[0-9]{1,9})(?:-(?P<last>[0-9]{1,9}))?")
+# No stream has a million chunks, and a slip of the pen must not fill the memory with numbers.
+_RANGE = re.compile(r"(?P<first>[0-9]{1,6})(?:-(?P<last>[0-9]{1,6}))?")
 
 
 def ranges_of[Value](items: Iterable[tuple[int, Value]]) -> Iterator[tuple[str, Value]]:

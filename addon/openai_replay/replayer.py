@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from .answer import Answer, answer
 from .identity import Asked
 from .index import UNSETTLED, Signature, settled_mtime, signature_of
 from .options import TestMatch
-from .store import Store, Stored, absent_numbers, numbered
+from .store import Store, Stored, absent_numbers, companion_of, numbered
 
 # Answers in memory, in bytes. Reading a recording again costs less than a request through the proxy.
 _MOST_KEPT = 16 * 1024 * 1024
@@ -183,8 +184,8 @@ class Replayer:
         maybe_stored = [sequence.stored(path, self._store) for path in paths]
         stored = [one for one in maybe_stored if one is not None]
         if stored:
+            sequence.signatures |= _signatures(stored)
             sequence.answers[path] = answer(stored, asked)
-            sequence.signatures |= {one.path: one.signature for one in stored}
             sequence.first = None
         return bool(stored)
 
@@ -200,3 +201,14 @@ class Replayer:
         sequence = self._kept.pop(fingerprint, None)
         if sequence is not None:
             self._kept_bytes -= sequence.kept_size
+
+
+def _signatures(stored: Iterable[Stored]) -> dict[Path, Signature]:
+    """Return what changes with the files of recordings, those of their bodies included; taken before these are read."""
+    signatures = {one.path: one.signature for one in stored}
+    for one in stored:
+        companion = companion_of(one.path, one.recording.response.body)
+        if companion is not None:
+            with suppress(FileNotFoundError):
+                signatures[companion] = signature_of(os.stat(companion))
+    return signatures

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -73,10 +72,13 @@ class Plan:
     settings: Settings
     added_hosts: tuple[str, ...]
     target: Target | None
+    own_base_url: str
 
 
 def say(text: str) -> None:
     """Tell the person something, on standard error; there may be nobody."""
+    if sys.stderr is None:  # closed by the caller; print would take standard output instead
+        return
     try:
         print(f"openai-replay: {text}", file=sys.stderr, flush=True)
     except OSError:
@@ -127,10 +129,11 @@ def planned(options: RunOptions, environment: Mapping[str, str]) -> Plan:
     target = _target(environment) if options.base_url else None
     checked = settings({**values, **given})
     if target is None or checked.is_recorded(*target.authority()):
-        return Plan(options, given, checked, (), target)
+        return Plan(options, given, checked, (), target, original_base_url(environment))
     host, port = target.authority()
     added = (*(pattern.text for pattern in checked.hosts), f"{host}:{port}")
-    return Plan(options, given, settings({**values, **given, "recording_hosts": added}), added, target)
+    checked = settings({**values, **given, "recording_hosts": added})
+    return Plan(options, given, checked, added, target, original_base_url(environment))
 
 
 def _target(environment: Mapping[str, str]) -> Target:
@@ -153,10 +156,12 @@ def configuration(
     options.append(
         ("ssl_verify_upstream_trusted_ca", str(trust.bundle(environment.get("SSL_CERT_FILE", ""))))
     )
+    if plan.target is not None:
+        return ProxyConfiguration(confdir, f"reverse:{plan.target.origin}", options, environment, log)
+    # Not with a base URL, where mitmproxy would send these credentials to the API.
     if credentials := _upstream_credentials(environment):
         options.append(("upstream_auth", credentials))
-    mode = f"reverse:{plan.target.origin}" if plan.target else _regular_mode(environment)
-    return ProxyConfiguration(confdir, mode, options, environment, log)
+    return ProxyConfiguration(confdir, _regular_mode(environment), options, environment, log)
 
 
 def _regular_mode(environment: Mapping[str, str]) -> str:
@@ -233,9 +238,8 @@ def _was_asked(totals: Mapping[str, int]) -> bool:
 def _hint(plan: Plan) -> str:
     hosts = ", ".join(host.text for host in plan.settings.hosts)
     text = _HINT.format(hosts=hosts, remedy=_USE_PROXY if plan.options.base_url else _USE_BASE_URL)
-    own = original_base_url(os.environ)
-    if own and not plan.options.base_url:
-        text += f"\n  OPENAI_BASE_URL is {own}: expected one of the recorded hosts, see recording_hosts."
+    if plan.own_base_url and plan.target is None:
+        text += f"\n  OPENAI_BASE_URL is {plan.own_base_url}: expected one of the recorded hosts, see recording_hosts."
     return text
 
 

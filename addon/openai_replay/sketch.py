@@ -33,8 +33,9 @@ def opened(sketch: bytes) -> frozenset[int]:
 
 def likeness(one: frozenset[int], other: frozenset[int]) -> float:
     """Return how much two sketches share, from 0 (nothing) to 1 (all)."""
-    union = len(one | other)
-    return len(one & other) / union if union else 1.0
+    shared = len(one & other)
+    union = len(one) + len(other) - shared
+    return shared / union if union else 1.0
 
 
 def _leaves(value: JSON, path: str) -> Iterator[str]:

@@ -77,7 +77,10 @@ class Trust:
 
     def addition(self, added: str) -> Path:
         """Return a PEM with the proxy's certificate and what the file `added`, if there is one, has besides."""
-        return self._joined(Path(added)) if added and Path(added).exists() else self.authority_file
+        if not added or not Path(added).exists():
+            return self.authority_file
+        besides = set(_certificates(_content(Path(added)))) - set(_certificates(self._authority))
+        return self._joined(Path(added)) if besides else self.authority_file
 
     def php_ini_folder(self, bundle: Path) -> Path:
         """Return a folder with an ini file that makes PHP trust `bundle`."""
@@ -198,7 +201,7 @@ def _pkcs12(certificates: Iterable[bytes]) -> bytes:
     entries = []
     for number, certificate in enumerate(certificates):
         # An authority that today's parser refuses, or warns that tomorrow's will, is none that a client needs here.
-        with suppress(ValueError), warnings.catch_warnings(action="ignore"):
+        with suppress(ValueError, Warning), warnings.catch_warnings(action="error"):
             parsed = x509.load_pem_x509_certificate(certificate)
             entries.append(pkcs12.PKCS12Certificate(parsed, f"ca-{number}".encode()))
     return pkcs12.serialize_java_truststore(entries, BestAvailableEncryption(TRUST_STORE_PASSWORD.encode()))

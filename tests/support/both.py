@@ -24,8 +24,8 @@ KEY = "sk-test-0123456789abcdef0123456789abcdef"
 # The headers of a response that a client reads.
 READ_HEADERS = ("content-type", "retry-after", "retry-after-ms", "openai-version", "location")
 
-# The kinds of object whose `id` and `created` are the recording's own.
-NORMALISED_KINDS = ("chat.completion", "chat.completion.chunk", "text_completion")
+# The kinds of object whose `id` and `created` are the recording's own; Azure's first chunk does not say its kind.
+NORMALISED_KINDS = ("chat.completion", "chat.completion.chunk", "text_completion", "")
 
 
 @dataclass
@@ -80,14 +80,18 @@ class Seen[T]:
 
 @contextmanager
 def both(
-    home: Path, *options: str, base_url: str = "https://api.openai.com/v1", **more: Any
+    home: Path,
+    *options: str,
+    base_url: str = "https://api.openai.com/v1",
+    upstream: Upstream | None = None,
+    **more: Any,
 ) -> Iterator[Both]:
-    """Run the upstream, a recorder and a replayer until the block ends."""
+    """Run the upstream (one of its own, if none is given), a recorder and a replayer until the block ends."""
     folder = home / "recordings"
     folder.mkdir(parents=True)
     options = (*options, f"recording_dir={folder}")
     with ExitStack() as stack:
-        upstream = stack.enter_context(Upstream(plain=True))
+        upstream = upstream or stack.enter_context(Upstream(plain=True))
         recorder = stack.enter_context(
             proxy(home / "recorder", "recording_mode=record", *options, upstream=upstream, **more)
         )
@@ -229,3 +233,14 @@ def raised_by(act: Callable[[], object]) -> openai.APIError:
     except openai.APIError as exc:
         return exc
     raise AssertionError(f"expected an error of the API, got {result!r}")
+
+
+def received_until_error[T](stream: Iterable[T]) -> tuple[list[T], Exception | None]:
+    """Return what a client's stream gives, and the error of the API or of the connection that ends it."""
+    items: list[T] = []
+    try:
+        for item in stream:
+            items.append(item)
+    except (httpx.TransportError, openai.APIError) as exc:
+        return items, exc
+    return items, None

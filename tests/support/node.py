@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from clients.toolchains import client_named
 
 from .proxy import CEILING_S, Proxy

@@ -9,6 +9,7 @@ It is in a folder of its own, which mitmproxy puts first on sys.path.
 import asyncio
 import logging
 import os
+import signal
 import sys
 
 from mitmproxy import ctx
@@ -43,6 +44,8 @@ class Companion:
         # Here and not in `load`: what goes wrong while the scripts load is to be heard, too.
         self._log = StandardError()
         logging.getLogger().addHandler(self._log)
+        # The process that started this one holds back the signals for its command, and this one has inherited that.
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
     def running(self) -> None:
         """Say where the proxy listens, and begin to watch standard input, which ends with its other end."""

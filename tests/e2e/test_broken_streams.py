@@ -1,0 +1,383 @@
+"""A stream that broke off while recording breaks off in replay after the same chunks, whoever looks."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openai import OpenAI
+
+from support.both import Both, both, listening_client, received_until_error
+from support.node import node
+from support.proxy import Proxy, curl, proxy, recordings, wait_until
+
+URL = "https://api.openai.com/v1/chat/completions"
+
+# "Hello! How can I assist you today?" in pieces, an opening and a closing chunk, and [DONE].
+CHUNKS = 12
+
+# What curl says of a transfer that ended too early: partial file, and HTTP/2 stream not closed cleanly.
+PARTIAL_FILE, HTTP2_STREAM = 18, 92
+
+# What openai-python raises for both: the error of its HTTP library.
+BROKEN_IN_PYTHON = "RemoteProtocolError"
+
+
+@pytest.fixture(scope="module")
+def proxies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    with both(tmp_path_factory.mktemp("broken")) as proxies:
+        _add_cuts(proxies)
+        yield proxies
+
+
+@pytest.fixture(scope="module")
+def by_base_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    home = tmp_path_factory.mktemp("broken-by-base-url")
+    with both(home, mode="reverse:https://api.openai.com") as proxies:
+        _add_cuts(proxies)
+        yield proxies
+
+
+def _add_cuts(proxies: Both) -> None:
+    for count in range(CHUNKS + 1):
+        proxies.upstream.add(
+            {
+                "match": {"last_user_message": f"Hello, cut after {count};"},
+                "answer": {"api": True, "delivery": {"cut_after_chunks": count}},
+            }
+        )
+
+
+def asked(text: str) -> dict[str, Any]:
+    return {"model": "gpt-4o", "stream": True, "messages": [{"role": "user", "content": text}]}
+
+
+def cut_after(count: int) -> dict[str, Any]:
+    return asked(f"Hello, cut after {count};")
+
+
+def received(body: bytes) -> list[Any]:
+    """Return the whole events of a stream, without what is the recording's own."""
+    blocks = body.split(b"\n\n")[:-1]
+    return [_without_id(block.removeprefix(b"data: ")) for block in blocks]
+
+
+def _without_id(data: bytes) -> Any:
+    if data == b"[DONE]":
+        return "[DONE]"
+    return {name: value for name, value in json.loads(data).items() if name not in ("id", "created")}
+
+
+def wait_for_recordings(proxies: Both, test_id: str, count: int) -> None:
+    wait_until(lambda: len(proxies.recordings_of(test_id)) == count, f"{count} recordings are written")
+
+
+def curl_all(running: Proxy, protocol: str, test_id: str) -> list[subprocess.CompletedProcess[bytes]]:
+    def ask(count: int) -> subprocess.CompletedProcess[bytes]:
+        return curl(running, URL, protocol, "-d", json.dumps(cut_after(count)), test_id=test_id)
+
+    with ThreadPoolExecutor(4) as pool:
+        return list(pool.map(ask, range(CHUNKS + 1)))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "status"),
+    [("--http1.1", PARTIAL_FILE), ("--http2", HTTP2_STREAM)],
+    ids=["HTTP/1.1", "HTTP/2"],
+)
+def test_curl_sees_the_break_after_every_chunk(proxies: Both, protocol: str, status: int) -> None:
+    test_id = f"curl{protocol}"
+    recorded = curl_all(proxies.recorder, protocol, test_id)
+    wait_for_recordings(proxies, test_id, CHUNKS + 1)
+    heard = len(proxies.upstream.requests)
+    replayed = curl_all(proxies.replayer, protocol, test_id)
+
+    assert len(proxies.upstream.requests) == heard
+    assert [done.returncode for done in recorded] == [status] * (CHUNKS + 1)
+    assert [done.returncode for done in replayed] == [status] * (CHUNKS + 1)
+    assert [len(received(done.stdout)) for done in recorded] == list(range(CHUNKS + 1))
+    assert [received(done.stdout) for done in replayed] == [received(done.stdout) for done in recorded]
+
+
+def test_curl_sees_the_break_by_base_url(by_base_url: Both) -> None:
+    def ask(running: Proxy) -> list[subprocess.CompletedProcess[bytes]]:
+        url = f"{running.url}/v1/chat/completions"
+        return [
+            curl(running, url, "--noproxy", "*", "-d", json.dumps(cut_after(count)))
+            for count in range(CHUNKS + 1)
+        ]
+
+    recorded = ask(by_base_url.recorder)
+    wait_until(lambda: len(recordings(by_base_url.folder)) == CHUNKS + 1, "all are recorded")
+    replayed = ask(by_base_url.replayer)
+
+    assert {done.returncode for done in recorded + replayed} == {PARTIAL_FILE}
+    assert [len(received(done.stdout)) for done in recorded] == list(range(CHUNKS + 1))
+    assert [received(done.stdout) for done in replayed] == [received(done.stdout) for done in recorded]
+
+
+def drained(running: Proxy, request: dict[str, Any], test_id: str, *, http2: bool) -> tuple[list[Any], str]:
+    """Return the chunks that openai-python gets, and the class of the error that ends them."""
+    with listening_client(running, test_id, http2=http2) as (http_client, _):
+        client = OpenAI(api_key="sk-test", http_client=http_client, max_retries=0)
+        chunks, error = received_until_error(client.chat.completions.create(**request))
+    return [chunk.model_dump(exclude={"id", "created"}) for chunk in chunks], type(error).__name__
+
+
+@pytest.mark.parametrize("http2", [False, True], ids=["HTTP/1.1", "HTTP/2"])
+def test_python_sees_the_break_after_every_chunk(proxies: Both, http2: bool) -> None:
+    test_id = f"python {http2}"
+    counts = range(CHUNKS + 1)
+    recorded = [drained(proxies.recorder, cut_after(count), test_id, http2=http2) for count in counts]
+    wait_for_recordings(proxies, test_id, CHUNKS + 1)
+    replayed = [drained(proxies.replayer, cut_after(count), test_id, http2=http2) for count in counts]
+
+    assert replayed == recorded
+    assert [len(chunks) for chunks, _ in recorded] == [*range(CHUNKS), CHUNKS - 1]  # [DONE] is none
+    assert {error for _, error in recorded[:CHUNKS]} == {BROKEN_IN_PYTHON}
+
+
+def test_node_sees_the_break_after_every_chunk(proxies: Both) -> None:
+    calls = [[["chat", "completions", "create"], cut_after(count)] for count in range(CHUNKS + 1)]
+    recorded = node(proxies.recorder, calls, test_id="node")
+    wait_for_recordings(proxies, "node", CHUNKS + 1)
+    replayed = node(proxies.replayer, calls, test_id="node")
+
+    assert _without_ids(replayed) == _without_ids(recorded)
+    assert [len(answer["items"]) for answer in recorded] == [*range(CHUNKS), CHUNKS - 1]
+    assert ["error" in answer for answer in recorded] == [True] * CHUNKS + [False]
+
+
+def _without_ids(answers: list[dict[str, Any]]) -> list[Any]:
+    return [
+        {**answer, "items": [item | {"id": "", "created": 0} for item in answer["items"]]}
+        for answer in answers
+    ]
+
+
+@pytest.mark.parametrize(
+    "scenario", ["cut-inside-a-chunk", "cut-before-done", "cut-at-once", "cut-after-3-chunks"]
+)
+def test_a_break_in_the_middle_of_a_chunk_gives_the_whole_chunks_before_it(
+    proxies: Both, scenario: str
+) -> None:
+    request = asked(f"Hello [scenario: {scenario}]")
+    recorded = drained(proxies.recorder, request, scenario, http2=False)
+    wait_for_recordings(proxies, scenario, 1)
+
+    assert drained(proxies.replayer, request, scenario, http2=False) == recorded
+    assert recorded[1] == BROKEN_IN_PYTHON
+
+
+def test_a_broken_stream_of_responses_breaks_again(proxies: Both) -> None:
+    proxies.upstream.add(
+        {
+            "match": {"path": "/v1/responses", "last_user_message": "cut the response"},
+            "answer": {"api": True, "delivery": {"cut_after_chunks": 5}},
+        }
+    )
+
+    def act(running: Proxy) -> tuple[list[Any], str]:
+        with listening_client(running, "responses") as (http_client, _):
+            client = OpenAI(api_key="sk-test", http_client=http_client, max_retries=0)
+            stream = client.responses.create(model="gpt-4.1", input="cut the response", stream=True)
+            events, error = received_until_error(stream)
+        return [event.model_dump(mode="json") for event in events], type(error).__name__
+
+    recorded = act(proxies.recorder)
+    wait_for_recordings(proxies, "responses", 1)
+
+    assert act(proxies.replayer) == recorded
+    assert (len(recorded[0]), recorded[1]) == (5, BROKEN_IN_PYTHON)
+
+
+ODD_STREAMS: dict[str, dict[str, Any]] = {
+    "gzip": {"api": True, "delivery": {"cut_after_chunks": 4, "content_encoding": "gzip"}},
+    "brotli": {"api": True, "delivery": {"cut_after_chunks": 4, "content_encoding": "br"}},
+    "comments": {"api": True, "delivery": {"cut_after_chunks": 4, "comments": "between"}},
+    "byte by byte": {"api": True, "delivery": {"cut_after_chunks": 4, "split": 1, "gap_ms": 0}},
+    "lines that are no JSON": {
+        "events": [{"data": "one"}, {"event": "two", "data": "2\n3"}, {"data": "four"}],
+        "delivery": {"cut_after_chunks": 2},
+    },
+    "only a comment": {"events": [{"comment": "wait"}, {"data": {}}], "delivery": {"cut_after_chunks": 1}},
+    "a whole connection": {"api": True, "delivery": {"cut_after_chunks": 4, "cut_with": "connection"}},
+}
+
+
+@pytest.mark.parametrize("http2", [False, True], ids=["HTTP/1.1", "HTTP/2"])
+@pytest.mark.parametrize("name", ODD_STREAMS)
+def test_an_odd_stream_breaks_after_the_same_events(proxies: Both, name: str, http2: bool) -> None:
+    request = asked(f"Hello, {name}; {http2}")
+    proxies.upstream.add({"match": {"body": request}, "answer": ODD_STREAMS[name]})
+    test_id = f"odd {name} {http2}"
+
+    def act(running: Proxy) -> tuple[bytes, str]:
+        with listening_client(running, test_id, http2=http2) as (client, _):
+            with client.stream("POST", URL, json=request) as response:
+                pieces, error = received_until_error(response.iter_bytes())
+        return b"".join(pieces), type(error).__name__
+
+    recorded = act(proxies.recorder)
+    wait_for_recordings(proxies, test_id, 1)
+    replayed = act(proxies.replayer)
+
+    assert replayed[1] == recorded[1] == BROKEN_IN_PYTHON
+    assert events_of(replayed[0]) == events_of(recorded[0])
+
+
+def events_of(body: bytes) -> list[list[bytes]]:
+    """Return the lines of the whole events, without the id and time that are the recording's own."""
+    own = re.compile(rb'"id":"(rec-|chatcmpl-)\w+"|"created":\d+')
+    return [own.sub(b"", block).split(b"\n") for block in body.split(b"\n\n")[:-1]]
+
+
+def test_a_broken_recording_says_what_it_is(proxies: Both) -> None:
+    drained(proxies.recorder, cut_after(3), "says", http2=False)
+    wait_for_recordings(proxies, "says", 1)
+    response = proxies.recordings_of("says")[0]["response"]
+
+    assert len(response["body"]) == 3
+    assert response["is_streaming"] is True
+    assert response["is_exception"] is True
+    assert response["exception_message"] == (
+        "The stream broke off after 3 chunks: the connection to the API broke."
+    )
+
+
+def leave_after(running: Proxy, request: dict[str, Any], chunks: int, test_id: str) -> bytes:
+    """Read so many chunks with a connection of one's own, and close it."""
+    payload = json.dumps(request).encode()
+    with tls_through(running) as connection:
+        connection.sendall(
+            b"POST /v1/chat/completions HTTP/1.1\r\nhost: api.openai.com\r\ncontent-type: application/json\r\n"
+            + f"x-test-id: {test_id}\r\ncontent-length: {len(payload)}\r\n\r\n".encode()
+            + payload
+        )
+        body = b""
+        while body.count(b"\n\n") < chunks:
+            data = connection.recv(65536)
+            assert data, f"ended after {body!r}"
+            body += data
+    return body
+
+
+def tls_through(running: Proxy) -> ssl.SSLSocket:
+    connection = socket.create_connection(("127.0.0.1", running.port), timeout=60)
+    connection.sendall(b"CONNECT api.openai.com:443 HTTP/1.1\r\nhost: api.openai.com:443\r\n\r\n")
+    assert b" 200 " in connection.recv(65536)
+    context = ssl.create_default_context(cafile=str(running.ca_file))
+    return context.wrap_socket(connection, server_hostname="api.openai.com")
+
+
+@pytest.mark.parametrize("http2", [False, True], ids=["HTTP/1.1", "HTTP/2"])
+def test_a_stream_that_the_client_left_is_replayed_to_that_point_and_breaks(
+    proxies: Both, http2: bool
+) -> None:
+    test_id = f"left-{http2}"
+    request = asked(f"Hello [scenario: stall] {http2}")
+    if http2:
+        with listening_client(proxies.recorder, test_id, http2=True) as (client, wires):
+            with client.stream("POST", URL, json=request) as response:
+                for _ in response.iter_bytes():
+                    if wires[0].body.count(b"\n\n") >= 3:
+                        break
+    else:
+        leave_after(proxies.recorder, request, 3, test_id)
+    wait_for_recordings(proxies, test_id, 1)
+    [recording] = proxies.recordings_of(test_id)
+    chunks, error = drained(proxies.replayer, request, test_id, http2=http2)
+
+    assert recording["response"]["exception_data"]["ended_by"] == "client"
+    assert len(chunks) == len(recording["response"]["body"]) >= 3
+    assert error == BROKEN_IN_PYTHON
+
+
+def test_a_client_that_closes_right_after_done_gets_a_whole_recording(proxies: Both) -> None:
+    # The stand-in says [DONE], and then keeps the connection open for as long as the client does.
+    proxies.upstream.add(
+        {
+            "match": {"last_user_message": "Hello, and no end after [DONE]"},
+            "answer": {"api": True, "delivery": {"stall_after_chunks": CHUNKS}},
+        }
+    )
+    request = asked("Hello, and no end after [DONE]")
+    leave_after(proxies.recorder, request, CHUNKS, "done")
+    wait_for_recordings(proxies, "done", 1)
+    [recording] = proxies.recordings_of("done")
+    replayed = curl(proxies.replayer, URL, "-d", json.dumps(request), test_id="done")
+
+    assert "is_exception" not in recording["response"]
+    assert replayed.returncode == 0
+    assert len(received(replayed.stdout)) == CHUNKS
+    assert received(replayed.stdout)[-1] == "[DONE]"
+
+
+def test_a_client_that_leaves_before_the_last_event_of_a_response_gets_a_broken_recording(
+    proxies: Both, tmp_path: Path
+) -> None:
+    proxies.upstream.add(
+        {
+            "match": {"path": "/v1/responses", "last_user_message": "stall the response"},
+            "answer": {"api": True, "delivery": {"stall_after_chunks": 4}},
+        }
+    )
+    with listening_client(proxies.recorder, "stalled") as (http_client, _):
+        client = OpenAI(api_key="sk-test", http_client=http_client, max_retries=0)
+        stream = client.responses.create(model="gpt-4.1", input="stall the response", stream=True)
+        for _ in range(4):
+            next(stream)
+        stream.close()
+    wait_for_recordings(proxies, "stalled", 1)
+
+    assert proxies.recordings_of("stalled")[0]["response"]["exception_data"]["ended_by"] == "client"
+
+
+def test_breaks_are_replayed_side_by_side(proxies: Both) -> None:
+    drained(proxies.recorder, cut_after(4), "side by side", http2=False)
+    wait_for_recordings(proxies, "side by side", 1)
+    with ThreadPoolExecutor(8) as pool:
+        results = list(
+            pool.map(
+                lambda number: drained(proxies.replayer, cut_after(4), "side by side", http2=number % 2 == 0),
+                range(8),
+            )
+        )
+
+    assert [(len(chunks), error) for chunks, error in results] == [(4, BROKEN_IN_PYTHON)] * 8
+
+
+def test_a_break_before_any_answer_is_not_recorded(proxies: Both) -> None:
+    request = {**asked("Hello [scenario: no-answer]"), "stream": False}
+    with listening_client(proxies.recorder, "no-answer") as (client, _):
+        status = client.post(URL, json=request).status_code
+    report = wait_until(
+        lambda: proxies.recorder.ask("/report?test_id=no-answer")["not_recorded"], "the log says so"
+    )
+
+    assert status == 502
+    assert proxies.recordings_of("no-answer") == []
+    assert report[0]["request"] == "POST /v1/chat/completions"
+
+
+def test_an_upstream_that_cannot_be_reached_is_not_recorded(tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    nobody = socket.create_server(("127.0.0.1", 0))
+    port = nobody.getsockname()[1]
+    nobody.close()
+    options = (f"recording_dir={folder}", "recording_mode=record", f"recording_hosts=127.0.0.1:{port}")
+    with proxy(tmp_path / "home", *options) as recorder:
+        answered = curl(recorder, f"http://127.0.0.1:{port}/v1/models", "-w", "%{http_code}")
+        report = recorder.ask("/report")
+
+    assert answered.stdout.endswith(b"502")
+    assert not folder.exists() or recordings(folder) == {}
+    assert [one["request"] for one in report["not_recorded"]] == ["GET /v1/models"]

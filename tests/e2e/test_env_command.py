@@ -1,0 +1,140 @@
+"""`openai-replay env`, `addon`, `list` and `show`: what a person asks of the command line besides a run."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.proxy import CEILING_S, ROOT, Proxy, bare_environment, proxy
+
+OPENAI_REPLAY = str(Path(sys.executable).with_name("openai-replay"))
+CHAT = '{"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello from a recording."}]}'
+ASK = f"""curl -sS "${{OPENAI_BASE_URL:-https://api.openai.com/v1}}/chat/completions" -d '{CHAT}'"""
+
+
+@pytest.fixture(scope="module")
+def replayer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    """A proxy that runs already, over the recordings of the checkout."""
+    home = tmp_path_factory.mktemp("replayer")
+    with proxy(home, f"recording_dir={ROOT / 'recordings'}") as running:
+        yield running
+
+
+def sh(script: str, home: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", script.replace("openai-replay", OPENAI_REPLAY)],
+        capture_output=True,
+        text=True,
+        env=bare_environment(home, **more),
+        cwd=home,
+        timeout=CEILING_S,
+        check=False,
+    )
+
+
+def test_eval_leads_a_shell_to_a_proxy_that_runs_already(replayer: Proxy) -> None:
+    result = sh(f'set -e; eval "$(openai-replay env --port {replayer.port})"; {ASK}', replayer.home)
+    assert json.loads(result.stdout)["object"] == "chat.completion", result.stderr
+    again = f'eval "$(openai-replay env --port {replayer.port})"; '
+    twice = sh(f"{again}{again}env", replayer.home).stdout.splitlines()
+    once = sh(f"{again}env", replayer.home).stdout.splitlines()
+    assert [line for line in twice if not line.startswith("_=")] == [
+        line for line in once if not line.startswith("_=")
+    ]
+
+
+def test_a_test_id_is_in_the_proxys_url(replayer: Proxy) -> None:
+    script = f'eval "$(openai-replay env --port {replayer.port} --test-id "a/b::c d")"; {ASK}'
+    assert json.loads(sh(script, replayer.home).stdout)["object"] == "chat.completion"
+    assert replayer.ask("/report?test_id=a%2Fb%3A%3Ac%20d")["totals"]["replayed"] == 1
+
+
+def test_base_url_is_for_a_proxy_in_reverse_mode(tmp_path: Path) -> None:
+    folder = f"recording_dir={ROOT / 'recordings'}"
+    with proxy(tmp_path, folder, mode="reverse:https://api.openai.com") as running:
+        result = sh(f'eval "$(openai-replay env --port {running.port} --base-url)"; {ASK}', tmp_path)
+    assert json.loads(result.stdout)["object"] == "chat.completion", result.stderr
+
+
+def test_the_authority_is_there_before_the_proxy_starts(tmp_path: Path) -> None:
+    assert sh("openai-replay env", tmp_path).returncode == 0
+    made = (tmp_path / ".mitmproxy/mitmproxy-ca-cert.pem").read_bytes()
+    with proxy(tmp_path, f"recording_dir={ROOT / 'recordings'}") as running:
+        assert running.ca_file.read_bytes() == made
+        result = sh(f'eval "$(openai-replay env --port {running.port})"; {ASK}', tmp_path)
+    assert json.loads(result.stdout)["object"] == "chat.completion", result.stderr
+
+
+def test_all_formats_say_the_same(tmp_path: Path) -> None:
+    variables = json.loads(sh("openai-replay env --format json", tmp_path).stdout)
+    assert variables["HTTPS_PROXY"] == "http://127.0.0.1:8080"
+    assert variables["OPENAI_API_KEY"] == "sk-replay-needs-no-key-0"
+    for style in ("sh", "dotenv"):
+        lines = sh(f"openai-replay env --format {style} >file; set -a; . ./file; env", tmp_path).stdout
+        for name, value in variables.items():
+            assert f"{name}={value}\n" in lines
+    powershell = sh("openai-replay env --format powershell", tmp_path).stdout
+    assert [line.partition(" = ")[0] for line in powershell.splitlines()] == [
+        f"$env:{name}" for name in variables
+    ]
+
+
+def test_addon_prints_the_script_that_mitmdump_loads(tmp_path: Path) -> None:
+    assert sh("openai-replay addon", tmp_path).stdout == f"{ROOT / 'addon' / 'replay.py'}\n"
+
+
+def test_serve_is_a_proxy_that_takes_mitmdumps_options(tmp_path: Path) -> None:
+    result = sh("openai-replay serve --version", tmp_path)
+    assert result.stdout.startswith("Mitmproxy: ")
+
+
+def test_list_names_each_recording_and_what_cannot_be_read(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "recordings", tmp_path / "recordings")
+    result = sh("openai-replay list", tmp_path)
+    assert result.returncode == 0
+    assert len(result.stdout.splitlines()) == len(list((ROOT / "recordings").glob("*.json")))
+    assert any(
+        line.endswith("POST  /v1/chat/completions  gpt-4o  200  11 chunks")
+        for line in result.stdout.splitlines()
+    )
+    entries = [json.loads(line) for line in sh("openai-replay list --json", tmp_path).stdout.splitlines()]
+    assert {entry["recording"] for entry in entries} == {p.name for p in (ROOT / "recordings").glob("*.json")}
+    (tmp_path / "recordings" / "broken.json").write_text('{"request": ')
+    result = sh("openai-replay list", tmp_path)
+    assert result.returncode == 1
+    assert "broken.json: " in result.stderr
+
+
+def test_show_prints_the_request_and_what_a_client_gets(tmp_path: Path) -> None:
+    entries = [
+        json.loads(line)
+        for line in sh(f"openai-replay list --json --dir {ROOT / 'recordings'}", tmp_path).stdout.splitlines()
+    ]
+    name = next(entry["recording"] for entry in entries if entry["answer"] == "11 chunks")
+    text = sh(f"openai-replay show {ROOT / 'recordings' / name}", tmp_path).stdout
+    assert text.startswith("POST https://api.openai.com/v1/chat/completions\n\n{\n")
+    assert '"content": "Say hello from a recording."' in text
+    assert "\n200\ncontent-type: text/event-stream" in text
+    assert text.count("\ndata: ") == 12
+    assert text.endswith("data: [DONE]\n\n\n")
+
+
+def test_what_is_no_recording_is_an_error_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "package.json").write_text("{}")
+    result = sh("openai-replay show package.json", tmp_path)
+    assert result.returncode != 0
+    assert result.stderr.startswith(f"openai-replay: error: {tmp_path / 'package.json'}: ")
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", ["", "run", "env", "addon", "list", "show"])
+def test_help_is_there(tmp_path: Path, arguments: str) -> None:
+    result = sh(f"openai-replay {arguments} --help", tmp_path)
+    assert result.returncode == 0
+    assert result.stdout.startswith("Usage: ")
+    assert os.linesep in result.stdout

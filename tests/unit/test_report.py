@@ -1,0 +1,121 @@
+"""`report`: what a run did, of one test or of all."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from openai_replay.miss import Difference, Miss
+from openai_replay.recording import JSON, dump_json
+from openai_replay.report import Report
+from unit.exchanges import chat
+
+
+@pytest.fixture
+def report() -> Report:
+    """A run of three tests, one of them without an id."""
+    report = Report()
+    report.add_replayed("a", "1.json")
+    report.add_replayed("a", "1.json")
+    report.add_replayed("b", "1.json")
+    report.add_replayed(None, "2.json")
+    report.add_recorded("a", "3.json")
+    report.add_recorded("a", "3.json")
+    report.add_not_recorded("b", "POST /v1/x", "the disk is full")
+    for _ in range(2):
+        report.add_miss(Miss(chat("x", test_id="a"), "1.json", (Difference("seed", "1", None),)))
+    return report
+
+
+RECORDINGS = ["3.json", "2.json", "1.json", "unused.json", "sub/unused.json"]
+
+
+def test_the_report_of_all_tests(report: Report) -> None:
+    assert report.to_json("replay", RECORDINGS, None, all_tests=True) == {
+        "mode": "replay",
+        "totals": {"replayed": 4, "recorded": 1, "missed": 2, "not_recorded": 1, "unused": 2},
+        "replayed": [
+            {"recording": "1.json", "test_id": "a", "times": 2},
+            {"recording": "1.json", "test_id": "b", "times": 1},
+            {"recording": "2.json", "test_id": None, "times": 1},
+        ],
+        "recorded": [{"recording": "3.json", "test_id": "a"}],
+        "missed": [
+            {
+                "test_id": "a",
+                "method": "POST",
+                "endpoint": "/v1/chat/completions",
+                "request": chat("x", test_id="a").name(),
+                "times": 2,
+                "nearest": "1.json",
+                "differences": [{"path": "seed", "recorded": "1", "asked": None}],
+            }
+        ],
+        "not_recorded": [{"test_id": "b", "request": "POST /v1/x", "reason": "the disk is full"}],
+        "unused": ["sub/unused.json", "unused.json"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("test_id", "totals"),
+    [
+        ("a", {"replayed": 2, "recorded": 1, "missed": 2, "not_recorded": 0, "unused": 2}),
+        ("b", {"replayed": 1, "recorded": 0, "missed": 0, "not_recorded": 1, "unused": 2}),
+        (None, {"replayed": 1, "recorded": 0, "missed": 0, "not_recorded": 0, "unused": 2}),
+        ("unheard of", {"replayed": 0, "recorded": 0, "missed": 0, "not_recorded": 0, "unused": 2}),
+    ],
+)
+def test_the_report_of_one_test(report: Report, test_id: str | None, totals: dict[str, JSON]) -> None:
+    assert report.to_json("replay", RECORDINGS, test_id, all_tests=False)["totals"] == totals
+
+
+def test_a_reset_of_one_test_forgets_what_concerns_it(report: Report) -> None:
+    others = report.to_json("replay", RECORDINGS, "b", all_tests=False)
+    report.reset("a", all_tests=False)
+
+    assert report.to_json("replay", RECORDINGS, "a", all_tests=False)["totals"] == {
+        "replayed": 0,
+        "recorded": 0,
+        "missed": 0,
+        "not_recorded": 0,
+        "unused": 3,
+    }
+    assert report.to_json("replay", RECORDINGS, "b", all_tests=False)["replayed"] == others["replayed"]
+    assert (
+        report.to_json("replay", RECORDINGS, "b", all_tests=False)["not_recorded"] == others["not_recorded"]
+    )
+
+
+def test_a_reset_of_all_forgets_everything(report: Report) -> None:
+    report.reset(None, all_tests=True)
+    assert report.to_json("replay", RECORDINGS, None, all_tests=True) == Report().to_json(
+        "replay", RECORDINGS, None, all_tests=True
+    )
+
+
+def test_a_client_that_runs_away_does_not_fill_the_memory() -> None:
+    report = Report()
+    for number in range(1005):
+        report.add_miss(Miss(chat(f"{number}"), None, ()))
+        report.add_not_recorded(None, "x", "y")
+
+    result = report.to_json("replay", [], None, all_tests=True)
+    assert result["totals"] == {
+        "replayed": 0,
+        "recorded": 0,
+        "missed": 1005,
+        "not_recorded": 1000,
+        "unused": 0,
+    }
+    assert len(report.misses) == 1000
+    missed = result["missed"]
+    assert isinstance(missed, list)
+    assert missed[-1] == {"test_id": None, "request": chat("1004").name(), "times": 1}
+
+
+def test_texts_that_are_no_unicode_are_reported_all_the_same() -> None:
+    report = Report()
+    report.add_replayed("\ud800", "odd-\udcff.json")
+    value = report.to_json("replay", [], None, all_tests=True)
+    assert json.loads(dump_json(value)) == value
