@@ -50,7 +50,7 @@ def test_proxy_variables_are_in_both_cases(trust: Trust) -> None:
 
 def test_a_test_id_is_the_proxys_user_name(trust: Trust) -> None:
     made = changes(trust, {}, "tests/a.py::b[c@d]")
-    assert made["https_proxy"] == "http://tests%2Fa.py%3A%3Ab%5Bc%40d%5D@127.0.0.1:18080"
+    assert made["https_proxy"] == "http://tests%2Fa.py%3A%3Ab%5Bc%40d%5D:any@127.0.0.1:18080"
 
 
 @pytest.mark.parametrize(
