@@ -237,6 +237,15 @@ class OpenAIReplay:
             flow.response = http.Response.make(200)
             del flow.response.headers["content-length"]
 
+    def http_connect_error(self, flow: http.HTTPFlow) -> None:
+        """Say that the API could not be reached, when that already shows at CONNECT."""
+        if self._settings is None or not _is_recorded(flow.request, self._settings):
+            return
+        what = f"CONNECT {flow.request.host}:{flow.request.port}"
+        why = f"the API was not reached, {flow.server_conn.error or 'the connection failed'}"
+        log.error("Not recorded: %s: %s", what, why)
+        self._report.add_not_recorded(self._proxy_test_ids.get(flow.client_conn.id), what, why)
+
     def client_disconnected(self, client: connection.Client) -> None:
         """Forget the connection."""
         self._proxy_test_ids.pop(client.id, None)
@@ -379,7 +388,7 @@ class OpenAIReplay:
             describe = partial(self._describe, flow, state)
             answer = await self._replayer.answer(_fingerprint(flow.request, state), describe, but=but)
         except BadRecording as exc:
-            return self._unreadable(flow.request, exc)
+            return self._unreadable(flow, state, exc)
         if answer is None:
             return None
         self._report.add_replayed(state.test_id, self._name_of(answer.path))
@@ -411,11 +420,19 @@ class OpenAIReplay:
         log.warning("%s", found.explanation())
         return _refusal(flow.request, found.summary(), code="recording_not_found")
 
-    def _unreadable(self, request: http.Request, exc: BadRecording) -> http.Response:
+    def _unreadable(self, flow: http.HTTPFlow, state: FlowState, exc: BadRecording) -> http.Response:
         log.error("A recording cannot be replayed: %s", exc)
         name = exc.path.name
+        described = self._describe(flow, state)
+        details: dict[str, JSON] = {
+            "method": described.method,
+            "endpoint": described.endpoint(),
+            "request": described.name(),
+            "unreadable": str(exc),
+        }
+        self._report.add_missed(state.test_id, described.name(), details)
         return _refusal(
-            request,
+            flow.request,
             f"The recording {name} cannot be read; the proxy's log says where.",
             code="recording_unreadable",
         )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -27,7 +28,7 @@ def replayer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
 
 def sh(script: str, home: Path, **more: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        ["sh", "-c", script.replace("openai-replay", OPENAI_REPLAY)],
+        ["sh", "-c", script.replace("openai-replay", shlex.quote(OPENAI_REPLAY))],
         capture_output=True,
         text=True,
         env=bare_environment(home, **more),
@@ -111,12 +112,11 @@ def test_list_names_each_recording_and_what_cannot_be_read(tmp_path: Path) -> No
 
 
 def test_show_prints_the_request_and_what_a_client_gets(tmp_path: Path) -> None:
-    entries = [
-        json.loads(line)
-        for line in sh(f"openai-replay list --json --dir {ROOT / 'recordings'}", tmp_path).stdout.splitlines()
-    ]
+    directory = shlex.quote(str(ROOT / "recordings"))
+    listed = sh(f"openai-replay list --json --dir {directory}", tmp_path).stdout
+    entries = [json.loads(line) for line in listed.splitlines()]
     name = next(entry["recording"] for entry in entries if entry["answer"] == "11 chunks")
-    text = sh(f"openai-replay show {ROOT / 'recordings' / name}", tmp_path).stdout
+    text = sh(f"openai-replay show {shlex.quote(str(ROOT / 'recordings' / name))}", tmp_path).stdout
     assert text.startswith("POST https://api.openai.com/v1/chat/completions\n\n{\n")
     assert '"content": "Say hello from a recording."' in text
     assert "\n200\ncontent-type: text/event-stream" in text

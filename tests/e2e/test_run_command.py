@@ -20,6 +20,7 @@ from support.proxy import CEILING_S, bare_environment, proxy, recordings, wait_u
 from upstream import Upstream
 
 OPENAI_REPLAY = str(Path(sys.executable).with_name("openai-replay"))
+QUOTED = shlex.quote(OPENAI_REPLAY)
 CHAT = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello"}]})
 OTHER_CHAT = CHAT.replace("hello", "goodbye")
 KEY = "sk-test-0123456789abcdef0123456789abcdef"
@@ -302,7 +303,7 @@ def test_the_exit_status_is_the_commands(home: Path, command: list[str], status:
 
 
 def test_a_failing_command_ends_a_script_under_set_e(home: Path) -> None:
-    script = f"set -e; {OPENAI_REPLAY} run -- true; {OPENAI_REPLAY} run -- false; echo not reached"
+    script = f"set -e; {QUOTED} run -- true; {QUOTED} run -- false; echo not reached"
     result = subprocess.run(
         ["sh", "-c", script], capture_output=True, env=bare_environment(home), cwd=home, check=False
     )
@@ -317,7 +318,7 @@ def test_streams_are_the_commands_to_the_byte(home: Path) -> None:
 
 
 def test_a_command_whose_output_nobody_reads_ends_as_it_would_alone(home: Path) -> None:
-    script = f"{{ {OPENAI_REPLAY} run -- yes; echo $? >status; }} | head -n 1"
+    script = f"{{ {QUOTED} run -- yes; echo $? >status; }} | head -n 1"
     subprocess.run(
         ["sh", "-c", script], capture_output=True, env=bare_environment(home), cwd=home, check=True
     )
