@@ -162,10 +162,6 @@ class Index:
             self._maybe_database.close()
             self._maybe_database = None
 
-    def __del__(self) -> None:
-        # Nobody closes an index that another one took the place of, when the options change or the script is reloaded.
-        self.close()
-
     def _found(self, query: str) -> list[tuple[Any, ...]]:
         return self._safely(lambda: self._database().execute(query).fetchall())
 
