@@ -20,6 +20,7 @@ import pytest
 
 from clients.toolchains import CASES, CLIENTS, Client, client_named
 from support.base_url import REVERSE
+from support.client_runs import built
 from support.proxy import CEILING_S, Proxy, bare_environment, proxy, recordings
 from upstream import Upstream
 
@@ -34,6 +35,7 @@ OWN_FORMS = {
     "openai-python-stream-helper": ("error",),
 }
 
+IN_CI = os.environ.get("CI") == "true"
 OPENAI_REPLAY = (sys.executable, "-m", "openai_replay")
 
 # They hand out the vectors, and nothing else of the answer.
@@ -49,15 +51,6 @@ class Matrix:
     directory: Path
     base_url: Proxy
     recorded: Mapping[tuple[str, str], Line]
-
-
-def built(client: Client) -> list[str]:
-    """Return a client's command; a toolchain that is missing skips the test, and fails it in CI."""
-    if reason := client.available():
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{client.name}: {reason}")
-        pytest.skip(f"{client.name}: {reason}")
-    return client.build()
 
 
 def ask(command: Sequence[str], case: str, environment: Mapping[str, str]) -> Line:
@@ -108,7 +101,7 @@ def record(environment: Mapping[str, str]) -> dict[tuple[str, str], Line]:
     for name, cases in OWN_FORMS.items():
         if client_named(name).available() is None:
             wanted += [(name, case) for case in cases]
-    commands = {name: built(client_named(name)) for name, _ in wanted}
+    commands = {name: built(client_named(name), in_ci=IN_CI) for name, _ in wanted}
     with ThreadPoolExecutor(2) as pool:
         lines = pool.map(lambda one: ask(commands[one[0]], one[1], environment), wanted)
         return dict(zip(wanted, lines, strict=True))
@@ -160,7 +153,7 @@ def check_miss(line: Line) -> None:
 
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
 def test_every_client_is_answered_through_its_base_url(matrix: Matrix, client: Client) -> None:
-    command, environment = built(client), of_base_url(matrix.base_url)
+    command, environment = built(client, in_ci=IN_CI), of_base_url(matrix.base_url)
     with ThreadPoolExecutor(2) as pool:
         lines = pool.map(lambda case: ask(command, case, environment), client.cases)
         received = dict(zip(client.cases, lines, strict=True))
@@ -171,7 +164,7 @@ def test_every_client_is_answered_through_its_base_url(matrix: Matrix, client: C
 def test_every_client_is_answered_behind_openai_replay_run_with_nothing_set_by_hand(
     matrix: Matrix, client: Client
 ) -> None:
-    command = built(client)
+    command = built(client, in_ci=IN_CI)
     way = ["--base-url"] if client.ignores_proxy else []
     programs = "; ".join(shlex.join([*command, case]) for case in client.cases)
     ended = subprocess.run(
