@@ -186,6 +186,12 @@ def _table() -> dict[str, Any]:
     return table
 
 
+def classes() -> Mapping[str, Any]:
+    """Return what the table says of each class: {name without `openai.`: {"fields": {member: type}, …}}."""
+    described: Mapping[str, Any] = _table()["classes"]
+    return described
+
+
 @cache
 def _types() -> Types:
-    return Types(_table()["classes"])
+    return Types(classes())

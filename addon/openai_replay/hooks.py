@@ -142,6 +142,7 @@ class OpenAIReplay:
         self._origin = BreakingOrigin()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="openai-replay")
         self._ending: Awaitable[None] | None = None
+        self._maybe_index: Index | None = None
 
     # --- life of the addon ---
 
@@ -180,6 +181,9 @@ class OpenAIReplay:
     def _open(self, checked: Settings) -> None:
         rules = Rules(checked.ignore, checked.redactor)
         index = Index(checked.directory, rules, cache_folder(os.environ))
+        if self._maybe_index is not None:
+            self._worker.submit(self._maybe_index.close)  # behind what still needs it
+        self._maybe_index = index
         self._rules = rules
         self._store = Store(checked.directory, rules, index)
         self._recorder = Recorder(self._store)
@@ -216,8 +220,8 @@ class OpenAIReplay:
         if self._settings is not None and self._settings.report is not None:
             await self._write_report(self._settings.report)
         self._worker.shutdown(wait=True)
-        if self._settings is not None:
-            self._store.index.close()
+        if self._maybe_index is not None:
+            self._maybe_index.close()
 
     async def _write_report(self, path: Path) -> None:
         try:
@@ -545,7 +549,7 @@ class OpenAIReplay:
         if command.name == "reset":
             await self._reset(command.scope)
         reported = await self._reported(command.scope) if command.name == "report" else None
-        return command.status, control.body(command, lambda _: reported)
+        return command.status, control.body(command, reported)
 
     async def _reset(self, scope: control.Scope) -> None:
         # On the worker's thread, so that what is being written belongs to the run that ends.

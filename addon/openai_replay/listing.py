@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,13 +53,13 @@ def entries(directory: Path) -> tuple[list[Entry], list[str]]:
     store = _store(directory)
     found = []
     problems = []
-    for path in store.index.paths():
-        try:
-            found.append(_entry(store, path))
-        except BadRecording as exc:
-            problems.append(str(exc))
-    problems += store.index.problems()
-    store.index.close()
+    with closing(store.index) as index:
+        for path in index.paths():
+            try:
+                found.append(_entry(store, path))
+            except BadRecording as exc:
+                problems.append(str(exc))
+        problems += index.problems()
     return found, problems
 
 

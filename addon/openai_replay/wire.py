@@ -14,11 +14,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from math import copysign
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import orjson
-
+from .envelope import classes
 from .layouts import LAYOUTS, OTHERS_BY_NAME, STREAMED_LAYOUTS, Layout
 from .recording import JSON
 
@@ -69,16 +67,9 @@ def is_usage_chunk(class_name: str | None, data: JSON) -> bool:
 @cache
 def rebuild_of(class_name: str | None, *, is_streamed: bool) -> Rebuild | None:
     """Return what rebuilds objects of a class, for many of them at a time; None where nothing has to be done."""
-    if class_name is None or class_name.removeprefix(_PACKAGE) not in _classes():
+    if class_name is None or class_name.removeprefix(_PACKAGE) not in classes():
         return None
     return _ObjectOf(class_name.removeprefix(_PACKAGE), is_streamed=is_streamed)
-
-
-@cache
-def _classes() -> Mapping[str, Any]:
-    table: dict[str, Any] = orjson.loads(Path(__file__).with_name("envelope_table.json").read_bytes())
-    classes: dict[str, Any] = table["classes"]
-    return classes
 
 
 # --- objects ------------------------------------------------------------------------------------------------------
@@ -97,7 +88,7 @@ class _ObjectOf:
     """Rebuilds the objects of one class."""
 
     def __init__(self, class_name: str, *, is_streamed: bool = False) -> None:
-        entry = _classes()[class_name]
+        entry = classes()[class_name]
         self.fields: Mapping[str, _Type] = entry["fields"]
         self._aliases: Mapping[str, str] = entry.get("aliases", {})
         self._layout = _layout_of(class_name.removeprefix("types."), is_streamed=is_streamed)
@@ -224,7 +215,7 @@ def _rebuild_of_type(type_: _Type) -> Rebuild | None:
 def _variants(type_: _Type) -> Iterator[_Type]:
     """Yield the types that a value of a type may be of: classes, lists and dicts, but not those without parts."""
     if isinstance(type_, str):
-        if type_ in _classes():
+        if type_ in classes():
             yield type_
     elif "nullable" in type_:
         yield from _variants(type_["nullable"])
