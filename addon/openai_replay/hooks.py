@@ -1,4 +1,4 @@
-"""mitmproxy in, mitmproxy out: the only module that knows mitmproxy.
+"""mitmproxy in, mitmproxy out: the addon, and what mitmproxy calls of it.
 
 What mitmproxy does when an addon fails decides the shape. An exception in a hook forwards the request, so in replay
 the refusal is set first and then the answer, and `server_connect` refuses whatever gets that far. An exception in a
@@ -31,6 +31,7 @@ from mitmproxy.proxy import mode_specs, server_hooks
 from . import control, miss, test_id
 from .answer import Answer
 from .content_coding import decoded
+from .dispatch import announce_updates_again, leave_out_unheard_updates
 from .errors import BadOption, BadRecording, OpenAIReplayError
 from .exchange import End, Exchange
 from .identity import Asked, Rules, asked, opaque_body, parse_body
@@ -158,6 +159,7 @@ class OpenAIReplay:
             typespec: Any = str if isinstance(option.default, str) else Sequence[str]
             loader.add_option(option.name, typespec, default, option.help)
         _relieve_guard()
+        leave_out_unheard_updates(ctx.master.addons)
 
     def configure(self, updated: set[str]) -> None:
         """Check the options; a value that makes no sense ends mitmdump, which exits when an error is logged."""
@@ -209,6 +211,7 @@ class OpenAIReplay:
         A task, not a coroutine: when mitmproxy loads a script again it calls this where it cannot wait, refuses
         coroutines there, and with the refusal ends its watch over the script.
         """
+        announce_updates_again(ctx.master.addons)
         ctx.master.addons.add(Guard(self._settings))
         self._origin.close()
         self._ending = asyncio.get_running_loop().create_task(self._end())

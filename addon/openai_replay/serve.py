@@ -1,8 +1,7 @@
 """mitmdump without what this job does not need: `python -m openai_replay.serve -s addon/replay.py …`.
 
-mitmproxy hands each of some fifteen hooks of a request to some forty addons, and looks each time for who handles it:
-that is more than half of what a replayed request costs. Here are only the addons that relay, decrypt, authenticate
-and load scripts, and who handles a hook is looked up once.
+Most of what a replayed request costs there is the way of its hooks to some forty addons, see `dispatch.py`. Here are
+only the addons that relay, decrypt, authenticate and load scripts, and who handles a hook is looked up once.
 
 Command line, configuration, log and scripts are mitmdump's, less what belongs to the addons that are not here: no
 flow is printed, saved, changed or replayed by mitmproxy itself.
@@ -10,14 +9,12 @@ flow is printed, saved, changed or replayed by mitmproxy itself.
 
 from __future__ import annotations
 
-import inspect
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from mitmproxy import addonmanager, exceptions, hooks, options
+from mitmproxy import options
 from mitmproxy.addons import (
     core,
     disable_h2c,
@@ -34,49 +31,12 @@ from mitmproxy.master import Master
 from mitmproxy.proxy import mode_specs
 from mitmproxy.tools import cmdline, main
 
+from .dispatch import Addons
 from .shared_run import shared_folder
 from .workers import listen_with_others, run_workers, split_workers
 
-type Handler = Callable[..., Any]
-
-# Its manager of addons carries no annotations, which mypy does not excuse behind `super()`.
+# mitmproxy's manager of addons carries no annotations.
 # mypy: allow-untyped-calls
-
-
-class Addons(addonmanager.AddonManager):
-    """Hands hooks to the addons that handle them, in mitmproxy's order, without asking all others each time."""
-
-    def __init__(self, master: Master) -> None:
-        super().__init__(master)
-        self._handlers: dict[str, tuple[Handler, ...]] = {}
-
-    async def trigger_event(self, event: hooks.Hook) -> None:
-        """Call the handlers of a hook; one that fails is logged, and does not keep it from the next."""
-        handlers = self._handlers.get(event.name)
-        if handlers is None:
-            handlers = self._handlers[event.name] = tuple(
-                handler for addon in self.chain for _, handler in self._iter_hooks(addon, event)
-            )
-        for handler in handlers:
-            try:
-                result = handler(*event.args())
-                if result is not None and inspect.isawaitable(result):
-                    await result
-            except exceptions.AddonHalt:
-                return
-            except Exception:
-                with addonmanager.safecall():  # mitmproxy's own words for it
-                    raise
-
-    def register(self, addon: object) -> object:
-        """Register an addon, which may be a script that is loaded while the proxy runs."""
-        self._handlers.clear()
-        return super().register(addon)
-
-    def remove(self, addon: object) -> None:
-        """Remove an addon."""
-        self._handlers.clear()
-        super().remove(addon)
 
 
 class ReplayMaster(Master):
