@@ -23,7 +23,6 @@ from mitmproxy.addons import (
     proxyauth,
     proxyserver,
     script,
-    tlsconfig,
     update_alt_svc,
     upstream_auth,
 )
@@ -32,6 +31,7 @@ from mitmproxy.proxy import mode_specs
 from mitmproxy.tools import cmdline, main
 
 from .dispatch import Addons
+from .elliptic_tls import EllipticTlsConfig
 from .shared_run import shared_folder
 from .workers import listen_with_others, run_workers, split_workers
 
@@ -57,7 +57,7 @@ class ReplayMaster(Master):
             proxyserver.Proxyserver(),
             script.ScriptLoader(),
             next_layer.NextLayer(),
-            tlsconfig.TlsConfig(),
+            EllipticTlsConfig(),
             upstream_auth.UpstreamAuth(),
             update_alt_svc.UpdateAltSvc(),
             errorcheck.ErrorCheck(),
