@@ -28,6 +28,9 @@ _MAX_DIGITS = 4300
 _TRUE = frozenset({"1", "t", "y", "on", "yes", "true"})
 _FALSE = frozenset({"0", "f", "n", "off", "no", "false"})
 
+# What a truth value may be read from, in lower case.
+SPELLINGS_OF_TRUTH = _TRUE | _FALSE
+
 
 class Invalid(Exception):
     """A value is not what its type says, and cannot be made so."""

@@ -76,6 +76,10 @@ class _Correction(NamedTuple):
     shape: _Members | _Integer
 
 
+# What a chunk needs: corrections of its shape, or its JSON text.
+type Found = tuple[_Correction, ...] | str
+
+
 class _NoShape(Exception):
     """What differs is a value; no correction of a shape helps."""
 
@@ -92,43 +96,49 @@ class Corrections:
         self._count = 0
         self._runs: dict[_Correction, _Runs] = {}
         self._texts: dict[int, str] = {}
-        self._latest: list[_Correction] = []
+        self._latest: tuple[_Correction, ...] = ()
 
     def add(self, class_name: str | None, data: JSON, wire: JSON, text: str | None = None) -> None:
-        """Take the next chunk.
+        """Take the next chunk; see `found`."""
+        self.note(self.found(class_name, data, wire, text))
+
+    def found(self, class_name: str | None, data: JSON, wire: JSON, text: str | None = None) -> Found:
+        """Return what the next chunk needs, which is not yet noted.
 
         `class_name` and `data` are what the recording holds of it, `wire` is what the API sent, with the `id` and
         `created` of the recording. `text` is given where `json_text.read` found that `wire` does not say all that the
         API sent: it is the JSON text, kept with the `id` and `created` of the recording.
 
         Raises:
-            ValueError: `wire` is nested too deeply to be written, or `data` does not say what `text` does; the chunk
-                is counted all the same.
+            ValueError: `wire` is nested too deeply to be written, or `data` does not say what `text` does.
         """
-        number = self._count
-        self._count += 1
         if text is not None:
-            self._texts[number] = _kept_text(valid_unicode(text), class_name, data)
-            return
+            return _kept_text(valid_unicode(text), class_name, data)
         rebuild = rebuild_of(class_name, is_streamed=self._is_streamed)
         rebuilt = data if rebuild is None else rebuild(data, self._usage_asked)
         if _same(rebuilt, wire):
-            return
+            return ()
         corrections = self._corrections_for(rebuilt, data, wire)
-        if corrections is None:
-            self._texts[number] = valid_unicode(compact(_sent(class_name, wire)))
-            return
-        self._latest = corrections
-        for correction in corrections:
-            self._runs.setdefault(correction, _Runs()).add(number)
+        return valid_unicode(compact(_sent(class_name, wire))) if corrections is None else corrections
 
-    def _corrections_for(self, rebuilt: JSON, data: JSON, wire: JSON) -> list[_Correction] | None:
+    def note(self, found: Found) -> None:
+        """Note what was found for the next chunk."""
+        number = self._count
+        self._count += 1
+        if isinstance(found, str):
+            self._texts[number] = found
+        elif found:
+            self._latest = found
+            for correction in found:
+                self._runs.setdefault(correction, _Runs()).add(number)
+
+    def _corrections_for(self, rebuilt: JSON, data: JSON, wire: JSON) -> tuple[_Correction, ...] | None:
         """Return what makes `wire` of `rebuilt`, None if nothing but its text does."""
         # The chunks of a stream are alike, and what the one before needed is often what this one needs.
         if self._latest and _same(_corrected(rebuilt, data, self._latest), wire):
             return self._latest
         try:
-            corrections = list(_corrections(rebuilt, wire))
+            corrections = tuple(_corrections(rebuilt, wire))
         except (_NoShape, RecursionError):
             return None
         return corrections if _same(_corrected(rebuilt, data, corrections), wire) else None

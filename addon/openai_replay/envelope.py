@@ -8,7 +8,7 @@ openai 2.8.1, the reference version of the recording format.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -190,6 +190,21 @@ def classes() -> Mapping[str, Any]:
     """Return what the table says of each class: {name without `openai.`: {"fields": {member: type}, …}}."""
     described: Mapping[str, Any] = _table()["classes"]
     return described
+
+
+@cache
+def literals() -> frozenset[str]:
+    """Return the values that the table knows, such as those of `type`, as text: what may tell classes apart."""
+    return frozenset(_literals(_table()))
+
+
+def _literals(entry: Any) -> Iterator[str]:
+    if isinstance(entry, list):
+        for item in entry:
+            yield from _literals(item)
+    elif isinstance(entry, dict):
+        for name, item in entry.items():
+            yield from map(str, item) if name == "literal" else _literals(item)
 
 
 @cache

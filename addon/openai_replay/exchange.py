@@ -12,15 +12,17 @@ import mimetypes
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import orjson
 
 from . import envelope, framing, json_text, kept_headers, sse
-from .corrections import Corrections
+from .corrections import Corrections, Found
 from .errors import BadStream, NotRecordable
 from .identity import Asked, model_digest, request_hash, without_ignored
-from .recording import FILE, JSON, Failure, Recording, Request, Response, opened
+from .recording import FILE, JSON, Failure, Recording, Request, Response, encode, encode_chunk, opened
 from .recording import envelope as enveloped
+from .templates import Made, Templates
 
 # The classes whose `id` and `created` change with each recording, and mean nothing to later requests.
 _NORMALISED = frozenset(
@@ -72,12 +74,18 @@ class Exchange:
 class Recorded:
     """A recording and where it goes: `<name>.json`, numbered by the store.
 
-    `companion` is (file name's ending, content) of a body that is not JSON; the recording then names it once the
-    store knows its name, see `with_companion`.
+    `chunks` are those of a stream, encoded; the recording's own body is empty then. `companion` is (file name's ending,
+    content) of a body that is not JSON; the recording then names it once the store knows its name.
+
+    `digest` is the same for two recordings that answer alike. `obfuscation` is random padding of the API's, there to
+    hide the sizes of chunks, and does not count; nor do the comments between chunks, which say how long somebody
+    waited.
     """
 
     name: str
     recording: Recording
+    digest: str
+    chunks: Sequence[str] | None = None
     companion: tuple[str, bytes] | None = None
 
     def is_retryable_failure(self) -> bool:
@@ -94,10 +102,16 @@ class Recorded:
         response = self.recording.response
         return response.failure is None and 200 <= response.status < 300
 
-    def with_companion(self, file_name: str) -> Recording:
-        """Return the recording with its body in the file of that name."""
-        response = replace(self.recording.response, body={FILE: file_name})
-        return replace(self.recording, response=response)
+    def content(self, companion_name: str = "") -> bytes:
+        """Return the file of the recording; a body that is not JSON is in another one of that name.
+
+        Raises:
+            NotRecordable: it is nested too deeply to be written.
+        """
+        if self.companion is None:
+            return encode(self.recording, self.chunks)
+        response = replace(self.recording.response, body={FILE: companion_name})
+        return encode(replace(self.recording, response=response))
 
 
 def record(exchange: Exchange) -> Recorded:
@@ -127,11 +141,15 @@ def _is_whole(exchange: Exchange, content: bytes) -> bool:
 
 
 def _recorded(
-    asked: Asked, response: Response, *, digest: str = "", mapping: dict[str, str] | None = None
+    asked: Asked,
+    response: Response,
+    *,
+    chunks: _Chunks | None = None,
+    companion: tuple[str, bytes] | None = None,
+    models_digest: str = "",
+    mapping: dict[str, str] | None = None,
 ) -> Recorded:
-    name = asked.name()
-    if digest:
-        name = f"models-{name}-{digest}"
+    name = f"models-{asked.name()}-{models_digest}" if models_digest else asked.name()
     body = asked.body
     model = body.get("model") if isinstance(body, dict) else None
     request = Request(
@@ -141,7 +159,33 @@ def _recorded(
         endpoint=asked.endpoint(),
         model=model if isinstance(model, str) else "",
     )
-    return Recorded(name, Recording(asked.test_id, request, response, mapping or {}))
+    recording = Recording(asked.test_id, request, response, mapping or {})
+    if chunks is not None:
+        return Recorded(name, recording, _digest(recording, chunks.hash.hexdigest()), chunks.texts)
+    answer = response.body if companion is None else hashlib.sha256(companion[1]).hexdigest()
+    return Recorded(name, recording, _digest(recording, answer), companion=companion)
+
+
+def _digest(recording: Recording, answer: JSON) -> str:
+    """Return the digest of a recording; `answer` stands for its body."""
+    response = recording.response
+    value: list[JSON] = [
+        answer,
+        response.is_streaming,
+        response.status,
+        None if response.failure is None else response.failure.data,
+        dict(response.headers),
+        {name: note for name, note in response.wire.items() if name != "between"},
+        dict(recording.id_normalization_mapping),
+    ]
+    return hashlib.sha256(_sorted_json(value)).hexdigest()
+
+
+def _sorted_json(value: JSON) -> bytes:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except (orjson.JSONEncodeError, TypeError):
+        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
 # --- headers ------------------------------------------------------------------------------------------------------
@@ -179,7 +223,21 @@ def _streamed(exchange: Exchange) -> Recorded:
     stream = _Stream(exchange)
     for event in _events(exchange):
         stream.take(event)
-    return _recorded(exchange.asked, stream.result(), mapping=stream.mapping())
+        if stream.is_raw:
+            return _raw(exchange, list(_events(exchange)))
+    return stream.recorded()
+
+
+def _raw(exchange: Exchange, events: Sequence[sse.Event]) -> Recorded:
+    """Record a stream whose events are not chunks of the API by its lines."""
+    data = [event.data for event in events if event.data is not None]
+    chunks = [text for text in data if text != sse.DONE]
+    is_broken = _is_broken(exchange, is_done=len(chunks) < len(data))
+    failure = _broken(exchange, len(chunks)) if is_broken else None
+    headers = _kept_headers(exchange, "text/event-stream")
+    lines: list[JSON] = [line for event in events for line in _lines_of(event)]
+    redacted = exchange.asked.rules.redactor.json(lines, exchange.credentials)
+    return _recorded(exchange.asked, Response(redacted, True, exchange.status, failure, headers))
 
 
 def _events(exchange: Exchange) -> Iterator[sse.Event]:
@@ -194,86 +252,117 @@ def _events(exchange: Exchange) -> Iterator[sse.Event]:
         raise NotRecordable(f"the stream is {exc}") from exc
 
 
+class _Chunks:
+    """The chunks of a stream, encoded, and a hash of what counts of them when answers are compared."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.hash = hashlib.sha256()
+
+    def add(self, text: str, significant: str) -> None:
+        self.texts.append(text)
+        self.hash.update(significant.encode())
+
+
+class _ChunkNotes(NamedTuple):
+    """What there is to note of a chunk beside its text."""
+
+    implied_lines: tuple[str, ...]
+    corrections: Found
+    mapping: dict[str, str]
+    is_last: bool
+
+
 class _Stream:
-    """Collects the chunks of a stream, and what its framing and its chunks do not tell by themselves."""
+    """Collects the chunks of a stream, and what its framing and its chunks do not tell by themselves.
+
+    `is_raw` when its events turn out not to be chunks of the API.
+    """
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
         self._normaliser = _Normaliser(exchange.asked)
         self._corrections = Corrections(exchange.asked.body)
         self._frames = framing.FrameNotes()
-        self._chunks: list[JSON] = []
-        self._count = 0
+        self._templates = Templates(self._made, envelope.literals())
+        self._chunks = _Chunks()
+        self._mapping: dict[str, str] = {}
         self._is_done = False
-        self._lines: list[str] = []
-        self._is_raw = False
+        self._is_last = False
+        self.is_raw = False
 
     def take(self, event: sse.Event) -> None:
-        self._lines += _lines_of(event)
-        self._count += event.data is not None and event.data != sse.DONE
-        was_done = self._is_done
-        self._is_done |= event.data == sse.DONE
-        self._is_raw |= was_done and event.data is not None  # data follows [DONE]
-        if self._is_raw:
-            return
-        if was_done:
-            self._frames.after_done(event)
+        """Take the next event."""
+        if self._is_done:
+            if event.data is None:
+                self._frames.after_done(event)
+            else:
+                self.is_raw = True  # data follows [DONE]
         elif event.data is None:
-            self._frames.block(len(self._chunks), event)
-        elif self._is_done:
+            self._frames.block(len(self._chunks.texts), event)
+        elif event.data == sse.DONE:
+            self._is_done = True
             self._frames.done(event)
         else:
             self._take_chunk(event, event.data)
 
     def _take_chunk(self, event: sse.Event, text: str) -> None:
+        redactor = self._exchange.asked.rules.redactor
+        make = self._made if redactor.may_match(text, self._exchange.credentials) else self._templates.made
+        made = make(text, event.lines)
+        if made is None:
+            self.is_raw = True
+            return
+        notes = made.notes
+        assert isinstance(notes, _ChunkNotes)
+        self._frames.chunk(len(self._chunks.texts), event, notes.implied_lines)
+        self._corrections.note(notes.corrections)
+        self._mapping |= notes.mapping
+        self._is_last = notes.is_last
+        self._chunks.add(made.text, made.significant)
+
+    def _made(self, text: str, lines: tuple[str, ...]) -> Made | None:
+        """Return what is recorded of a chunk, None if it is none; nothing is noted yet."""
         parsed = _exact_json(text.encode(), self._exchange)
         if parsed is None or not isinstance(parsed.value, dict) or _is_of_this_format(parsed.value):
-            self._is_raw = True
-            return
-        asked = self._exchange.asked
-        event_name = event.name()
+            return None
+        asked, event_name = self._exchange.asked, sse.event_name(lines)
         class_name = envelope.class_for(
             asked.method, asked.endpoint(), parsed.value, streamed=True, event=event_name
         )
-        on_wire = self._normaliser.normalised(class_name, parsed.value)
-        data = self._enveloped(class_name, event_name, on_wire, parsed)
-        self._frames.chunk(len(self._chunks), event, framing.implied_lines(class_name, data))
-        self._chunks.append(data if class_name is None else enveloped(class_name, data))
-
-    def _enveloped(self, class_name: str | None, event: str | None, on_wire: JSON, parsed: _Parsed) -> JSON:
+        on_wire, mapping = self._normaliser.normalised(class_name, parsed.value)
         if framing.is_assistant_event(class_name):
-            on_wire = {"data": on_wire, "event": event}
-        dumped = on_wire if class_name is None else envelope.dump(class_name, on_wire)
-        _correct(self._corrections, class_name, dumped, on_wire, parsed.raw_text)
-        return dumped
-
-    def mapping(self) -> dict[str, str]:
-        """Return {id in the recording: id on the wire}, of a completion that later requests can refer to."""
-        return self._normaliser.mapping
-
-    def _has_ended(self) -> bool:
-        """Tell whether the API had said all, so that a client that left before the connection ended missed nothing."""
-        if self._is_done:
-            return True
-        _, data = opened(self._chunks[-1] if self._chunks else None)
-        return isinstance(data, dict) and data.get("type") in _LAST_EVENTS
-
-    def result(self) -> Response:
-        exchange = self._exchange
-        is_broken = exchange.end is End.CUT_BY_UPSTREAM or (
-            exchange.end is End.LEFT_BY_CLIENT and not self._has_ended()
+            on_wire = {"data": on_wire, "event": event_name}
+        data = on_wire if class_name is None else envelope.dump(class_name, on_wire)
+        notes = _ChunkNotes(
+            framing.implied_lines(class_name, data),
+            _found(self._corrections, class_name, data, on_wire, parsed.raw_text),
+            mapping,
+            isinstance(data, dict) and data.get("type") in _LAST_EVENTS,
         )
+        recorded = encode_chunk(data if class_name is None else enveloped(class_name, data))
+        return Made(recorded, _PADDING.sub("", recorded), notes)
+
+    def recorded(self) -> Recorded:
+        """Return the recording of the stream, which has ended."""
+        exchange = self._exchange
+        is_broken = _is_broken(exchange, is_done=self._is_done or self._is_last)
+        failure = _broken(exchange, len(self._chunks.texts)) if is_broken else None
         headers = _kept_headers(exchange, "text/event-stream")
-        failure = _broken(exchange, self._count) if is_broken else None
-        if self._is_raw:
-            redact = exchange.asked.rules.redactor
-            lines = redact.json([*self._lines], exchange.credentials)
-            return Response(lines, True, exchange.status, failure, headers)
-        notes = self._frames.result(exchange.asked.endpoint(), is_broken=is_broken)
-        corrections = self._corrections.result()
-        if corrections is not None:
-            notes["corrections"] = [*corrections]
-        return Response([*self._chunks], True, exchange.status, failure, headers, notes)
+        notes = self._frames.result(exchange.asked.endpoint(), is_broken=is_broken) | _corrected(
+            self._corrections
+        )
+        response = Response([], True, exchange.status, failure, headers, notes)
+        return _recorded(exchange.asked, response, chunks=self._chunks, mapping=self._mapping)
+
+
+# In text that is indented; inside a string the quotes would be escaped. This is a member, and hardly ever the first.
+_PADDING = re.compile(r',\s*"obfuscation": "(?:[^"\\]|\\.)*"')
+
+
+def _is_broken(exchange: Exchange, *, is_done: bool) -> bool:
+    """Tell whether something is missing: a client that left when the API had said all missed nothing."""
+    return exchange.end is End.CUT_BY_UPSTREAM or (exchange.end is End.LEFT_BY_CLIENT and not is_done)
 
 
 def _lines_of(event: sse.Event) -> list[str]:
@@ -282,7 +371,8 @@ def _lines_of(event: sse.Event) -> list[str]:
     return [*event.lines, *data, *([""] if event.terminated else [])]
 
 
-_LAST_EVENTS = frozenset(("response.completed", "response.failed", "response.incomplete", "error"))
+# A tuple, for `type` may be anything, also what has no hash.
+_LAST_EVENTS = ("response.completed", "response.failed", "response.incomplete", "error")
 
 
 def _broken(exchange: Exchange, chunks: int) -> Failure:
@@ -301,20 +391,21 @@ def _broken(exchange: Exchange, chunks: int) -> Failure:
 
 
 class _Normaliser:
-    """Gives completions the id and time of the recording, and remembers the id on the wire where it is needed."""
+    """Gives completions the id and time of the recording, and tells the id on the wire where it is needed."""
 
     def __init__(self, asked: Asked) -> None:
         body = without_ignored(asked.body, asked.rules.ignore)
         self._id = f"rec-{request_hash(asked.method, asked.url, body, asked.test_id)[:12]}"
         self._is_kept = asked.method != "POST" or (isinstance(body, dict) and body.get("store") is True)
-        self.mapping: dict[str, str] = {}
 
-    def normalised(self, class_name: str | None, value: JSON) -> JSON:
+    def normalised(self, class_name: str | None, value: JSON) -> tuple[JSON, dict[str, str]]:
+        """Return an object as it is recorded, and {id in the recording: id on the wire} if that is needed."""
         if class_name not in _NORMALISED or not isinstance(value, dict):
-            return value
-        if self._is_kept and isinstance(wire_id := value.get("id"), str) and wire_id:
-            self.mapping[self._id] = wire_id
-        return value | {name: stable for name, stable in (("id", self._id), ("created", 0)) if name in value}
+            return value, {}
+        wire_id = value.get("id")
+        mapping = {self._id: wire_id} if self._is_kept and isinstance(wire_id, str) and wire_id else {}
+        stable = {name: item for name, item in (("id", self._id), ("created", 0)) if name in value}
+        return value | stable, mapping
 
 
 # --- whole bodies -------------------------------------------------------------------------------------------------
@@ -334,12 +425,11 @@ def _exact_json(raw: bytes, exchange: Exchange) -> _Parsed | None:
         reading = json_text.read(raw)
     except ValueError:
         return None
-    value, text = reading.value, None if reading.is_exact else raw.decode("utf-8-sig", "surrogatepass")
+    value, text = reading.value, raw.decode("utf-8-sig", "surrogatepass")
     redactor = exchange.asked.rules.redactor
-    if redactor.may_match(raw, exchange.credentials):
-        value = redactor.json(value, exchange.credentials)
-        text = None if text is None else redactor.text(text, exchange.credentials)
-    return _Parsed(value, text)
+    if redactor.may_match(text, exchange.credentials):
+        value, text = redactor.json(value, exchange.credentials), redactor.text(text, exchange.credentials)
+    return _Parsed(value, None if reading.is_exact else text)
 
 
 def _parsed(content: bytes, exchange: Exchange) -> _Parsed | None:
@@ -366,8 +456,7 @@ def _plain(exchange: Exchange, content: bytes, parsed: _Parsed | None) -> Record
     if asked.is_model_list() and (models := _models(parsed.value)) is not None and parsed.raw_text is None:
         return _model_list(exchange, parsed.value, models, headers)
     class_name = envelope.class_for(asked.method, asked.endpoint(), parsed.value, streamed=False)
-    normaliser = _Normaliser(asked)
-    on_wire = normaliser.normalised(class_name, parsed.value)
+    on_wire, mapping = _Normaliser(asked).normalised(class_name, parsed.value)
     data = on_wire if class_name is None else envelope.dump(class_name, on_wire)
     corrections = Corrections(asked.body)
     # These two would else pass for no body and for a list of no models.
@@ -375,19 +464,26 @@ def _plain(exchange: Exchange, content: bytes, parsed: _Parsed | None) -> Record
     _correct(corrections, class_name, data, on_wire, text)
     body = data if class_name is None else enveloped(class_name, data)
     response = Response(body, False, exchange.status, None, headers, _corrected(corrections))
-    return _recorded(asked, response, mapping=normaliser.mapping)
+    return _recorded(asked, response, mapping=mapping)
 
 
 def _correct(
     corrections: Corrections, class_name: str | None, data: JSON, wire: JSON, text: str | None = None
 ) -> None:
-    """Note what the rules do not say of a chunk.
+    """Note what the rules do not say of an object; see `_found`."""
+    corrections.note(_found(corrections, class_name, data, wire, text))
+
+
+def _found(
+    corrections: Corrections, class_name: str | None, data: JSON, wire: JSON, text: str | None
+) -> Found:
+    """Return what the rules do not say of an object.
 
     Raises:
         NotRecordable: a recording of it could not be replayed as it was.
     """
     try:
-        corrections.add(class_name, data, wire, text)
+        return corrections.found(class_name, data, wire, text)
     except ValueError as exc:
         raise NotRecordable(f"the response cannot be kept without loss: {exc}") from exc
 
@@ -425,7 +521,7 @@ def _model_list(
         notes["around"] = around
     digest = model_digest([str(model["id"]) for model in models])
     return _recorded(
-        exchange.asked, Response(body, False, exchange.status, None, headers, notes), digest=digest
+        exchange.asked, Response(body, False, exchange.status, None, headers, notes), models_digest=digest
     )
 
 
@@ -443,7 +539,7 @@ def _with_companion(exchange: Exchange, content: bytes) -> Recorded:
         ending = ".txt" if ending == ".bin" else ending
     headers = _kept_headers(exchange, "application/octet-stream")
     response = Response(None, False, exchange.status, None, headers)
-    return replace(_recorded(exchange.asked, response), companion=(ending, content))
+    return _recorded(exchange.asked, response, companion=(ending, content))
 
 
 # The kinds of sound that the API speaks in and Python's table lacks, or names after what is not used any more.
@@ -503,36 +599,3 @@ def _failed(exchange: Exchange, content: bytes) -> Recorded:
 
 def _error_type(status: int) -> str:
     return _ERROR_TYPES.get(status, "InternalServerError" if status >= 500 else "APIStatusError")
-
-
-# --- equality -----------------------------------------------------------------------------------------------------
-
-
-# Inside a string the quotes would be escaped: this is a member, and as names are sorted, hardly ever the first.
-_PADDING = re.compile(rb',"obfuscation":"[^"\\]*"')
-
-
-def answer_digest(recording: Recording, companion: bytes | None) -> str:
-    """Return a text that is the same for two recordings that answer alike; `companion` is what a body's file holds.
-
-    `obfuscation` is random padding of the API's, there to hide the sizes of chunks, and does not count; nor do the
-    comments between chunks, which say how long somebody waited.
-    """
-    response = recording.response
-    value = [
-        response.body if companion is None else hashlib.sha256(companion).hexdigest(),
-        response.is_streaming,
-        response.status,
-        response.failure and response.failure.data,
-        dict(response.headers),
-        {name: note for name, note in response.wire.items() if name != "between"},
-        dict(recording.id_normalization_mapping),
-    ]
-    return hashlib.sha256(_PADDING.sub(b"", _sorted_json(value))).hexdigest()  # type: ignore[arg-type]  # it is JSON
-
-
-def _sorted_json(value: JSON) -> bytes:
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except (orjson.JSONEncodeError, TypeError):
-        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()

@@ -110,6 +110,17 @@ class Tap:
         self._spool.close()
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The bytes that passed a tap, less their content coding; they can be read more than once."""
+
+    tap: Tap
+    content_encoding: str
+
+    def __iter__(self) -> Iterator[bytes]:
+        return decoded(self.tap.pieces(), self.content_encoding)
+
+
 @dataclass(slots=True)
 class Guard:
     """Takes the addon's place when the script is unloaded, be it to load it again: nothing reaches a recorded host.
@@ -499,7 +510,7 @@ class OpenAIReplay:
             ticket.asked,
             flow.response.status_code,
             tuple(flow.response.headers.items(multi=True)),
-            decoded(state.tap.pieces(), flow.response.headers.get("content-encoding", "")),
+            Body(state.tap, flow.response.headers.get("content-encoding", "")),
             End.COMPLETE if _has_all_bytes(flow.response, state.tap) else end,
             message,
             state.credentials,

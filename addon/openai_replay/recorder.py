@@ -20,9 +20,8 @@ from functools import partial
 from pathlib import Path
 
 from .errors import NotRecordable, OpenAIReplayError
-from .exchange import Exchange, Recorded, answer_digest, record
+from .exchange import Exchange, Recorded, record
 from .identity import Asked
-from .recording import encode
 from .store import Store
 
 log = logging.getLogger(__name__)
@@ -142,7 +141,7 @@ class Recorder:
             raise NotRecordable("the run that it belongs to was reset before it ended")
         series.name = series.name or self._store.name_beside_other_hosts(recorded.name, ticket.asked)
         ticket.recorded = recorded
-        ticket.digest = answer_digest(recorded.recording, recorded.companion and recorded.companion[1])
+        ticket.digest = recorded.digest
         ticket.is_retryable_failure = recorded.is_retryable_failure()
         self._close_gaps(series)
         retried = self._retried_failures(ticket) if recorded.is_success() else []
@@ -203,13 +202,13 @@ class Recorder:
         replaced = {failure.path for failure in retried if failure.path is not None}
         if not ticket.series.is_begun:
             replaced |= self._of_earlier_runs(ticket.asked)
-        recording, companion = recorded.recording, None
+        companion = None
         if recorded.companion is not None:
-            ending, content = recorded.companion
-            recording, companion = recorded.with_companion(f"{stem}{ending}"), (f"{stem}{ending}", content)
+            ending, body = recorded.companion
+            companion = (f"{stem}{ending}", body)
         self._store.write(
             target.name,
-            encode(recording),
+            recorded.content(companion[0] if companion else ""),
             companion=companion,
             before_replacing=partial(self._remove_all, replaced - {target}),
         )

@@ -12,14 +12,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 import orjson
 
 from .errors import BadRecording, NotRecordable, NotReplayable
+
+# How deep a chunk stands in the file: in the list `body` of `response`.
+_NEWLINE_IN_CHUNK = "\n      "
 
 type JSON = dict[str, JSON] | list[JSON] | str | int | float | bool | None
 
@@ -83,16 +87,39 @@ class Recording:
     id_normalization_mapping: Mapping[str, str] = field(default_factory=dict)
 
 
-def encode(recording: Recording) -> bytes:
-    """Return the file of a recording.
+def encode(recording: Recording, chunks: Sequence[str] | None = None) -> bytes:
+    """Return the file of a recording; `chunks` are those of its body, each as `encode_chunk` returns it.
 
     Raises:
         NotRecordable: it is nested too deeply to be written.
     """
     try:
-        return dump_json(to_json(recording))
+        return dump_json(to_json(recording)) if chunks is None else _with_chunks(recording, chunks)
     except RecursionError as exc:
         raise NotRecordable("expected JSON, it is nested too deeply") from exc
+
+
+def encode_chunk(chunk: JSON) -> str:
+    """Return a chunk as it stands in the file of a recording, which so needs no memory for its parts.
+
+    Raises:
+        NotRecordable: it is nested too deeply to be written.
+    """
+    try:
+        return dump_json(chunk).decode()[:-1].replace("\n", _NEWLINE_IN_CHUNK)
+    except RecursionError as exc:
+        raise NotRecordable("expected JSON, it is nested too deeply") from exc
+
+
+def _with_chunks(recording: Recording, chunks: Sequence[str]) -> bytes:
+    def with_body(body: Any) -> bytes:
+        return dump_json(to_json(replace(recording, response=replace(recording.response, body=body))))
+
+    try:
+        # One fragment for all: it is put in as it is, commas, line ends and all.
+        return with_body([orjson.Fragment(f",{_NEWLINE_IN_CHUNK}".join(chunks))] if chunks else [])
+    except TypeError:  # the standard library has to write it, and knows no fragments
+        return with_body([_loads(chunk) for chunk in chunks])
 
 
 def decode(raw: bytes, path: Path) -> Recording:

@@ -17,6 +17,9 @@ _KEYS = re.compile(
     r"|(?<![A-Za-z0-9])[Bb]earer +(?=[A-Za-z._~+/-]*[0-9])[A-Za-z0-9._~+/-]{12,}=*"
 )
 
+# Without one of these in it, a JSON text holds no key: how keys begin, and what their letters could be hidden behind.
+_SIGNS = ("sk-", "earer", "\\u", "\\/")
+
 # A shorter credential is a stand-in such as "test" or "dummy", which ordinary text may contain.
 _SHORTEST_CREDENTIAL = 16
 
@@ -47,19 +50,18 @@ class Redactor:
             return [self.json(item, credentials) for item in value]
         return value
 
-    def may_match(self, raw: bytes, credentials: Iterable[str] = ()) -> bool:
+    def may_match(self, text: str, credentials: Iterable[str] = ()) -> bool:
         """Tell quickly, from a JSON text, that nothing in it needs replacing (False); True means: look closer.
 
         The user's own expressions always need the close look, for JSON escapes could hide what they match.
         """
-        return (
-            len(self.patterns) > 1
-            or b"sk-" in raw
-            or b"earer" in raw
-            or b"\\u" in raw
-            or b"\\/" in raw
-            or any(credential.encode() in raw for credential in credentials)
-        )
+        for sign in _SIGNS:
+            if sign in text:
+                return True
+        for credential in credentials:
+            if credential in text:
+                return True
+        return len(self.patterns) > 1
 
 
 def redactor(expressions: Iterable[str]) -> Redactor:

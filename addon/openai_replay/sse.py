@@ -7,7 +7,7 @@ what was replaced could never be replayed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from .errors import BadStream
@@ -28,10 +28,11 @@ class Event:
     lines: tuple[str, ...] = ()
     terminated: bool = True
 
-    def name(self) -> str | None:
-        """Return the value of the `event` field, the last one where there are several, or None."""
-        names = [value for field, value in map(field_and_value, self.lines) if field == "event"]
-        return names[-1] if names else None
+
+def event_name(lines: Iterable[str]) -> str | None:
+    """Return the value of the `event` field among the lines of an event, the last one of several, or None."""
+    names = [value for field, value in map(field_and_value, lines) if field == "event"]
+    return names[-1] if names else None
 
 
 def field_and_value(line: str) -> tuple[str, str]:

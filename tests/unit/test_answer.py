@@ -36,13 +36,13 @@ from unit.wire_objects import CHUNK, COMPLETION, LEGACY, RESPONSE, any_objects
 PATH = Path("recordings/ab12.json")
 
 
-def stored(recording: Recording, path: Path = PATH) -> Stored:
-    """Return a recording as a later run reads it."""
-    return Stored(path, (0, 0, 0), decode(encode(recording), path), chat().identity)
+def stored(content: bytes, path: Path = PATH) -> Stored:
+    """Return a recording as a later run reads it from its file."""
+    return Stored(path, (0, 0, 0), decode(content, path), chat().identity)
 
 
 def replayed(exchange: Exchange, request: Asked | None = None) -> Answer:
-    return answer([stored(record(exchange).recording)], request or exchange.asked)
+    return answer([stored(record(exchange).content())], request or exchange.asked)
 
 
 def content(exchange: Exchange, request: Asked | None = None) -> bytes:
@@ -127,7 +127,7 @@ def test_a_body_in_a_file_is_its_content(tmp_path: Path) -> None:
     recorded = record(answered(chat(), b"\x00\xff", headers=(("content-type", "audio/mpeg"),)))
     (tmp_path / "x.mp3").write_bytes(b"\x00\xff")
 
-    result = answer([stored(recorded.with_companion("x.mp3"), tmp_path / "x.json")], chat())
+    result = answer([stored(recorded.content("x.mp3"), tmp_path / "x.json")], chat())
 
     assert result.pieces == (b"\x00\xff",)
     assert dict(result.headers)["content-type"] == "audio/mpeg"
@@ -141,7 +141,7 @@ def with_companion(name: JSON) -> Recording:
 
 def test_a_body_in_a_file_that_is_gone_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BadRecording) as caught:
-        answer([stored(with_companion("x.mp3"), tmp_path / "x.json")], chat())
+        answer([stored(encode(with_companion("x.mp3")), tmp_path / "x.json")], chat())
 
     assert str(caught.value) == (
         f"{tmp_path / 'x.json'}: expected the body in x.mp3, No such file or directory @ $.response.body"
@@ -151,7 +151,7 @@ def test_a_body_in_a_file_that_is_gone_is_an_error(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../x.mp3", "/etc/passwd", "a/b", "", ".", "..", None, 7, ["x"]])
 def test_a_body_in_a_file_elsewhere_is_an_error(name: JSON) -> None:
     with pytest.raises(BadRecording) as caught:
-        answer([stored(with_companion(name))], chat())
+        answer([stored(encode(with_companion(name)))], chat())
 
     assert str(caught.value) == (
         f"recordings/ab12.json: expected the name of a file beside the recording, got {name!r} @ $.response.body"
@@ -182,7 +182,7 @@ def test_several_lists_of_models_are_one_each_model_once_and_as_it_was() -> None
         for data in (models("a", "b"), [*models("b"), odd])
     ]
 
-    result = answer([stored(record(one).recording) for one in lists], request)
+    result = answer([stored(record(one).content()) for one in lists], request)
 
     assert json.dumps(json.loads(b"".join(result.pieces))) == json.dumps(
         {"object": "list", "data": [*models("a", "b"), odd]}
@@ -303,7 +303,7 @@ def test_a_failure_in_words_is_plain_text() -> None:
 
 
 def edited(recorded: Recorded, edit: Callable[[dict[str, Any]], None]) -> Stored:
-    value = json.loads(encode(recorded.recording))
+    value = json.loads(recorded.content())
     edit(value)
     return Stored(PATH, (0, 0, 0), decode(json.dumps(value).encode(), PATH), chat().identity)
 
@@ -465,7 +465,7 @@ def _compare(exchange: Exchange) -> None:
     """Hold what is replayed against what came over the wire: status, and each JSON text to the order of members."""
     pieces = list(exchange.body)
     recorded = record(replace(exchange, body=pieces))
-    result = answer([stored(recorded.recording)], exchange.asked)
+    result = answer([stored(recorded.content())], exchange.asked)
 
     assert result.status == exchange.status
     assert result.is_broken is (exchange.end is not End.COMPLETE)

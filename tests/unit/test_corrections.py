@@ -306,7 +306,7 @@ def test_the_text_of_an_assistants_event_is_that_of_its_data() -> None:
     assert Corrected(corrections).text(0, RUN_EVENT, data) == '{"id":"run_1","created_at":true}'
 
 
-def test_what_is_nested_too_deeply_to_be_written_is_an_error_and_counts_as_a_chunk() -> None:
+def test_what_is_nested_too_deeply_to_be_written_is_an_error_and_no_chunk() -> None:
     deep: Any = {}
     for _ in range(100_000):
         deep = {"x": deep}
@@ -314,7 +314,7 @@ def test_what_is_nested_too_deeply_to_be_written_is_an_error_and_counts_as_a_chu
     with pytest.raises(ValueError, match="nested too deeply"):
         corrections.add(None, {}, deep)
     corrections.add(CHUNK, dump(CHUNK, {"choices": []}), {"choices": [], "usage": None})
-    assert corrections.result() == [{"chunks": "1", "at": "$", "members": ["choices", "usage"]}]
+    assert corrections.result() == [{"chunks": "0", "at": "$", "members": ["choices", "usage"]}]
 
 
 # --- edits --------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openai_replay.errors import BadStream
-from openai_replay.sse import Event, Parser, field_and_value, serialize
+from openai_replay.sse import Event, Parser, event_name, field_and_value, serialize
 
 LINE_ENDS = st.sampled_from(["\n", "\r\n", "\r"])
 LINE_TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=6)
@@ -97,8 +97,8 @@ def test_an_event_is_there_as_soon_as_its_blank_line_is() -> None:
 
 
 def test_the_name_of_an_event_is_its_last_one() -> None:
-    assert Event("x", ("event: a", "id: 1", "event:b")).name() == "b"
-    assert Event("x", (": event: a",)).name() is None
+    assert event_name(("event: a", "id: 1", "event:b")) == "b"
+    assert event_name((": event: a",)) is None
 
 
 @pytest.mark.parametrize(

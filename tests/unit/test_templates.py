@@ -1,0 +1,182 @@
+"""`templates`: what is made of a chunk by what was made of another is what would have been made of it at length."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openai_replay import templates
+from openai_replay.exchange import Exchange, record
+from openai_replay.identity import Asked, asked
+from openai_replay.recording import JSON
+from openai_replay.templates import Made, Templates
+from unit.exchanges import API, NO_RULES, STREAM_HEADERS, chunk
+from unit.wire_objects import CHUNK, CLASSES, LEGACY, UNHURRIED, any_objects
+
+# Texts that mean something to some rule, or are written in more than one way, among words that do not.
+TEXTS = [
+    *(
+        "",
+        " ",
+        "a",
+        "Hello",
+        "wörld 🗼",
+        "it's",
+        'say "hi"',
+        "back\\slash",
+        "line\nend",
+        "\t",
+        "\b",
+        "/",
+        "</x>",
+    ),
+    *("\x7f", "\u200d", "\u2028", "\x00", "7", "007", "7.5", "1e5", "inf", "true", "No", " on ", "null"),
+    *(
+        "stop",
+        "assistant",
+        "tool_calls",
+        "chat.completion.chunk",
+        "response.output_text.delta",
+        "error",
+        "data",
+    ),
+    *("sk-proj-aB3dEfGh1jKlMnOpQrStUvWx", "Bearer abcdefgh12345678", "openai-réplay-9000000", "70739000000"),
+    *("__type__", "__file__", "x" * 300, "obfuscation"),
+]
+NUMBERS = [0, 1, 7, 8000000, 10**14, 10**15, 2**53 + 1, 10**30, -1, 1.0, -0.0, 0.5, 1e16, None, True]
+
+EVENTS = [
+    f"openai.{name}"
+    for name in CLASSES
+    if name.startswith("types.responses.response_") and name.endswith("Event") and "delta" in name.lower()
+]
+PATHS = {CHUNK: "/v1/chat/completions", LEGACY: "/v1/completions"}
+
+
+def request(path: str, **body: JSON) -> Asked:
+    return asked("POST", API + path, {"model": "gpt-4o", "stream": True, **body}, None, NO_RULES)
+
+
+def exchange(request: Asked, texts: list[str], name: str = "") -> Exchange:
+    lines = f"event: {name}\n" if name else ""
+    return Exchange(request, 200, STREAM_HEADERS, [f"{lines}data: {text}\n\n".encode() for text in texts])
+
+
+def at_length(of: Exchange, monkeypatch: pytest.MonkeyPatch) -> tuple[bytes, str]:
+    """Return what is recorded without templates, and its digest."""
+    with monkeypatch.context() as patched:
+        patched.setattr(templates, "_MOST_TRIALS", 0)
+        recorded = record(of)
+    return recorded.content(), recorded.digest
+
+
+def with_templates(of: Exchange) -> tuple[bytes, str]:
+    recorded = record(of)
+    return recorded.content(), recorded.digest
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> tuple[str, list[str]]:
+    """The class and the JSON texts of chunks that are like one of them, but for some of its values."""
+    class_name = draw(st.sampled_from([CHUNK, LEGACY, *EVENTS]))
+    first = draw(any_objects(class_name))
+    holders = [(holder, name) for holder in _holders(first) for name in _names(holder)]
+    varied = draw(st.lists(st.integers(0, len(holders) - 1), min_size=1, max_size=3)) if holders else []
+    texts = []
+    for _ in range(draw(st.integers(3, 8))):
+        for number in varied:
+            holder, name = holders[number]
+            if isinstance(holder[name], dict | list):
+                continue
+            values: list[Any] = NUMBERS if isinstance(holder[name], int | float) else TEXTS
+            holder[name] = draw(st.sampled_from(values))
+        is_ascii = draw(st.sampled_from([False, False, False, True]))
+        texts.append(json.dumps(copy.deepcopy(first), separators=(",", ":"), ensure_ascii=is_ascii))
+    return class_name, texts
+
+
+def _holders(value: Any) -> Iterator[Any]:
+    """Yield all objects and lists of a value."""
+    if isinstance(value, dict | list):
+        yield value
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _holders(part)
+
+
+def _names(holder: Any) -> list[Any]:
+    return list(holder) if isinstance(holder, dict) else list(range(len(holder)))
+
+
+@UNHURRIED
+@given(stream=streams(), store=st.booleans())
+def test_templates_make_what_is_made_at_length(stream: tuple[str, list[str]], store: bool) -> None:
+    class_name, texts = stream
+    of = exchange(request(PATHS.get(class_name, "/v1/responses"), store=store), texts)
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        assert with_templates(of) == at_length(of, monkeypatch)
+
+
+@pytest.mark.parametrize("last", TEXTS)
+@pytest.mark.parametrize(
+    "place", ["content", "role", "finish_reason", "id", "object", "service_tier", "obfuscation", "x"]
+)
+def test_a_text_that_means_something_is_not_taken_for_a_word(
+    place: str, last: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first words are harmless, so that there is a template when the last one comes."""
+    texts = []
+    for word in ("one", "two", "three", last):
+        value: Any = {**chunk("a"), "service_tier": "default", "obfuscation": "", "x": ""}
+        [choice] = value["choices"]
+        holder = (
+            choice["delta"] if place in ("content", "role") else choice if place == "finish_reason" else value
+        )
+        holder[place] = word
+        texts.append(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
+    of = exchange(request("/v1/chat/completions", store=True), texts)
+    assert with_templates(of) == at_length(of, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    "last", [json.dumps(number) for number in NUMBERS] + ["-0", "1E400", "NaN", "01", "[]", '"1"']
+)
+def test_a_number_that_is_no_plain_one_is_not_taken_for_one(
+    last: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = '{"type":"response.output_text.delta","sequence_number":%s,"output_index":0,"delta":"word %s"}'
+    texts = [event % (number, number.strip('"')) for number in ("3", "4", "5", last)]
+    of = exchange(request("/v1/responses"), texts, "response.output_text.delta")
+    assert with_templates(of) == at_length(of, monkeypatch)
+
+
+def test_the_chunks_of_an_ordinary_stream_are_made_at_length_a_few_times_alone() -> None:
+    made = []
+
+    def make(text: str, _lines: tuple[str, ...]) -> Made:
+        made.append(text)
+        return Made(text, text, None)
+
+    of_stream = Templates(make, frozenset(("stop",)))
+    for number in range(1000):
+        text = json.dumps({**chunk(f"word {number}"), "obfuscation": f"x{number}"}, separators=(",", ":"))
+        assert of_stream.made(text, ()) == Made(text, text, None)
+    assert len(made) == 4  # the first two, and two trials
+
+
+def test_streams_of_chunks_that_are_not_alike_go_without() -> None:
+    made = []
+
+    def make(text: str, _lines: tuple[str, ...]) -> Made:
+        made.append(text)
+        return Made(text, text, hash(text))  # other notes for each
+
+    of_stream = Templates(make, frozenset())
+    for number in range(1000):
+        of_stream.made(json.dumps({"word": f"word {number}"}), ())
+    assert len(made) == 1000 + templates._MOST_TRIALS
