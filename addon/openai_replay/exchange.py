@@ -20,9 +20,20 @@ from . import envelope, framing, json_text, kept_headers, sse
 from .corrections import Corrections, Found
 from .errors import BadStream, NotRecordable
 from .identity import Asked, model_digest, request_hash, without_ignored
-from .recording import FILE, JSON, Failure, Recording, Request, Response, encode, encode_chunk, opened
+from .recording import (
+    FILE,
+    JSON,
+    Failure,
+    Recording,
+    Request,
+    Response,
+    encode,
+    encode_chunk,
+    encode_with_chunks,
+    opened,
+)
 from .recording import envelope as enveloped
-from .templates import Made, Templates
+from .templates import Filled, Made, Templates
 
 # The classes whose `id` and `created` change with each recording, and mean nothing to later requests.
 _NORMALISED = frozenset(
@@ -74,8 +85,8 @@ class Exchange:
 class Recorded:
     """A recording and where it goes: `<name>.json`, numbered by the store.
 
-    `chunks` are those of a stream, encoded; the recording's own body is empty then. `companion` is (file name's ending,
-    content) of a body that is not JSON; the recording then names it once the store knows its name.
+    `chunks` are those of a stream, for `encode_with_chunks`; the recording's own body is empty then. `companion` is
+    (file name's ending, content) of a body that is not JSON, in a file that gets its name from the store.
 
     `digest` is the same for two recordings that answer alike. `obfuscation` is random padding of the API's, there to
     hide the sizes of chunks, and does not count; nor do the comments between chunks, which say how long somebody
@@ -85,7 +96,7 @@ class Recorded:
     name: str
     recording: Recording
     digest: str
-    chunks: Sequence[str] | None = None
+    chunks: Sequence[str | Filled] | None = None
     companion: tuple[str, bytes] | None = None
 
     def is_retryable_failure(self) -> bool:
@@ -102,16 +113,19 @@ class Recorded:
         response = self.recording.response
         return response.failure is None and 200 <= response.status < 300
 
-    def content(self, companion_name: str = "") -> bytes:
-        """Return the file of the recording; a body that is not JSON is in another one of that name.
+    def pieces(self, companion_name: str = "") -> Iterator[bytes]:
+        """Yield the file of the recording; a body that is not JSON is in another one of that name.
 
         Raises:
             NotRecordable: it is nested too deeply to be written.
         """
-        if self.companion is None:
-            return encode(self.recording, self.chunks)
-        response = replace(self.recording.response, body={FILE: companion_name})
-        return encode(replace(self.recording, response=response))
+        if self.chunks is not None:
+            yield from encode_with_chunks(self.recording, self.chunks)
+        elif self.companion is None:
+            yield encode(self.recording)
+        else:
+            response = replace(self.recording.response, body={FILE: companion_name})
+            yield encode(replace(self.recording, response=response))
 
 
 def record(exchange: Exchange) -> Recorded:
@@ -256,10 +270,10 @@ class _Chunks:
     """The chunks of a stream, encoded, and a hash of what counts of them when answers are compared."""
 
     def __init__(self) -> None:
-        self.texts: list[str] = []
+        self.texts: list[str | Filled] = []
         self.hash = hashlib.sha256()
 
-    def add(self, text: str, significant: str) -> None:
+    def add(self, text: str | Filled, significant: str) -> None:
         self.texts.append(text)
         self.hash.update(significant.encode())
 

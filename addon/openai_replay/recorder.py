@@ -208,7 +208,7 @@ class Recorder:
             companion = (f"{stem}{ending}", body)
         self._store.write(
             target.name,
-            recorded.content(companion[0] if companion else ""),
+            recorded.pieces(companion[0] if companion else ""),
             companion=companion,
             before_replacing=partial(self._remove_all, replaced - {target}),
         )

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import batched
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -24,6 +25,13 @@ from .errors import BadRecording, NotRecordable, NotReplayable
 
 # How deep a chunk stands in the file: in the list `body` of `response`.
 _NEWLINE_IN_CHUNK = "\n      "
+_BETWEEN_CHUNKS = f",{_NEWLINE_IN_CHUNK}"
+
+# Stands for the chunks while all else is written. No JSON text has such a character.
+_PLACEHOLDER = b"\0"
+
+# How many chunks are written at once.
+_BATCH = 256
 
 type JSON = dict[str, JSON] | list[JSON] | str | int | float | bool | None
 
@@ -87,20 +95,47 @@ class Recording:
     id_normalization_mapping: Mapping[str, str] = field(default_factory=dict)
 
 
-def encode(recording: Recording, chunks: Sequence[str] | None = None) -> bytes:
-    """Return the file of a recording; `chunks` are those of its body, each as `encode_chunk` returns it.
+def encode(recording: Recording) -> bytes:
+    """Return the file of a recording.
 
     Raises:
         NotRecordable: it is nested too deeply to be written.
     """
     try:
-        return dump_json(to_json(recording)) if chunks is None else _with_chunks(recording, chunks)
+        return dump_json(to_json(recording))
     except RecursionError as exc:
         raise NotRecordable("expected JSON, it is nested too deeply") from exc
 
 
+def encode_with_chunks(recording: Recording, chunks: Sequence[object]) -> Iterator[bytes]:
+    """Yield the file of a recording in pieces.
+
+    Args:
+        chunks: those of its body; `str` gives each as `encode_chunk` returns it.
+
+    Raises:
+        NotRecordable: it is nested too deeply to be written.
+    """
+
+    def with_body(body: Any) -> bytes:
+        return encode(replace(recording, response=replace(recording.response, body=body)))
+
+    try:
+        frame = with_body([orjson.Fragment(_PLACEHOLDER)] if chunks else [])
+    except TypeError:  # the standard library has to write it, and knows no fragments
+        yield with_body([_loads(str(chunk)) for chunk in chunks])
+        return
+    before, _, after = frame.partition(_PLACEHOLDER)
+    yield before
+    separator = ""
+    for batch in batched(map(str, chunks), _BATCH):
+        yield f"{separator}{_BETWEEN_CHUNKS.join(batch)}".encode()
+        separator = _BETWEEN_CHUNKS
+    yield after
+
+
 def encode_chunk(chunk: JSON) -> str:
-    """Return a chunk as it stands in the file of a recording, which so needs no memory for its parts.
+    """Return a chunk as it stands in the file of a recording.
 
     Raises:
         NotRecordable: it is nested too deeply to be written.
@@ -109,17 +144,6 @@ def encode_chunk(chunk: JSON) -> str:
         return dump_json(chunk).decode()[:-1].replace("\n", _NEWLINE_IN_CHUNK)
     except RecursionError as exc:
         raise NotRecordable("expected JSON, it is nested too deeply") from exc
-
-
-def _with_chunks(recording: Recording, chunks: Sequence[str]) -> bytes:
-    def with_body(body: Any) -> bytes:
-        return dump_json(to_json(replace(recording, response=replace(recording.response, body=body))))
-
-    try:
-        # One fragment for all: it is put in as it is, commas, line ends and all.
-        return with_body([orjson.Fragment(f",{_NEWLINE_IN_CHUNK}".join(chunks))] if chunks else [])
-    except TypeError:  # the standard library has to write it, and knows no fragments
-        return with_body([_loads(chunk) for chunk in chunks])
 
 
 def decode(raw: bytes, path: Path) -> Recording:

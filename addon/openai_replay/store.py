@@ -145,7 +145,7 @@ class Store:
     def write(
         self,
         name: str,
-        content: bytes,
+        content: Iterable[bytes],
         *,
         companion: tuple[str, bytes] | None = None,
         before_replacing: Callable[[], None] | None = None,
@@ -154,6 +154,7 @@ class Store:
 
         Args:
             name: the file's name, without a folder.
+            content: what is in it, in pieces.
             companion: name and content of the file of its body.
             before_replacing: called when all content is on disk, just before it takes its place.
 
@@ -161,11 +162,12 @@ class Store:
             OSError: it could not be written; what was there is as it was.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
-        files = [*([] if companion is None else [companion]), (name, content)]
+        files = [*([] if companion is None else [(companion[0], [companion[1]])]), (name, content)]
         beside = [(self._name_beside(file_name), self.directory / file_name) for file_name, _ in files]
         try:
-            for (path, _), (_, file_content) in zip(beside, files, strict=True):
-                path.write_bytes(file_content)
+            for (path, _), (_, pieces) in zip(beside, files, strict=True):
+                with open(path, "wb") as file:
+                    file.writelines(pieces)
             if before_replacing is not None:
                 before_replacing()
             outdated = set(self.companions(self.directory / name)) - {target for _, target in beside}
@@ -198,7 +200,7 @@ class Store:
         content, name = companions[0].read_bytes(), f"{target.stem}{companions[0].suffix}"
         response = replace(stored.recording.response, body={FILE: name})
         moved = encode(replace(stored.recording, response=response))
-        self.write(target.name, moved, companion=(name, content))
+        self.write(target.name, [moved], companion=(name, content))
         self.remove(path)
 
     def remove(self, path: Path) -> None:

@@ -38,11 +38,11 @@ type Key = tuple[tuple[str, ...], int]
 class Made(NamedTuple):
     """What a recording holds of a chunk.
 
-    `text` is its JSON, `significant` the part of it that counts when two answers are compared. `notes` is all else
-    that was found out about it, and is the same for chunks that are alike.
+    `text` is its JSON, or gives it by `str`; `significant` is the part of it that counts when two answers are compared.
+    `notes` is all else that was found out about it, and is the same for chunks that are alike.
     """
 
-    text: str
+    text: str | Filled
     significant: str
     notes: object
 
@@ -114,10 +114,10 @@ class Templates:
             tried = self._make(_joined(_with_values(pieces, holes, trial)), lines)
             if tried is None or tried.notes != made.notes:
                 return None
-            text, significant = _rendering(tried.text, trial), _rendering(tried.significant, trial)
+            text, significant = _rendering(str(tried.text), trial), _rendering(tried.significant, trial)
             if sorted(text.order) != list(range(len(holes))):
                 return None
-            if (text.filled(values), significant.filled(values)) != (made.text, made.significant):
+            if (text.filled(values), significant.filled(values)) != (str(made.text), made.significant):
                 return None
             template = _Template(
                 _with_values(pieces, holes, [""] * len(holes)), holes, text, significant, made.notes
@@ -136,6 +136,19 @@ class _Rendering:
         parts = self.parts.copy()
         parts[1::2] = [values[number] for number in self.order]
         return "".join(parts)
+
+
+class Filled:
+    """A text made by a template, put together only when it is written: there may be very many of them."""
+
+    __slots__ = ("_rendering", "_values")
+
+    def __init__(self, rendering: _Rendering, values: tuple[str, ...]) -> None:
+        self._rendering = rendering
+        self._values = values
+
+    def __str__(self) -> str:
+        return self._rendering.filled(self._values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +178,7 @@ class _Template:
             values.append(value)
         if rest != self.pieces:
             return None
-        return Made(self.text.filled(values), self.significant.filled(values), self.notes)
+        return Made(Filled(self.text, tuple(values)), self.significant.filled(values), self.notes)
 
 
 def _split(text: str) -> list[str]:

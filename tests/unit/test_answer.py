@@ -42,7 +42,7 @@ def stored(content: bytes, path: Path = PATH) -> Stored:
 
 
 def replayed(exchange: Exchange, request: Asked | None = None) -> Answer:
-    return answer([stored(record(exchange).content())], request or exchange.asked)
+    return answer([stored(b"".join(record(exchange).pieces()))], request or exchange.asked)
 
 
 def content(exchange: Exchange, request: Asked | None = None) -> bytes:
@@ -127,7 +127,7 @@ def test_a_body_in_a_file_is_its_content(tmp_path: Path) -> None:
     recorded = record(answered(chat(), b"\x00\xff", headers=(("content-type", "audio/mpeg"),)))
     (tmp_path / "x.mp3").write_bytes(b"\x00\xff")
 
-    result = answer([stored(recorded.content("x.mp3"), tmp_path / "x.json")], chat())
+    result = answer([stored(b"".join(recorded.pieces("x.mp3")), tmp_path / "x.json")], chat())
 
     assert result.pieces == (b"\x00\xff",)
     assert dict(result.headers)["content-type"] == "audio/mpeg"
@@ -182,7 +182,7 @@ def test_several_lists_of_models_are_one_each_model_once_and_as_it_was() -> None
         for data in (models("a", "b"), [*models("b"), odd])
     ]
 
-    result = answer([stored(record(one).content()) for one in lists], request)
+    result = answer([stored(b"".join(record(one).pieces())) for one in lists], request)
 
     assert json.dumps(json.loads(b"".join(result.pieces))) == json.dumps(
         {"object": "list", "data": [*models("a", "b"), odd]}
@@ -303,7 +303,7 @@ def test_a_failure_in_words_is_plain_text() -> None:
 
 
 def edited(recorded: Recorded, edit: Callable[[dict[str, Any]], None]) -> Stored:
-    value = json.loads(recorded.content())
+    value = json.loads(b"".join(recorded.pieces()))
     edit(value)
     return Stored(PATH, (0, 0, 0), decode(json.dumps(value).encode(), PATH), chat().identity)
 
@@ -465,7 +465,7 @@ def _compare(exchange: Exchange) -> None:
     """Hold what is replayed against what came over the wire: status, and each JSON text to the order of members."""
     pieces = list(exchange.body)
     recorded = record(replace(exchange, body=pieces))
-    result = answer([stored(recorded.content())], exchange.asked)
+    result = answer([stored(b"".join(recorded.pieces()))], exchange.asked)
 
     assert result.status == exchange.status
     assert result.is_broken is (exchange.end is not End.COMPLETE)

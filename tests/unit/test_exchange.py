@@ -46,7 +46,7 @@ def dumped_by_package(class_name: str, wire: Any) -> Any:
 
 
 def body_of(recorded: Recorded, companion_name: str = "") -> Any:
-    return decode(recorded.content(companion_name), Path("recorded.json")).response.body
+    return decode(b"".join(recorded.pieces(companion_name)), Path("recorded.json")).response.body
 
 
 # --- whole bodies -------------------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,6 @@ import pytest
 from openai_replay.errors import BadRecording
 from openai_replay.identity import Rules
 from openai_replay.ignoring import ignore_rule
-from openai_replay.index import Index
 from openai_replay.options import TestMatch as Match
 from openai_replay.recorder import Recorder
 from openai_replay.recording import JSON
@@ -19,7 +20,7 @@ from openai_replay.redaction import redactor
 from openai_replay.replayer import Positions, Replayer
 from openai_replay.store import Store
 from unit.conftest import OpenStore, StartReplay
-from unit.exchanges import NO_RULES, Replay, chat, completion, get, recorded, write_recording
+from unit.exchanges import Replay, chat, completion, get, recorded, write_recording
 
 REQUEST = chat("Hi")
 NAME = REQUEST.name()
@@ -154,28 +155,21 @@ def test_requests_that_are_written_differently_share_their_repeats(folder: Path,
     assert replay.contents(chat("Hi", temperature=None), 1) == ["b"]
 
 
-def test_requests_at_the_same_time_get_answers_in_the_order_of_asking(folder: Path) -> None:
+def test_requests_at_the_same_time_get_answers_in_the_order_of_asking(folder: Path, store: Store) -> None:
     for number in range(1, 6):
         write(folder, f"x{'' if number == 1 else f'-{number}'}.json", f"{number}")
 
-    async def at_once(index: Index) -> list[str]:
-        replayer = Replayer(
-            Store(folder, NO_RULES, index), Match.PREFER, Positions(), lambda work: asyncio.to_thread(work)
-        )
-        answers = await asyncio.gather(*(replayer.answer(b"the same", lambda: REQUEST) for _ in range(5)))
-        return [answer.path.name for answer in answers if answer is not None]
+    async def at_once(store: Store) -> list[str]:
+        with ThreadPoolExecutor(max_workers=1) as one_thread:
 
-    index = Index(folder, NO_RULES, None)
-    try:
-        assert sorted(asyncio.run(at_once(index))) == [
-            "x-2.json",
-            "x-3.json",
-            "x-4.json",
-            "x-5.json",
-            "x.json",
-        ]
-    finally:
-        index.close()
+            async def on_it(work: Callable[[], list[Path]]) -> list[Path]:
+                return await asyncio.get_running_loop().run_in_executor(one_thread, work)
+
+            replayer = Replayer(store, Match.PREFER, Positions(), on_it)
+            answers = await asyncio.gather(*(replayer.answer(b"the same", lambda: REQUEST) for _ in range(5)))
+            return [answer.path.name for answer in answers if answer is not None]
+
+    assert sorted(asyncio.run(at_once(store))) == ["x-2.json", "x-3.json", "x-4.json", "x-5.json", "x.json"]
 
 
 def test_lists_of_models_are_one_answer_however_often_asked(folder: Path, replay: Replay) -> None:

@@ -166,15 +166,15 @@ def test_equal_stream_options_come_first_within_a_tier(store: Store) -> None:
 
 
 def test_nothing_is_left_beside_a_file(store: Store, folder: Path) -> None:
-    store.write("a.json", b"1")
-    store.write("a.json", b"2", companion=("a.txt", b"3"))
+    store.write("a.json", [b"1"])
+    store.write("a.json", [b"2"], companion=("a.txt", b"3"))
 
     assert names(folder) == ["a.json", "a.txt"]
     assert (folder / "a.json").read_bytes() == b"2"
 
 
 def test_until_the_content_is_on_disk_nothing_is_removed_or_replaced(store: Store, folder: Path) -> None:
-    store.write("a.json", b"old", companion=("a.txt", b"old"))
+    store.write("a.json", [b"old"], companion=("a.txt", b"old"))
     states = []
 
     def look() -> None:
@@ -182,7 +182,7 @@ def test_until_the_content_is_on_disk_nothing_is_removed_or_replaced(store: Stor
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        store.write("a.json", b"new", companion=("a.txt", b"new"), before_replacing=look)
+        store.write("a.json", [b"new"], companion=("a.txt", b"new"), before_replacing=look)
 
     assert states == [[b"old", b"old"]]
     assert names(folder) == ["a.json", "a.txt"]
@@ -196,7 +196,7 @@ def with_body_in(folder: Path, name: str, companion: str) -> Path:
 
 def test_a_recording_that_is_replaced_takes_the_file_of_its_body_with_it(store: Store, folder: Path) -> None:
     with_body_in(folder, "a.json", "a.mp3")
-    store.write("a.json", b"{}")
+    store.write("a.json", [b"{}"])
     assert names(folder) == ["a.json"]
 
 
