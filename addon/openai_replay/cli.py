@@ -16,12 +16,18 @@ from .client_environment import FORMATS, dummy_key, through_base_url, through_pr
 from .errors import BadOption, OpenAIReplayError
 from .options import Mode
 from .proxy_process import PROXY_PROGRAM, addon_script
-from .run import FAILED, RunOptions, failure, planned, run
+from .run import FAILED, RunOptions, failure, planned, run, say
 from .trust import Trust
 
 # The exit status for a command line that makes no sense, as click has it.
 USAGE = 2
 
+# The exit status for what could not be shown.
+NOT_DONE = 1
+
+_DIRECTORY = click.option(
+    "--dir", "directory", metavar="DIR", help="The folder of the recordings; recordings without this."
+)
 _MODES = click.Choice([mode.value for mode in Mode])
 
 
@@ -33,9 +39,7 @@ def main() -> None:
 
 @main.command("run", context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
 @click.option("--mode", type=_MODES, help="What to do with requests; replay without this.")
-@click.option(
-    "--dir", "directory", metavar="DIR", help="The folder of the recordings; recordings without this."
-)
+@_DIRECTORY
 @click.option(
     "--test-id", metavar="ID", help="The test that requests belong to which bring no id of their own."
 )
@@ -63,8 +67,9 @@ def run_command(
     The proxy listens on a free port of 127.0.0.1, and ends with the command. Standard streams, signals and the exit
     status are the command's; a line on standard error says at the end what was replayed, recorded, missed and unused.
 
-    The exit status is 127 when the command is not there, 126 when it cannot be run, 128 + n when signal n ended it, 125
-    when the proxy did not start, and 1 when the command succeeded and what --fail-on-… asks for did not.
+    The exit status is the command's, or else 127 when the command is not there, 126 when it cannot be run, 128 + n when
+    signal n ended it, 125 when the proxy did not start, 2 when this command line makes no sense, and 1 when the command
+    succeeded and what --fail-on-… asks for did not.
     """
     _occupy_standard_streams()
     options = RunOptions(mode, directory, test_id, base_url, fail_on_miss, fail_on_unused, prune)
@@ -114,24 +119,25 @@ def addon_command() -> None:
     click.echo(addon_script())
 
 
-@main.command(
-    "serve",
-    context_settings={
-        "ignore_unknown_options": True,
-        "allow_interspersed_args": False,
-        "help_option_names": [],
-    },
-)
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@main.command("serve", context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[MITMDUMP'S OPTIONS]")
 def serve_command(arguments: Sequence[str]) -> None:
-    """Run the proxy until it is told to end; takes mitmdump's options, and is quicker."""
+    """Run the proxy until it is told to end: mitmdump with the addon, less what it does not need, and quicker.
+
+    \b
+    --workers N               run N processes on one port; in replay only
+    --listen-host 127.0.0.1   answer this machine alone; without it, others too
+    -p, --listen-port N       the port, 8080 without this
+    --mode reverse:URL        be the API for OPENAI_BASE_URL, not a proxy
+    --set recording_mode=…    and each other option of the addon
+
+    `mitmdump --help` has the rest.
+    """
     os.execv(sys.executable, [*PROXY_PROGRAM, "-s", str(addon_script()), *arguments])
 
 
 @main.command("list")
-@click.option(
-    "--dir", "directory", metavar="DIR", help="The folder of the recordings; recordings without this."
-)
+@_DIRECTORY
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def list_command(directory: str | None, as_json: bool) -> None:
     """List the recordings of a folder: what was asked, and what came back.
@@ -140,28 +146,44 @@ def list_command(directory: str | None, as_json: bool) -> None:
     """
 
     def listed() -> int:
-        options = RunOptions(Mode.REPLAY.value, directory)
-        entries, problems = listing.entries(planned(options, os.environ).settings.directory)
-        for entry in entries:
-            click.echo(json.dumps(entry.to_json(), ensure_ascii=False) if as_json else entry.line())
+        folder = _folder(directory)
+        entries, problems = listing.entries(folder)
+        for line in map(_as_json, entries) if as_json else listing.columns(entries):
+            click.echo(line)
+        if not entries and not problems:
+            say(f"there is no recording in {folder}")
         for problem in problems:
-            click.echo(f"openai-replay: {problem}", err=True)
-        return 1 if problems else 0
+            say(problem)
+        return NOT_DONE if problems else 0
 
-    sys.exit(_guarded(listed))
+    sys.exit(_guarded(listed, NOT_DONE))
 
 
 @main.command("show")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
-def show_command(file: Path) -> None:
-    """Show a recording as a person reads it: the request's body, and the answer's bytes as clients get them."""
+@click.argument("name")
+@_DIRECTORY
+def show_command(name: str, directory: str | None) -> None:
+    """Show a recording as a person reads it: the request's body, and the answer's bytes as clients get them.
+
+    NAME is a file, or the name of a recording in the folder as `list` shows it.
+    """
 
     def shown() -> int:
-        for piece in listing.shown(file):
+        file = Path(name)
+        for piece in listing.shown(file if file.is_file() else listing.found(_folder(directory), name)):
             click.echo(piece, nl=False)
         return 0
 
-    sys.exit(_guarded(shown))
+    sys.exit(_guarded(shown, NOT_DONE))
+
+
+def _folder(directory: str | None) -> Path:
+    """Return the folder of the recordings, by the command line or else the environment."""
+    return planned(RunOptions(Mode.REPLAY.value, directory), os.environ).settings.directory
+
+
+def _as_json(entry: listing.Entry) -> str:
+    return json.dumps(entry.to_json(), ensure_ascii=False)
 
 
 def _occupy_standard_streams() -> None:
@@ -174,11 +196,11 @@ def _occupy_standard_streams() -> None:
     os.close(opened)
 
 
-def _guarded(work: Callable[[], int]) -> int:
-    """Do the work of a command; say what is in its way in one line."""
+def _guarded(work: Callable[[], int], status: int = FAILED) -> int:
+    """Do the work of a command; say what is in its way in one line, and return that exit status then."""
     try:
         return work()
     except BadOption as exc:
         return failure(exc, USAGE)
     except OpenAIReplayError as exc:
-        return failure(exc, FAILED)
+        return failure(exc, status)

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from .answer import answer
-from .errors import BadRecording
+from .errors import BadOption, BadRecording
 from .identity import Rules, asked
-from .index import Index
+from .index import Index, split_number
 from .recording import JSON, Response, dump_json
 from .redaction import redactor
 from .store import Store
 
+# A name of 64 hex digits is shown by its first ones, which find the recording; so is what stands after them.
+_HASH = re.compile(r"(?P<kind>models-)?(?P<beginning>[0-9a-f]{12})[0-9a-f]{52}")
+_ELLIPSIS = "…"
+
+_LONGEST_PROMPT = 48
+
+# How many recordings are named where one was meant.
+_MOST_NAMED = 5
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A recording in one line. `path` is the one in the folder."""
+    """A recording in short. `path` is the one in the folder, `prompt` the last thing that was asked."""
 
     path: str
     test_id: str | None
@@ -27,16 +38,23 @@ class Entry:
     model: str
     status: int
     answer: str
+    prompt: str
 
-    def line(self) -> str:
-        """Return the line for a person."""
-        name = self.path.removesuffix(".json")
-        short = f"{name[:12]}…" if len(name) > 40 else name
-        parts = (short, self.method, self.endpoint, self.model, str(self.status), self.answer)
-        return "  ".join(part for part in (*parts, f"[{self.test_id}]" if self.test_id else "") if part)
+    def short_name(self) -> str:
+        """Return a name that `show` takes."""
+        return _HASH.sub(rf"\g<kind>\g<beginning>{_ELLIPSIS}", self.path.removesuffix(".json"))
+
+    def cells(self) -> tuple[str, ...]:
+        """Return what a person sees of it."""
+        prompt = " ".join(self.prompt.split())
+        if len(prompt) > _LONGEST_PROMPT:
+            prompt = f"{prompt[: _LONGEST_PROMPT - 1].rstrip()}{_ELLIPSIS}"
+        test = f"[{self.test_id}]" if self.test_id else ""
+        what = f"{self.method} {self.endpoint}"
+        return (self.short_name(), what, self.model, str(self.status), self.answer, prompt, test)
 
     def to_json(self) -> dict[str, JSON]:
-        """Return the line for a program."""
+        """Return all of it for a program."""
         return {
             "recording": self.path,
             "test_id": self.test_id,
@@ -45,22 +63,61 @@ class Entry:
             "model": self.model,
             "status": self.status,
             "answer": self.answer,
+            "prompt": self.prompt,
         }
+
+
+def columns(found: Sequence[Entry]) -> Iterator[str]:
+    """Yield a line for each recording, in columns."""
+    rows = [entry.cells() for entry in found]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width)
+        yield "  ".join(cells).rstrip()
 
 
 def entries(directory: Path) -> tuple[list[Entry], list[str]]:
     """Return the recordings of a folder, and what is wrong with the files that cannot be read."""
     store = _store(directory)
-    found = []
+    listed = []
     problems = []
     with closing(store.index) as index:
         for path in index.paths():
             try:
-                found.append(_entry(store, path))
+                listed.append(_entry(store, path))
             except BadRecording as exc:
                 problems.append(str(exc))
         problems += index.problems()
-    return found, problems
+    return listed, problems
+
+
+def found(directory: Path, name: str) -> Path:
+    """Return the recording that a person means by its name, or by the beginning of it as `list` shows it.
+
+    Raises:
+        BadOption: there is none in the folder, or there are several.
+    """
+    beginning, _, ending = name.removesuffix(".json").partition(_ELLIPSIS)
+    with closing(_store(directory).index) as index:
+        paths = [path for path in index.paths() if _is_meant(path, beginning, ending)]
+    # The beginning of a name is that of its repeats, too.
+    firsts = [path for path in paths if split_number(path)[1] == 1] or paths
+    if len(firsts) == 1:
+        return directory / firsts[0]
+    if not firsts:
+        raise BadOption(
+            f"{name}: expected a file, or the beginning of a recording's name in {directory}; "
+            "`openai-replay list` shows them, and --dir names another folder"
+        )
+    named = ", ".join([*firsts[:_MOST_NAMED], *([_ELLIPSIS] if len(firsts) > _MOST_NAMED else [])])
+    raise BadOption(f"{name}: expected one recording, {len(firsts)} begin so: {named}")
+
+
+def _is_meant(path: str, beginning: str, ending: str) -> bool:
+    stem = path.removesuffix(".json")
+    return any(text.startswith(beginning) for text in (stem, os.path.basename(stem))) and stem.endswith(
+        ending
+    )
 
 
 def shown(path: Path) -> Iterator[bytes]:
@@ -96,7 +153,21 @@ def _entry(store: Store, path: str) -> Entry:
         request.model,
         recording.response.status,
         _kind_of_answer(recording.response),
+        _prompt(request.body),
     )
+
+
+def _prompt(body: JSON) -> str:
+    """Return the text of the last message, or what else the model is given to work on."""
+    if not isinstance(body, dict):
+        return ""
+    asked = next((body[name] for name in ("messages", "input", "prompt") if body.get(name)), "")
+    while isinstance(asked, list | dict):
+        if isinstance(asked, list):
+            asked = asked[-1] if asked else ""
+        else:
+            asked = asked.get("content") or asked.get("text") or asked.get("output") or ""
+    return asked if isinstance(asked, str) else ""
 
 
 def _kind_of_answer(response: Response) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,6 +30,10 @@ _MOST_DIFFERENCES = 12
 
 # Names are 64 hex digits; their first ones find the file.
 _SHORT_NAME = 12
+
+
+# With what the paths of the API begin, wherever a compatible host has them.
+_VERSION = re.compile(r".*/v[0-9]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +69,7 @@ class Miss:
         what = f"{self.asked.method} {self.asked.endpoint()}"
         text = f"No recording for {what} (request {self.request()})."
         if self.nearest is None:
-            return f"{text} There is none of this endpoint."
+            return f"{text} {self._no_endpoint()}"
         return f"{text} The nearest is {_shortened_name(self.nearest)}; the proxy's log shows the difference."
 
     def explanation(self) -> str:
@@ -74,12 +79,18 @@ class Miss:
             f"No recording for {self.asked.method} {self.asked.endpoint()} (request {self.request()}){test}."
         )
         if self.nearest is None:
-            return f"{what} There is none of this endpoint."
+            return f"{what} {self._no_endpoint()}"
         lines = [f"{what} The nearest is {self.nearest}:"]
         lines += [f"    {difference}" for difference in self.differences[:_MOST_DIFFERENCES]]
         if len(self.differences) > _MOST_DIFFERENCES:
             lines.append(f"    … and {len(self.differences) - _MOST_DIFFERENCES} more places")
         return "\n".join(lines)
+
+    def _no_endpoint(self) -> str:
+        text = "There is none of this endpoint."
+        if _VERSION.match(self.asked.endpoint()) is None:
+            text += " Its path has no /v1: is it missing at the end of the base URL?"
+        return text
 
 
 def error_body(message: str, code: str, user_agent: str) -> bytes:

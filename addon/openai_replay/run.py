@@ -35,6 +35,9 @@ FAILED = 125
 # The command succeeded, and something that was asked for on the command line did not.
 NOT_AS_ASKED = 1
 
+# How many unused recordings are named.
+_MOST_NAMED = 20
+
 _HINT = """\
 The proxy saw no request of the command to {hosts}. Either it asks no API, or it goes past the proxy:
   Node before 22.21 (or 24.0), AI SDK 4, Python's aiohttp without trust_env=True, httpx with trust_env=False or a
@@ -48,6 +51,10 @@ Try `openai-replay run --base-url`, which sets OPENAI_BASE_URL instead. AI SDK 4
 _USE_PROXY = """\
 AI SDK 4, .NET and PHP read no variable for the base URL, and a base URL in the code comes first everywhere: put
   OPENAI_BASE_URL into the code, or try `openai-replay run` without --base-url."""
+
+
+# The options that the command line has under other names.
+_FLAGS = {"recording_mode": "--mode", "recording_dir": "--dir", "recording_test_id": "--test-id"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,24 +123,31 @@ def planned(options: RunOptions, environment: Mapping[str, str]) -> Plan:
     """
     given = {
         name: value
-        for name, value in (
-            ("recording_mode", options.mode),
-            ("recording_dir", options.directory),
-            ("recording_test_id", options.test_id),
-        )
+        for name, value in zip(_FLAGS, (options.mode, options.directory, options.test_id), strict=True)
         if value is not None
     }
     values = default_values(environment)
     if "recording_dir" in given:
         given["recording_dir"] = str(Path(given["recording_dir"]).expanduser().absolute())
     target = _target(environment) if options.base_url else None
-    checked = settings({**values, **given})
+    checked = _checked({**values, **given}, given)
     if target is None or checked.is_recorded(*target.authority()):
         return Plan(options, given, checked, (), target, original_base_url(environment))
     host, port = target.authority()
     added = (*(pattern.text for pattern in checked.hosts), f"{host}:{port}")
     checked = settings({**values, **given, "recording_hosts": added})
     return Plan(options, given, checked, added, target, original_base_url(environment))
+
+
+def _checked(values: Mapping[str, Any], given: Mapping[str, str]) -> Settings:
+    """Check the options; what is wrong with one of the command line is said of the name that it has there."""
+    try:
+        return settings(values)
+    except BadOption as exc:
+        name, _, rest = str(exc).partition("=")
+        if name not in given:
+            raise
+        raise BadOption(f"{_FLAGS[name]} {rest}".replace("recording_mode=", "--mode ")) from exc
 
 
 def _target(environment: Mapping[str, str]) -> Target:
@@ -228,7 +242,7 @@ def _closed(plan: Plan, status: int, proxy: ProxyProcess) -> int:
         say(_hint(plan))
     pruned = _prune(plan, status, reported) if plan.options.prune else 0
     say(_summary(totals, pruned))
-    return status or _as_asked(plan.options, totals, pruned)
+    return status or _as_asked(plan.options, reported, pruned)
 
 
 def _was_asked(totals: Mapping[str, int]) -> bool:
@@ -274,12 +288,17 @@ def _prune(plan: Plan, status: int, reported: Mapping[str, Any]) -> int:
     return len(reported["unused"])
 
 
-def _as_asked(options: RunOptions, totals: Mapping[str, int], pruned: int) -> int:
-    if options.fail_on_miss and totals["missed"]:
+def _as_asked(options: RunOptions, reported: Mapping[str, Any], pruned: int) -> int:
+    if options.fail_on_miss and reported["totals"]["missed"]:
         say("failed, as --fail-on-miss asks for: there were requests without a recording")
         return NOT_AS_ASKED
-    if options.fail_on_unused and totals["unused"] > pruned:
-        say("failed, as --fail-on-unused asks for: nobody asked for some recordings")
+    unused = reported["unused"]
+    if options.fail_on_unused and len(unused) > pruned:
+        say("failed, as --fail-on-unused asks for: nobody asked for these recordings")
+        for name in unused[:_MOST_NAMED]:
+            say(f"    {name}")
+        if len(unused) > _MOST_NAMED:
+            say(f"    … and {len(unused) - _MOST_NAMED} more")
         return NOT_AS_ASKED
     return 0
 

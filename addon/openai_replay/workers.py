@@ -93,6 +93,7 @@ class Supervisor:
         self._folder = folder
         self._workers: list[_Worker] = []
         self._is_ending = threading.Event()
+        self._is_announced = False
 
     def run(self) -> int:
         """Run the workers, and return the exit status."""
@@ -117,7 +118,14 @@ class Supervisor:
                 self._replace(worker)
             if until_first_is_ready and self._workers[0].is_ready():
                 break
+            self._announce()
         return 0
+
+    def _announce(self) -> None:
+        """Say once that all workers answer."""
+        if not self._is_announced and sum(worker.is_ready() for worker in self._workers) == self._count:
+            self._is_announced = True
+            _say(f"{self._count} workers answer.")
 
     def _started(self) -> _Worker:
         environment = {**os.environ, ENVIRONMENT_NAME: str(self._folder)}
@@ -126,11 +134,9 @@ class Supervisor:
         return _Worker(process, self._folder)
 
     def _replace(self, worker: _Worker) -> None:
-        print(
-            f"openai-replay: worker {worker.process.pid} ended with status {worker.process.returncode}; "
-            "another one takes its place.",
-            file=sys.stderr,
-            flush=True,
+        _say(
+            f"worker {worker.process.pid} ended with status {worker.process.returncode}; "
+            "another one takes its place."
         )
         self._workers[self._workers.index(worker)] = self._started()
 
@@ -143,6 +149,10 @@ class Supervisor:
                     worker.process.terminate()
             for worker in group:
                 worker.process.wait()
+
+
+def _say(text: str) -> None:
+    print(f"openai-replay: {text}", file=sys.stderr, flush=True)
 
 
 def run_workers(count: int, arguments: Sequence[str]) -> int:

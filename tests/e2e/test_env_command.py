@@ -1,9 +1,8 @@
-"""`openai-replay env`, `addon`, `list` and `show`: what a person asks of the command line besides a run."""
+"""`openai-replay env`, `addon` and `serve`: what a person asks of the command line besides a run."""
 
 import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -92,47 +91,10 @@ def test_addon_prints_the_script_that_mitmdump_loads(tmp_path: Path) -> None:
 def test_serve_is_a_proxy_that_takes_mitmdumps_options(tmp_path: Path) -> None:
     result = sh("openai-replay serve --version", tmp_path)
     assert result.stdout.startswith("Mitmproxy: ")
+    assert "--workers N" in sh("openai-replay serve --help", tmp_path).stdout
 
 
-def test_list_names_each_recording_and_what_cannot_be_read(tmp_path: Path) -> None:
-    shutil.copytree(ROOT / "recordings", tmp_path / "recordings")
-    result = sh("openai-replay list", tmp_path)
-    assert result.returncode == 0
-    assert len(result.stdout.splitlines()) == len(list((ROOT / "recordings").glob("*.json")))
-    assert any(
-        line.endswith("POST  /v1/chat/completions  gpt-4o  200  11 chunks")
-        for line in result.stdout.splitlines()
-    )
-    entries = [json.loads(line) for line in sh("openai-replay list --json", tmp_path).stdout.splitlines()]
-    assert {entry["recording"] for entry in entries} == {p.name for p in (ROOT / "recordings").glob("*.json")}
-    (tmp_path / "recordings" / "broken.json").write_text('{"request": ')
-    result = sh("openai-replay list", tmp_path)
-    assert result.returncode == 1
-    assert "broken.json: " in result.stderr
-
-
-def test_show_prints_the_request_and_what_a_client_gets(tmp_path: Path) -> None:
-    directory = shlex.quote(str(ROOT / "recordings"))
-    listed = sh(f"openai-replay list --json --dir {directory}", tmp_path).stdout
-    entries = [json.loads(line) for line in listed.splitlines()]
-    name = next(entry["recording"] for entry in entries if entry["answer"] == "11 chunks")
-    text = sh(f"openai-replay show {shlex.quote(str(ROOT / 'recordings' / name))}", tmp_path).stdout
-    assert text.startswith("POST https://api.openai.com/v1/chat/completions\n\n{\n")
-    assert '"content": "Say hello from a recording."' in text
-    assert "\n200\ncontent-type: text/event-stream" in text
-    assert text.count("\ndata: ") == 12
-    assert text.endswith("data: [DONE]\n\n\n")
-
-
-def test_what_is_no_recording_is_an_error_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "package.json").write_text("{}")
-    result = sh("openai-replay show package.json", tmp_path)
-    assert result.returncode != 0
-    assert result.stderr.startswith(f"openai-replay: error: {tmp_path / 'package.json'}: ")
-    assert len(result.stderr.splitlines()) == 1
-
-
-@pytest.mark.parametrize("arguments", ["", "run", "env", "addon", "list", "show"])
+@pytest.mark.parametrize("arguments", ["", "run", "env", "addon", "serve", "list", "show"])
 def test_help_is_there(tmp_path: Path, arguments: str) -> None:
     result = sh(f"openai-replay {arguments} --help", tmp_path)
     assert result.returncode == 0

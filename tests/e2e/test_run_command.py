@@ -205,6 +205,7 @@ def test_an_unused_recording_fails_the_run_only_if_that_was_asked_for(home: Path
     result = run(home, "--fail-on-unused", command=ask(CHAT))
     assert result.returncode == 1
     assert b"openai-replay: 1 replayed, 0 recorded, 0 missed, 1 unused\n" in result.stderr
+    assert result.stderr.endswith(b"nobody asked for these recordings\nopenai-replay:     another.json\n")
     assert run(home, "--fail-on-unused", command=["sh", "-c", "exit 3"]).returncode == 3
 
 
@@ -447,7 +448,7 @@ def test_a_proxy_that_ends_under_the_command_is_pointed_out(home: Path) -> None:
         (["--mode", "reply"], {}, 2, "Invalid value for '--mode': 'reply' is not one of 'replay', 'record'"),
         ([], {"OPENAI_RECORDING_MODE": "reply"}, 2, "recording_mode='reply': expected one of replay, record"),
         ([], {"OPENAI_RECORDING_MOD": "replay"}, 2, "unknown environment variable OPENAI_RECORDING_MOD"),
-        (["--dir", "nowhere"], {}, 2, "expected an existing folder to replay from"),
+        (["--dir", "nowhere"], {}, 2, "--dir '{home}/nowhere': expected an existing folder to replay from"),
         (
             ["--base-url"],
             {"OPENAI_BASE_URL": "ftp://x"},
@@ -467,5 +468,5 @@ def test_what_makes_no_sense_runs_nothing(
 ) -> None:
     result = run(home, *arguments, command=["touch", "ran"], variables=variables)
     assert result.returncode == status
-    assert text in result.stderr.decode()
+    assert text.format(home=home) in result.stderr.decode()
     assert not (home / "ran").exists()

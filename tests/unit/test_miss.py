@@ -65,6 +65,15 @@ def test_an_endpoint_without_recordings_has_no_nearest(store: Store, folder: Pat
     assert miss.explanation() == miss.summary()
 
 
+def test_a_base_url_without_its_version_is_pointed_out(store: Store, folder: Path) -> None:
+    write_recording(folder, "a.json", chat("x"), completion())
+    miss = found(store, chat("x", url="https://api.openai.com/chat/completions"))
+
+    assert miss.summary().endswith(
+        "There is none of this endpoint. Its path has no /v1: is it missing at the end of the base URL?"
+    )
+
+
 @pytest.mark.parametrize(
     ("user_agent", "has_message"),
     [("OpenAI::Client/Ruby 0.30.0", True), ("OpenAI/Python 2.8.1", False), ("", False)],

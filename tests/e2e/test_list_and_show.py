@@ -1,0 +1,142 @@
+"""`openai-replay list` and `openai-replay show`: the recordings as a person looks at them."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.proxy import CEILING_S, ROOT, bare_environment
+
+OPENAI_REPLAY = str(Path(sys.executable).with_name("openai-replay"))
+
+
+def openai_replay(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in an environment that is otherwise empty."""
+    return subprocess.run(
+        [OPENAI_REPLAY, *arguments],
+        capture_output=True,
+        text=True,
+        env=bare_environment(home, LANG="C.UTF-8"),
+        cwd=home,
+        timeout=CEILING_S,
+        check=False,
+    )
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A folder with the project's own recordings in it."""
+    shutil.copytree(ROOT / "recordings", tmp_path / "recordings")
+    return tmp_path
+
+
+def test_a_recording_is_a_line_with_what_was_asked(home: Path) -> None:
+    listed = openai_replay(home, "list")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert listed.stdout.splitlines() == [
+        "0ea0bb1f93a4…                  POST /v1/chat/completions  gpt-4o                  200             "
+        "Say hello from a recording.",
+        "1ffb4de28dec…                  POST /v1/chat/completions  gpt-4o                  200  11 chunks  "
+        "Say hello from a recording.",
+        "2627ee2e2780…                  POST /v1/embeddings        text-embedding-3-small  200             "
+        "Say hello from a recording.",
+        "dcb00eb0c6da…                  POST /v1/chat/completions  gpt-4o                  200  7 chunks   "
+        "What is the weather in Paris?",
+        "models-fe6ec7355022…-7765f337  GET /v1/models                                     200",
+    ]
+
+
+def test_a_program_gets_json(home: Path) -> None:
+    first = json.loads(openai_replay(home, "list", "--json").stdout.splitlines()[0])
+    assert first == {
+        "recording": "0ea0bb1f93a4a6d22b581eaf28d277200a49510e4bd1b8c7c81404276bddff61.json",
+        "test_id": None,
+        "method": "POST",
+        "endpoint": "/v1/chat/completions",
+        "model": "gpt-4o",
+        "status": 200,
+        "answer": "",
+        "prompt": "Say hello from a recording.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "prompt"),
+    [
+        ({"input": "a\n  long " + "text " * 20}, "a long text text text text text text text text…"),
+        ({"input": [{"role": "user", "content": [{"type": "input_text", "text": "in parts"}]}]}, "in parts"),
+        ({"prompt": "legacy"}, "legacy"),
+        ({"messages": []}, ""),
+        ([1], ""),
+    ],
+)
+def test_the_prompt_is_the_last_thing_asked_and_one_line(home: Path, body: object, prompt: str) -> None:
+    for path in (home / "recordings").glob("*.json"):
+        value = json.loads(path.read_bytes())
+        value["request"]["body"] = body
+        (home / "recordings" / "only.json").write_text(json.dumps(value))
+        path.unlink()
+    assert openai_replay(home, "list").stdout.rstrip().endswith(prompt or "200")
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_is_listed(home: Path) -> None:
+    (home / "recordings" / "broken.json").write_text('{"request": ')
+    listed = openai_replay(home, "list")
+    assert listed.returncode == 1
+    assert len(listed.stdout.splitlines()) == 5
+    assert f"{home}/recordings/broken.json: expected JSON" in listed.stderr
+
+
+def test_an_empty_folder_is_said_to_be_one(home: Path) -> None:
+    (home / "empty").mkdir()
+    listed = openai_replay(home, "list", "--dir", "empty")
+    assert (listed.returncode, listed.stdout) == (0, "")
+    assert listed.stderr == f"openai-replay: there is no recording in {home}/empty\n"
+
+
+def test_a_folder_that_is_not_there_is_an_error_of_the_option_that_named_it(home: Path) -> None:
+    listed = openai_replay(home, "list", "--dir", "nowhere")
+    assert listed.returncode == 2
+    assert listed.stderr.startswith(
+        f"openai-replay: error: --dir '{home}/nowhere': expected an existing folder to replay from"
+    )
+
+
+@pytest.mark.parametrize("name", ["dcb00eb0c6da…", "dcb0", "recordings/dcb00eb0c6da{}.json"])
+def test_a_recording_is_shown_by_its_file_or_by_what_the_list_calls_it(home: Path, name: str) -> None:
+    [path] = (home / "recordings").glob("dcb00*.json")
+    shown = openai_replay(home, "show", name.format(path.stem[12:]))
+    assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.startswith("POST https://api.openai.com/v1/chat/completions\n")
+    assert '"content": "What is the weather in Paris?"' in shown.stdout
+    assert "content-type: text/event-stream" in shown.stdout
+    assert shown.stdout.count('data: {"id":') == 7
+    assert shown.stdout.endswith("data: [DONE]\n\n\n")
+
+
+def test_the_first_of_a_sequence_is_meant_unless_the_number_is_said(home: Path) -> None:
+    [path] = (home / "recordings").glob("2627*.json")
+    again = path.with_stem(f"{path.stem}-2")
+    again.write_text(path.read_text().replace("from a recording", "once more"))
+    assert "2627ee2e2780…-2 " in openai_replay(home, "list").stdout
+    assert "from a recording" in openai_replay(home, "show", "2627").stdout
+    assert "once more" in openai_replay(home, "show", "2627ee2e2780…-2").stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "text"),
+    [
+        ("beef", 2, "beef: expected a file, or the beginning of a recording's name in "),
+        ("", 2, ": expected one recording, 5 begin so: 0ea0bb1f93a4"),
+        ("note.txt", 1, "note.txt: expected JSON, Expecting value @ line 1 column 1"),
+    ],
+)
+def test_what_is_no_recording_is_an_error_in_one_line(home: Path, name: str, status: int, text: str) -> None:
+    (home / "note.txt").write_text("Hello")
+    shown = openai_replay(home, "show", name)
+    assert (shown.returncode, shown.stdout) == (status, "")
+    assert text in shown.stderr
+    assert shown.stderr.count("\n") == 1
