@@ -24,11 +24,12 @@ _MOST_TRIALS = 24
 # JSON escapes as the API and orjson write them both. Others are for the careful reader.
 _USUAL_ESCAPES = re.compile(r'(?:[^\\]|\\[\\"bfnrt])*')
 
-# Stand for two escapes while a text is split at its quotes. No JSON text has such characters.
-_BACKSLASH, _QUOTE = "\x00", "\x01"
+# Stand for two escapes while a text is split at its quotes. Nothing that was read from UTF-8 has such characters.
+_BACKSLASH, _QUOTE = "\ud800", "\ud801"
 
-# A whole number and what follows it, up to the next string. Of 15 digits at most: all readers agree on those.
-_NUMBER = re.compile(r":([1-9][0-9]{0,14})([,}\]].*)")
+# What stands around a whole number, from the name of its member to the next string, and the number itself. Of 15 digits
+# at most: all readers agree on those.
+_NUMBER = re.compile(r"(\s*:\s*)([1-9][0-9]{0,14})([\s,}\]].*)", re.DOTALL)
 
 _LONGEST_SPELLING_OF_TRUTH = max(map(len, SPELLINGS_OF_TRUTH))
 
@@ -199,7 +200,7 @@ def _with_escapes(piece: str) -> str:
 def _is_hole(pieces: Sequence[str], number: int) -> bool:
     """Tell whether a piece is a string, no name of a member, or a number and nothing else."""
     if number % 2:
-        return not pieces[number + 1].startswith(":")
+        return not pieces[number + 1].lstrip().startswith(":")
     return _NUMBER.fullmatch(pieces[number]) is not None
 
 
@@ -208,12 +209,12 @@ def _value(pieces: Sequence[str], hole: int) -> str:
     if hole % 2:
         return _with_escapes(pieces[hole])
     number = _NUMBER.fullmatch(pieces[hole])
-    return number[1] if number else ""
+    return number[2] if number else ""
 
 
 def _around_number(piece: str, value: str) -> str:
     number = _NUMBER.fullmatch(piece)
-    return f":{value}{number[2]}" if number else piece
+    return f"{number[1]}{value}{number[3]}" if number else piece
 
 
 def _with_values(pieces: Sequence[str], holes: Sequence[int], values: Sequence[str]) -> list[str]:

@@ -89,6 +89,7 @@ def streams(draw: st.DrawFn) -> tuple[str, list[str]]:
     holders = [(holder, name) for holder in _holders(first) for name in _names(holder)]
     varied = draw(st.lists(st.integers(0, len(holders) - 1), min_size=1, max_size=3)) if holders else []
     texts = []
+    separators = draw(st.sampled_from([(",", ":"), (",", ":"), (", ", ": "), (" ,\t", " : ")]))
     for _ in range(draw(st.integers(3, 8))):
         for number in varied:
             holder, name = holders[number]
@@ -97,7 +98,7 @@ def streams(draw: st.DrawFn) -> tuple[str, list[str]]:
             values: list[Any] = NUMBERS if isinstance(holder[name], int | float) else TEXTS
             holder[name] = draw(st.sampled_from(values))
         is_ascii = draw(st.sampled_from([False, False, False, True]))
-        texts.append(json.dumps(copy.deepcopy(first), separators=(",", ":"), ensure_ascii=is_ascii))
+        texts.append(json.dumps(copy.deepcopy(first), separators=separators, ensure_ascii=is_ascii))
     return class_name, texts
 
 
@@ -152,6 +153,23 @@ def test_a_number_that_is_no_plain_one_is_not_taken_for_one(
     event = '{"type":"response.output_text.delta","sequence_number":%s,"output_index":0,"delta":"word %s"}'
     texts = [event % (number, number.strip('"')) for number in ("3", "4", "5", last)]
     of = exchange(request("/v1/responses"), texts, "response.output_text.delta")
+    assert with_templates(of) == at_length(of, monkeypatch)
+
+
+@pytest.mark.parametrize("last", ["\x00", "\x01", "\t", "\x7f", "\ufffe", "\\", "\\x", "\\ud801", '" : "'])
+def test_what_is_no_string_of_json_is_not_taken_for_one(last: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [
+        f'{{"choices":[],"object":"chat.completion.chunk","model":"{word}"}}'
+        for word in ("a1", "b2", "c3", last)
+    ]
+    of = exchange(request("/v1/chat/completions"), texts)
+    assert with_templates(of) == at_length(of, monkeypatch)
+
+
+def test_the_name_of_a_member_is_never_taken_for_a_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = ("x", "y", "z", "usage")
+    texts = [f'{{"choices":[],"object":"chat.completion.chunk","{name}" : 1}}' for name in names]
+    of = exchange(request("/v1/chat/completions"), texts)
     assert with_templates(of) == at_length(of, monkeypatch)
 
 
