@@ -17,11 +17,14 @@ from pathlib import Path
 from .answer import Answer, answer
 from .identity import Asked
 from .index import UNSETTLED, Signature, settled_mtime, signature_of
+from .json_text import compact
 from .options import TestMatch
 from .store import Store, Stored, absent_numbers, companion_of, numbered
 
-# Answers in memory, in bytes. Reading a recording again costs less than a request through the proxy.
-_MOST_KEPT = 16 * 1024 * 1024
+# Answers in memory, in bytes, with what is kept beside them: the request, and about so much for paths and the like.
+# Reading a recording again costs less than a request through the proxy.
+_MOST_KEPT = 32 * 1024 * 1024
+_BESIDE = 5 * 1024
 
 type PositionKey = tuple[str | None, str, str]
 type OnIndexThread = Callable[[Callable[[], list[Path]]], Awaitable[list[Path]]]
@@ -70,6 +73,11 @@ class Sequence:
         if self.is_named:
             return self._are_unchanged() and self._are_absent(store.directory)
         return store.index.has_settled() and self._are_unchanged()
+
+    def size(self) -> int:
+        """Return about how many bytes it takes in memory."""
+        answers = sum(answer.size() for answer in self.answers.values())
+        return answers + len(compact(self.asked.body)) + _BESIDE
 
     def _are_absent(self, folder: Path) -> bool:
         """Tell whether no number came that was not there; they are looked at only when their folder changed."""
@@ -191,7 +199,7 @@ class Replayer:
 
     def _keep(self, fingerprint: bytes, sequence: Sequence) -> None:
         self._forget(fingerprint)
-        sequence.kept_size = sum(answer.size() for answer in sequence.answers.values())
+        sequence.kept_size = sequence.size()
         self._kept[fingerprint] = sequence
         self._kept_bytes += sequence.kept_size
         while self._kept_bytes > _MOST_KEPT and len(self._kept) > 1:
