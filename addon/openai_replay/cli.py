@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -24,6 +24,13 @@ USAGE = 2
 
 # The exit status for what could not be shown.
 NOT_DONE = 1
+
+# The options that the command line has under other names, and the parameter that each is here.
+_FLAGS = {
+    "recording_mode": ("--mode", "mode"),
+    "recording_dir": ("--dir", "directory"),
+    "recording_test_id": ("--test-id", "test_id"),
+}
 
 _DIRECTORY = click.option(
     "--dir", "directory", metavar="DIR", help="The folder of the recordings; recordings without this."
@@ -196,11 +203,20 @@ def _occupy_standard_streams() -> None:
     os.close(opened)
 
 
+def _of_command_line(problem: BadOption, given: Mapping[str, object]) -> BadOption:
+    """Return what is wrong with an option, said of the name that it has on the command line if it was given there."""
+    name, _, rest = str(problem).partition("=")
+    flag, parameter = _FLAGS.get(name, ("", ""))
+    if given.get(parameter) is None:
+        return problem
+    return BadOption(f"{flag} {rest}".replace("recording_mode=", "--mode "))
+
+
 def _guarded(work: Callable[[], int], status: int = FAILED) -> int:
     """Do the work of a command; say what is in its way in one line, and return that exit status then."""
     try:
         return work()
     except BadOption as exc:
-        return failure(exc, USAGE)
+        return failure(_of_command_line(exc, click.get_current_context().params), USAGE)
     except OpenAIReplayError as exc:
         return failure(exc, status)

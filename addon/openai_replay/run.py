@@ -53,10 +53,6 @@ AI SDK 4, .NET and PHP read no variable for the base URL, and a base URL in the 
   OPENAI_BASE_URL into the code, or try `openai-replay run` without --base-url."""
 
 
-# The options that the command line has under other names.
-_FLAGS = {"recording_mode": "--mode", "recording_dir": "--dir", "recording_test_id": "--test-id"}
-
-
 @dataclass(frozen=True, slots=True)
 class RunOptions:
     """What `openai-replay run` is told on its command line. None: the environment says, or the default holds."""
@@ -123,31 +119,24 @@ def planned(options: RunOptions, environment: Mapping[str, str]) -> Plan:
     """
     given = {
         name: value
-        for name, value in zip(_FLAGS, (options.mode, options.directory, options.test_id), strict=True)
+        for name, value in (
+            ("recording_mode", options.mode),
+            ("recording_dir", options.directory),
+            ("recording_test_id", options.test_id),
+        )
         if value is not None
     }
     values = default_values(environment)
     if "recording_dir" in given:
         given["recording_dir"] = str(Path(given["recording_dir"]).expanduser().absolute())
     target = _target(environment) if options.base_url else None
-    checked = _checked({**values, **given}, given)
+    checked = settings({**values, **given})
     if target is None or checked.is_recorded(*target.authority()):
         return Plan(options, given, checked, (), target, original_base_url(environment))
     host, port = target.authority()
     added = (*(pattern.text for pattern in checked.hosts), f"{host}:{port}")
     checked = settings({**values, **given, "recording_hosts": added})
     return Plan(options, given, checked, added, target, original_base_url(environment))
-
-
-def _checked(values: Mapping[str, Any], given: Mapping[str, str]) -> Settings:
-    """Check the options; what is wrong with one of the command line is said of the name that it has there."""
-    try:
-        return settings(values)
-    except BadOption as exc:
-        name, _, rest = str(exc).partition("=")
-        if name not in given:
-            raise
-        raise BadOption(f"{_FLAGS[name]} {rest}".replace("recording_mode=", "--mode ")) from exc
 
 
 def _target(environment: Mapping[str, str]) -> Target:
