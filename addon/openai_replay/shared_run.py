@@ -11,6 +11,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
@@ -69,6 +70,7 @@ class SharedPositions(Positions):
             isolation_level=None,
             check_same_thread=False,
         )
+        self._lock = os.open(folder / "positions.lock", os.O_CREAT | os.O_RDWR, 0o600)
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=OFF")  # the run ends with the machine
         self._database.execute(_SCHEMA)
@@ -78,15 +80,29 @@ class SharedPositions(Positions):
         if length == 1:
             return 0
         key = (_text(asked.test_id), asked.identity.key, asked.identity.stream_options)
-        rows = self._database.execute(_TAKE, key).fetchall()
+        with self._turn():
+            rows = self._database.execute(_TAKE, key).fetchall()
         return min(int(rows[0][0]), length) - 1
 
     def reset(self, test_id: str | None, *, all_tests: bool) -> None:
         """Begin all repeats anew, or those of one test."""
-        if all_tests:
-            self._database.execute("DELETE FROM positions")
-        else:
-            self._database.execute("DELETE FROM positions WHERE test_id = ?", (_text(test_id),))
+        with self._turn():
+            if all_tests:
+                self._database.execute("DELETE FROM positions")
+            else:
+                self._database.execute("DELETE FROM positions WHERE test_id = ?", (_text(test_id),))
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for the other processes' transactions in the kernel, where SQLite would sleep and look again.
+
+        The lock of a process that is killed is free at once.
+        """
+        os.lockf(self._lock, os.F_LOCK, 0)
+        try:
+            yield
+        finally:
+            os.lockf(self._lock, os.F_ULOCK, 0)
 
 
 def _text(test_id: str | None) -> str:

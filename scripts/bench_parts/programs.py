@@ -132,7 +132,9 @@ def running(program: Program, home: Path, mode: str) -> Iterator[Running]:
         )
     try:
         port = wait_until(lambda: _port(process, log), f"{program.name} listens")
-        yield Running(process, port, home, log, program.name)
+        proxy = Running(process, port, home, log, program.name)
+        wait_until(proxy.has_ca, f"{program.name} has its certificate authority")
+        yield proxy
     finally:
         process.terminate()
         process.wait()

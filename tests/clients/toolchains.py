@@ -87,12 +87,10 @@ class Build(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Scripts:
-    """Programs that need no building, only the tool that they call."""
+class _OwnFolder:
+    """What a build has that is made of the folder of its name, and of nothing that the folder does not pin."""
 
     name: str
-    tool: str
-    oldest: tuple[int, ...]
 
     @property
     def source_folders(self) -> Sequence[str]:
@@ -101,6 +99,14 @@ class Scripts:
     @property
     def ingredients(self) -> Sequence[str]:
         return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scripts(_OwnFolder):
+    """Programs that need no building, only the tool that they call."""
+
+    tool: str
+    oldest: tuple[int, ...]
 
     def missing(self) -> str | None:
         return too_old(self.tool, [self.tool, "--version"], self.oldest)
@@ -197,18 +203,8 @@ class NodePackages:
 
 
 @dataclass(frozen=True, slots=True)
-class GoModule:
+class GoModule(_OwnFolder):
     """One executable of a Go module; an older Go fetches the toolchain that `go.mod` asks for."""
-
-    name: str
-
-    @property
-    def source_folders(self) -> Sequence[str]:
-        return (self.name,)
-
-    @property
-    def ingredients(self) -> Sequence[str]:
-        return ()
 
     def missing(self) -> str | None:
         return too_old("go", ["go", "version"], (1, 21))
@@ -218,18 +214,8 @@ class GoModule:
 
 
 @dataclass(frozen=True, slots=True)
-class MavenProject:
+class MavenProject(_OwnFolder):
     """Classes in `target/classes` and the jars that they need in `target/lib`."""
-
-    name: str
-
-    @property
-    def source_folders(self) -> Sequence[str]:
-        return (self.name,)
-
-    @property
-    def ingredients(self) -> Sequence[str]:
-        return ()
 
     def missing(self) -> str | None:
         jdk = too_old("javac", ["javac", "-version"], (17,))
@@ -240,18 +226,8 @@ class MavenProject:
 
 
 @dataclass(frozen=True, slots=True)
-class CargoPackage:
+class CargoPackage(_OwnFolder):
     """One executable of a Rust package, unoptimised: it waits for the network, and builds sooner."""
-
-    name: str
-
-    @property
-    def source_folders(self) -> Sequence[str]:
-        return (self.name,)
-
-    @property
-    def ingredients(self) -> Sequence[str]:
-        return ()
 
     def missing(self) -> str | None:
         return too_old("cargo", ["cargo", "--version"], (1, 85))  # the first with edition 2024
