@@ -1,20 +1,22 @@
 """Who handles which of mitmproxy's hooks, and how they get them.
 
-mitmproxy hands each hook to all of some forty addons, and looks each time for who handles it; behind every hook of a
-flow comes one more, `update`, for the lists that mitmweb and mitmproxy show. Together that is six tenths of what a
-replayed request costs.
+mitmproxy hands each hook, in a task of its own, to all of some forty addons, and looks each time for who handles it;
+behind every hook of a flow comes one more, `update`, for the lists that mitmweb and mitmproxy show. Together that is
+six tenths of what a replayed request costs.
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
+import time
 from collections.abc import Callable
-from types import MethodType
 from typing import Any
 
 from mitmproxy import addonmanager, exceptions, flow, hooks
 from mitmproxy.addonmanager import AddonManager
 from mitmproxy.master import Master
+from mitmproxy.utils import asyncio_utils
 
 # Its manager of addons carries no annotations, which mypy does not excuse behind `super()`.
 # mypy: allow-untyped-calls
@@ -27,26 +29,62 @@ _UPDATE = hooks.UpdateHook([])
 _LIFECYCLE = AddonManager.handle_lifecycle.__name__
 
 
-def leave_out_unheard_updates(manager: AddonManager) -> None:
-    """Let a manager of mitmproxy's own trigger `update` only if an addon handles it.
+def leave_out_unheard_hooks(manager: AddonManager) -> None:
+    """Let a manager of mitmproxy's own trigger the hooks of connections and flows only if an addon handles them.
 
     All else is as it was: in a mitmdump that is the user's, with whatever addons, hooks are handed on by mitmproxy.
     """
     if type(manager) is AddonManager:
-        vars(manager)[_LIFECYCLE] = MethodType(_handle_lifecycle, manager)
+        vars(manager)[_LIFECYCLE] = _Lifecycle(manager)
 
 
-def announce_updates_again(manager: AddonManager) -> None:
-    """Take back what `leave_out_unheard_updates` did."""
+def trigger_all_hooks_again(manager: AddonManager) -> None:
+    """Take back what `leave_out_unheard_hooks` did."""
     vars(manager).pop(_LIFECYCLE, None)
 
 
-async def _handle_lifecycle(manager: AddonManager, event: hooks.Hook) -> None:
-    # Looked for each time, so that no addon that comes later is overlooked; it takes a hundredth of what it saves.
-    if any(hasattr(addon, _UPDATE.name) for addon in manager.lookup.values()):
-        await AddonManager.handle_lifecycle(manager, event)
-    else:
-        await manager.trigger_event(event)
+class _Lifecycle:
+    """Stands for a manager's method `handle_lifecycle`."""
+
+    def __init__(self, manager: AddonManager) -> None:
+        self._manager = manager
+        self._addons: tuple[object, ...] = ()
+        self._heard: dict[str, bool] = {}
+
+    async def __call__(self, event: hooks.Hook) -> None:
+        if self._is_heard(event.name):
+            await self._manager.trigger_event(event)
+        if self._is_heard(_UPDATE.name) and isinstance(message := event.args()[0], flow.Flow):
+            await self._manager.trigger_event(hooks.UpdateHook([message]))
+
+    def _is_heard(self, name: str) -> bool:
+        """Tell whether an addon handles a hook."""
+        # Compared each time, so that no addon that comes later is overlooked; it takes a microsecond.
+        addons = tuple(self._manager.lookup.values())
+        if addons != self._addons:
+            self._addons = addons
+            self._heard.clear()
+        if name not in self._heard:
+            self._heard[name] = any(hasattr(addon, name) for addon in addons)
+        return self._heard[name]
+
+
+def name_tasks_without_asking_for_a_test() -> None:
+    """Let mitmproxy's tasks, one for each hook, have their names without a look into the environment.
+
+    There it looks for the variable by which pytest tells which of mitmproxy's own tests a task belongs to.
+    """
+    setattr(asyncio_utils, "set_task_debug_info", _set_task_debug_info)  # noqa: B010  # mypy forbids the other
+
+
+def _set_task_debug_info(
+    task: asyncio.Task[Any], *, name: str, client: tuple[Any, ...] | None = None
+) -> None:
+    """Say of a task what mitmproxy's log says of it when it fails."""
+    task.set_name(name)
+    setattr(task, "created", time.time())  # noqa: B010
+    if client:
+        setattr(task, "client", client)  # noqa: B010
 
 
 class Addons(AddonManager):

@@ -31,7 +31,11 @@ from mitmproxy.proxy import mode_specs, server_hooks
 from . import control, miss, test_id
 from .answer import Answer
 from .content_coding import decoded
-from .dispatch import announce_updates_again, leave_out_unheard_updates
+from .dispatch import (
+    leave_out_unheard_hooks,
+    name_tasks_without_asking_for_a_test,
+    trigger_all_hooks_again,
+)
 from .errors import BadOption, BadRecording, OpenAIReplayError
 from .exchange import End, Exchange
 from .identity import Asked, Rules, asked, opaque_body, parse_body
@@ -170,7 +174,8 @@ class OpenAIReplay:
             typespec: Any = str if isinstance(option.default, str) else Sequence[str]
             loader.add_option(option.name, typespec, default, option.help)
         _relieve_guard()
-        leave_out_unheard_updates(ctx.master.addons)
+        leave_out_unheard_hooks(ctx.master.addons)
+        name_tasks_without_asking_for_a_test()
 
     def configure(self, updated: set[str]) -> None:
         """Check the options; a value that makes no sense ends mitmdump, which exits when an error is logged."""
@@ -222,7 +227,7 @@ class OpenAIReplay:
         A task, not a coroutine: when mitmproxy loads a script again it calls this where it cannot wait, refuses
         coroutines there, and with the refusal ends its watch over the script.
         """
-        announce_updates_again(ctx.master.addons)
+        trigger_all_hooks_again(ctx.master.addons)
         ctx.master.addons.add(Guard(self._settings))
         self._origin.close()
         self._ending = asyncio.get_running_loop().create_task(self._end())

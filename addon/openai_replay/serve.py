@@ -9,13 +9,10 @@ flow is printed, saved, changed or replayed by mitmproxy itself.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import sys
-import time
 from collections.abc import Sequence
-from typing import Any
 
 from mitmproxy import http, options
 from mitmproxy.addons import (
@@ -32,7 +29,6 @@ from mitmproxy.addons import (
 from mitmproxy.master import Master
 from mitmproxy.proxy import mode_specs
 from mitmproxy.tools import cmdline, main
-from mitmproxy.utils import asyncio_utils
 
 from .dispatch import Addons
 from .elliptic_tls import EllipticTlsConfig
@@ -82,24 +78,12 @@ def _listen_without_udp() -> None:
     setattr(mode_specs.ReverseMode, "__post_init__", prepare_for_tcp)  # noqa: B010  # mypy forbids the other
 
 
-def _leave_out_checks_of_development() -> None:
+def _leave_out_checks_of_types() -> None:
     """Leave out what mitmproxy leaves out under `python -O`, which would need byte code of its own to start quickly.
 
-    For each message it checks the types of all members, and for each task it looks for the variable of pytest that
-    says which test it belongs to.
+    For each message it checks the types of all members.
     """
     setattr(http.MessageData, "__post_init__", lambda _message: None)  # noqa: B010  # mypy forbids the other
-    setattr(asyncio_utils, "set_task_debug_info", _set_task_debug_info)  # noqa: B010
-
-
-def _set_task_debug_info(
-    task: asyncio.Task[Any], *, name: str, client: tuple[Any, ...] | None = None
-) -> None:
-    """Say of a task what mitmproxy's log says of it when it fails."""
-    setattr(task, "created", time.time())  # noqa: B010
-    task.set_name(name)
-    if client:
-        setattr(task, "client", client)  # noqa: B010
 
 
 def serve(arguments: Sequence[str] | None = None) -> None:
@@ -112,7 +96,7 @@ def serve(arguments: Sequence[str] | None = None) -> None:
         sys.exit(run_workers(workers, others))
     # Each connection that opens and closes is nothing that one wants to read, or to pay for.
     logging.getLogger("mitmproxy.proxy.server").setLevel(logging.WARNING)
-    _leave_out_checks_of_development()
+    _leave_out_checks_of_types()
     main.run(ReplayMaster, cmdline.mitmdump, others)
 
 

@@ -7,9 +7,15 @@ from typing import Any
 
 from mitmproxy import hooks
 from mitmproxy.test import taddons
+from mitmproxy.utils import asyncio_utils
 
 from addon.conftest import hook, loaded, request_flow
-from openai_replay.dispatch import Addons, announce_updates_again, leave_out_unheard_updates
+from openai_replay.dispatch import (
+    Addons,
+    leave_out_unheard_hooks,
+    name_tasks_without_asking_for_a_test,
+    trigger_all_hooks_again,
+)
 
 # mitmproxy's helpers and its manager of addons carry no annotations.
 # mypy: allow-untyped-calls
@@ -41,17 +47,18 @@ class Counting(taddons.context):
         vars(self.master.addons)["trigger_event"] = count
 
 
-async def test_an_update_that_nobody_handles_is_not_triggered() -> None:
+async def test_a_hook_that_nobody_handles_is_not_triggered() -> None:
     with Counting() as context:
-        leave_out_unheard_updates(context.master.addons)
+        leave_out_unheard_hooks(context.master.addons)
+        context.master.addons.add(Listener())
         await context.master.addons.handle_lifecycle(hook("request", request_flow()))
 
-    assert context.triggered == ["request"]
+    assert context.triggered == ["update"]
 
 
 async def test_an_addon_that_comes_later_gets_its_updates() -> None:
     with Counting() as context:
-        leave_out_unheard_updates(context.master.addons)
+        leave_out_unheard_hooks(context.master.addons)
         context.master.addons.add(listener := Listener())
         flow = request_flow()
         await context.master.addons.handle_lifecycle(hook("request", flow))
@@ -69,8 +76,8 @@ async def test_a_manager_is_left_as_it_was_found(tmp_path: Path) -> None:
 
 async def test_what_was_left_out_is_announced_again() -> None:
     with Counting() as context:
-        leave_out_unheard_updates(context.master.addons)
-        announce_updates_again(context.master.addons)
+        leave_out_unheard_hooks(context.master.addons)
+        trigger_all_hooks_again(context.master.addons)
         await context.master.addons.handle_lifecycle(hook("request", request_flow()))
 
     assert context.triggered == ["request", "update"]
@@ -87,3 +94,13 @@ async def test_the_own_manager_hands_updates_to_who_handles_them() -> None:
         await manager.handle_lifecycle(hook("request", flow))
 
     assert listener.updated == [flow]
+
+
+async def test_a_task_says_what_it_is_as_before() -> None:
+    async def nothing() -> None:
+        pass
+
+    name_tasks_without_asking_for_a_test()
+    task = asyncio_utils.create_task(nothing(), name="a hook", keep_ref=True, client=("192.0.2.1", 443))
+    assert asyncio_utils.task_repr(task) == "192.0.2.1:443: a hook (age: 0s)"
+    await task
