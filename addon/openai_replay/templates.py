@@ -17,9 +17,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .coercion import SPELLINGS_OF_TRUTH
+from .errors import NotRecordable
 
 # Trials in one stream; streams whose chunks are not alike go without.
 _MOST_TRIALS = 24
+
+# Kinds of chunks that are remembered for the next one of the kind.
+_MOST_KINDS = 16
 
 # JSON escapes as the API and orjson write them both. Others are for the careful reader.
 _USUAL_ESCAPES = re.compile(r'(?:[^\\]|\\[\\"bfnrt])*')
@@ -87,9 +91,11 @@ class Templates:
 
     def _learn(self, key: Key, pieces: list[str], made: Made) -> None:
         """Make a template of a chunk and the one before it that has as many strings."""
-        before = self._latest.get(key)
+        before = self._latest.pop(key, None)
         self._latest[key] = pieces
         if before is None:
+            if len(self._latest) > _MOST_KINDS:
+                del self._latest[next(iter(self._latest))]
             return
         self._trials_left -= 1
         holes = [
@@ -112,7 +118,10 @@ class Templates:
             trial = [
                 f"{word}{9_000_000 + n}" if hole % 2 else f"{8_000_000 + n}" for n, hole in enumerate(holes)
             ]
-            tried = self._make(_joined(_with_values(pieces, holes, trial)), lines)
+            try:
+                tried = self._make(_joined(_with_values(pieces, holes, trial)), lines)
+            except NotRecordable:
+                return None
             if tried is None or tried.notes != made.notes:
                 return None
             text, significant = _rendering(str(tried.text), trial), _rendering(tried.significant, trial)

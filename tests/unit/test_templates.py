@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openai_replay import templates
+from openai_replay.errors import NotRecordable
 from openai_replay.exchange import Exchange, record
 from openai_replay.identity import Asked, asked
 from openai_replay.recording import JSON
@@ -187,6 +188,26 @@ def test_the_chunks_of_an_ordinary_stream_are_made_at_length_a_few_times_alone()
         assert result is not None
         assert (str(result.text), result.significant) == (text, text)
     assert len(made) == 4  # the first two, and two trials
+
+
+def test_memory_does_not_grow_with_kinds_of_chunks() -> None:
+    of_stream = Templates(lambda text, _lines: Made(text, text, None), frozenset())
+    for number in range(1000):
+        of_stream.made('{"word":"a"}', (f"id: {number}",))
+    assert len(of_stream._latest) == templates._MOST_KINDS
+
+
+def test_a_trial_that_is_refused_is_no_template() -> None:
+    def make(text: str, _lines: tuple[str, ...]) -> Made:
+        if "word" not in text:
+            raise NotRecordable("not this one")
+        return Made(text, text, None)
+
+    of_stream = Templates(make, frozenset())
+    for number in range(100):
+        made = of_stream.made(f'{{"text":"word {number}"}}', ())
+        assert made is not None
+        assert str(made.text) == f'{{"text":"word {number}"}}'
 
 
 def test_streams_of_chunks_that_are_not_alike_go_without() -> None:
