@@ -40,6 +40,7 @@ from .errors import BadOption, BadRecording, OpenAIReplayError
 from .exchange import End, Exchange
 from .identity import Asked, Rules, asked, opaque_body, parse_body
 from .index import Index, cache_folder
+from .message_types import check_each_combination_once
 from .multipart import MultipartParser, boundary_of
 from .options import OPTIONS, Mode, Settings, default_values, meant_as_ours, refuse_unknown, settings
 from .origin import HOST as ORIGIN_HOST
@@ -176,6 +177,7 @@ class OpenAIReplay:
         _relieve_guard()
         leave_out_unheard_hooks(ctx.master.addons)
         name_tasks_without_asking_for_a_test()
+        check_each_combination_once()
 
     def configure(self, updated: set[str]) -> None:
         """Check the options; a value that makes no sense ends mitmdump, which exits when an error is logged."""

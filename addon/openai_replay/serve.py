@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from mitmproxy import http, options
+from mitmproxy import options
 from mitmproxy.addons import (
     core,
     disable_h2c,
@@ -78,14 +78,6 @@ def _listen_without_udp() -> None:
     setattr(mode_specs.ReverseMode, "__post_init__", prepare_for_tcp)  # noqa: B010  # mypy forbids the other
 
 
-def _leave_out_checks_of_types() -> None:
-    """Leave out what mitmproxy leaves out under `python -O`, which would need byte code of its own to start quickly.
-
-    For each message it checks the types of all members.
-    """
-    setattr(http.MessageData, "__post_init__", lambda _message: None)  # noqa: B010  # mypy forbids the other
-
-
 def serve(arguments: Sequence[str] | None = None) -> None:
     """Run the proxy until it is told to end; `arguments` are mitmdump's, those of the process by default.
 
@@ -96,7 +88,6 @@ def serve(arguments: Sequence[str] | None = None) -> None:
         sys.exit(run_workers(workers, others))
     # Each connection that opens and closes is nothing that one wants to read, or to pay for.
     logging.getLogger("mitmproxy.proxy.server").setLevel(logging.WARNING)
-    _leave_out_checks_of_types()
     main.run(ReplayMaster, cmdline.mitmdump, others)
 
 
