@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -77,6 +78,8 @@ def run_command(
     The exit status is the command's, or else 127 when the command is not there, 126 when it cannot be run, 128 + n when
     signal n ended it, 125 when the proxy did not start, 2 when this command line makes no sense, and 1 when the command
     succeeded and what --fail-on-… asks for did not.
+
+    The other options of the proxy are environment variables here, such as OPENAI_RECORDING_HOSTS.
     """
     _occupy_standard_streams()
     options = RunOptions(mode, directory, test_id, base_url, fail_on_miss, fail_on_unused, prune)
@@ -154,6 +157,7 @@ def list_command(directory: str | None, as_json: bool) -> None:
 
     def listed() -> int:
         folder = _folder(directory)
+        logging.disable(logging.WARNING)  # what cannot be read is said below
         entries, problems = listing.entries(folder)
         for line in map(_as_json, entries) if as_json else listing.columns(entries):
             click.echo(line)

@@ -14,6 +14,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -248,8 +249,17 @@ class Index:
             path: signature for folder in looked_at for path, signature in _files(self._directory, folder)
         }
         changed = [path for path, signature in on_disk.items() if known.get(path) != signature]
+        if not self._seen_folders:
+            self._warn_of_known_problems(set(on_disk).difference(changed))
         self._store(changed, on_disk, gone=known.keys() - on_disk.keys())
         self._seen_folders = folders
+
+    def _warn_of_known_problems(self, unchanged: AbstractSet[str]) -> None:
+        """Say once in each run what an earlier one found in files that are as they were then."""
+        query = "SELECT path, problem FROM files WHERE problem IS NOT NULL AND key IS NULL ORDER BY path"
+        for path, problem in self._database().execute(query):
+            if _unpacked(path) in unchanged:
+                _warn(_unpacked(problem))
 
     def _is_as_seen(self, folder: str, mtime: int) -> bool:
         return mtime != UNSETTLED and self._seen_folders.get(folder) == mtime
@@ -283,13 +293,17 @@ class Index:
             log.debug("Not replayable by a proxy: %s", exc)
             return (place, *signature, "", "", None, b"", b"", _packed(str(exc)))
         except (BadRecording, OSError) as exc:
-            log.warning("Cannot read a recording: %s", exc)
+            _warn(str(exc))
             return (place, *signature, None, "", None, b"", b"", _packed(str(exc)))
         request = recording.request
         test_id = None if recording.test_id is None else _packed(recording.test_id)
         endpoint = _packed(single_prefix(_path_of(request.url)))
         key, stream_options = identity.key, identity.stream_options
         return (place, *signature, key, stream_options, test_id, endpoint, sketch.of(request.body), None)
+
+
+def _warn(problem: str) -> None:
+    log.warning("Cannot read a recording: %s", problem)
 
 
 def _packed(text: str) -> bytes:

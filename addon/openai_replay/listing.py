@@ -151,10 +151,16 @@ def _entry(store: Store, path: str) -> Entry:
         request.method,
         request.endpoint,
         request.model,
-        recording.response.status,
+        _status(recording.response),
         _kind_of_answer(recording.response),
         _prompt(request.body),
     )
+
+
+def _status(response: Response) -> int:
+    """Return the status that a client gets; that of a failed call is in what the Python SDK raises for it."""
+    code = None if response.failure is None else response.failure.data.get("status_code")
+    return code if isinstance(code, int) else response.status
 
 
 def _prompt(body: JSON) -> str:

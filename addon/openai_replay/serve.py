@@ -9,6 +9,7 @@ flow is printed, saved, changed or replayed by mitmproxy itself.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -84,6 +85,9 @@ def serve(arguments: Sequence[str] | None = None) -> None:
     `--workers N` besides runs N of them on one port.
     """
     workers, others = split_workers(sys.argv[1:] if arguments is None else arguments)
+    sys.argv[0] = "openai-replay serve"  # as which mitmproxy tells of options that it does not know
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # the log, which somebody may follow in a file
     if workers > 1:
         sys.exit(run_workers(workers, others))
     # Each connection that opens and closes is nothing that one wants to read, or to pay for.

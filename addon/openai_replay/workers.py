@@ -29,6 +29,9 @@ _INTERVAL_S = 0.05
 
 _FAILED_TO_START = 1
 
+# mitmproxy's, for all modes of HTTP.
+_DEFAULT_PORT = 8080
+
 
 def listen_with_others() -> None:
     """Let this process listen on a port that other workers listen on; to be called in its event loop."""
@@ -58,17 +61,35 @@ def _reserved_port(arguments: Sequence[str]) -> tuple[socket.socket | None, list
     """Choose the port when the command line leaves it to the system: all workers need the same.
 
     Returns a socket that holds it (it never listens) and the command line with it.
+
+    Raises:
+        SystemExit: another program listens on the port, which the workers would share with it.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("-p", "--listen-port", dest="port", type=int)
+    parser.add_argument("-p", "--listen-port", dest="port", type=int, default=_DEFAULT_PORT)
     parser.add_argument("--listen-host", dest="host", default="")
+    parser.add_argument("-m", "--mode", dest="modes", action="append", default=[])
     known, _ = parser.parse_known_args(list(arguments))
     if known.port != 0:
+        if not any("@" in mode for mode in known.modes):  # such a mode has a port of its own
+            _refuse_taken(known.host, known.port)
         return None, list(arguments)
     holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     holder.bind((known.host or "0.0.0.0", 0))
     return holder, [*arguments, "-p", str(holder.getsockname()[1])]
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # Without SO_REUSEPORT, which would let it be shared; connections that have ended are no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as exc:
+            _say(f"error: cannot listen on {host or '*'}:{port}, {exc.strerror}; -p chooses another port")
+            sys.exit(_FAILED_TO_START)
 
 
 @dataclass(slots=True)

@@ -82,12 +82,28 @@ def test_the_prompt_is_the_last_thing_asked_and_one_line(home: Path, body: objec
     assert openai_replay(home, "list").stdout.rstrip().endswith(prompt or "200")
 
 
+def test_a_recorded_error_has_the_status_that_a_client_gets(home: Path) -> None:
+    [path] = (home / "recordings").glob("2627*.json")
+    value = json.loads(path.read_bytes())
+    failure = {"type": "NotFoundError", "status_code": 404, "body": {"message": "No."}, "message": "No."}
+    value["response"] = {
+        "body": None,
+        "is_streaming": False,
+        "is_exception": True,
+        "exception_data": failure,
+        "exception_message": "No.",
+    }
+    path.write_text(json.dumps(value))
+    assert "text-embedding-3-small  404  error " in openai_replay(home, "list").stdout
+
+
 def test_what_cannot_be_read_is_named_and_the_rest_is_listed(home: Path) -> None:
     (home / "recordings" / "broken.json").write_text('{"request": ')
     listed = openai_replay(home, "list")
     assert listed.returncode == 1
     assert len(listed.stdout.splitlines()) == 5
-    assert f"{home}/recordings/broken.json: expected JSON" in listed.stderr
+    assert listed.stderr.startswith(f"openai-replay: {home}/recordings/broken.json: expected JSON")
+    assert listed.stderr.count("\n") == 1
 
 
 def test_an_empty_folder_is_said_to_be_one(home: Path) -> None:

@@ -40,7 +40,7 @@ def serve(home: Path, *arguments: str, log: Path) -> subprocess.Popen[bytes]:
             [*SERVE, "--listen-host", "127.0.0.1", "-p", "0", *arguments],
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=bare_environment(home, PYTHONUNBUFFERED="1"),
+            env=bare_environment(home),  # its log can be followed in a file all the same
             cwd=home,
         )
 
@@ -99,6 +99,13 @@ def test_a_wrong_option_ends_it_with_one_line_as_it_ends_mitmdump(tmp_path: Path
     assert process.wait(CEILING_S) == 1
     said = next(line for line in log.read_text().splitlines() if "recording_mode" in line)
     assert said.endswith("recording_mode='rewind': expected one of replay, record, record-if-missing, live")
+
+
+def test_an_option_that_is_none_is_told_by_the_name_of_the_command(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    process = serve(tmp_path / "home", "--wokers", "2", log=log)
+    assert process.wait(CEILING_S) == 1
+    assert "openai-replay serve: error: unrecognized arguments: --wokers" in log.read_text()
 
 
 def test_connections_that_come_and_go_are_not_worth_a_line(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def workers(home: Path, *options: str, count: int = WORKERS) -> Iterator[Proxy]:
             command,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=bare_environment(home, PYTHONUNBUFFERED="1"),
+            env=bare_environment(home),
             cwd=home,
         )
     running = Proxy(process, 0, home, log_file)
@@ -195,6 +195,26 @@ def test_a_number_of_workers_that_makes_no_sense_is_refused(tmp_path: Path, coun
     assert ended.returncode == 2
     assert "--workers" in ended.stderr
     assert "expected" in ended.stderr
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", ""])
+def test_a_port_that_other_workers_listen_on_is_not_shared_with_them(tmp_path: Path, host: str) -> None:
+    write_sequence(tmp_path / "recordings", ["a"])
+    with workers(tmp_path / "home", f"recording_dir={tmp_path / 'recordings'}") as running:
+        place = ["--listen-host", host, "-p", str(running.port)]
+        ended = subprocess.run(
+            [sys.executable, "-m", "openai_replay.serve", "--workers", "2", *place],
+            capture_output=True,
+            text=True,
+            env=bare_environment(tmp_path),
+            timeout=CEILING_S,
+            check=False,
+        )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        f"openai-replay: error: cannot listen on {host or '*'}:{running.port}, Address already in use; "
+        "-p chooses another port\n"
+    )
 
 
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
