@@ -58,6 +58,9 @@ def main() -> None:
     "--fail-on-miss", is_flag=True, help="Fail when a request had no recording, though the command succeeds."
 )
 @click.option("--fail-on-unused", is_flag=True, help="Fail when nobody asked for a recording.")
+@click.option(
+    "--fail-on-no-request", is_flag=True, help="Fail when the proxy saw no request: they may go past it."
+)
 @click.option("--prune", is_flag=True, help="After a success, remove the recordings that nobody asked for.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run_command(
@@ -67,6 +70,7 @@ def run_command(
     base_url: bool,
     fail_on_miss: bool,
     fail_on_unused: bool,
+    fail_on_no_request: bool,
     prune: bool,
     command: Sequence[str],
 ) -> None:
@@ -82,7 +86,16 @@ def run_command(
     The other options of the proxy are environment variables here, such as OPENAI_RECORDING_HOSTS.
     """
     _occupy_standard_streams()
-    options = RunOptions(mode, directory, test_id, base_url, fail_on_miss, fail_on_unused, prune)
+    options = RunOptions(
+        mode,
+        directory,
+        test_id,
+        base_url=base_url,
+        fail_on_miss=fail_on_miss,
+        fail_on_unused=fail_on_unused,
+        fail_on_no_request=fail_on_no_request,
+        prune=prune,
+    )
     sys.exit(_guarded(lambda: run(options, command, os.environ)))
 
 

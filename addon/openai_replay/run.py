@@ -63,6 +63,7 @@ class RunOptions:
     base_url: bool = False
     fail_on_miss: bool = False
     fail_on_unused: bool = False
+    fail_on_no_request: bool = False
     prune: bool = False
 
 
@@ -278,7 +279,11 @@ def _prune(plan: Plan, status: int, reported: Mapping[str, Any]) -> int:
 
 
 def _as_asked(options: RunOptions, reported: Mapping[str, Any], pruned: int) -> int:
-    if options.fail_on_miss and reported["totals"]["missed"]:
+    totals = reported["totals"]
+    if options.fail_on_no_request and not _was_asked(totals):
+        say("failed, as --fail-on-no-request asks for")
+        return NOT_AS_ASKED
+    if options.fail_on_miss and (totals["missed"] or totals["not_recorded"]):
         say("failed, as --fail-on-miss asks for: there were requests without a recording")
         return NOT_AS_ASKED
     unused = reported["unused"]

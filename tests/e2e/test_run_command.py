@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -197,6 +198,32 @@ def test_a_miss_is_explained_and_fails_the_run_only_if_that_was_asked_for(home: 
     )
 
 
+def test_a_request_that_could_not_be_recorded_fails_a_run_that_wants_none_without(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    # Nobody listens there any more.
+    nobody = f"https://localhost:{port}/v1"
+    command = ["sh", "-c", f"{ask(CHAT)[2]}; true"]
+    for more, status in (((), 0), (("--fail-on-miss",), 1)):
+        result = run(
+            tmp_path,
+            *("--mode", "record", *more),
+            command=command,
+            OPENAI_BASE_URL=nobody,
+            OPENAI_RECORDING_HOSTS=f"localhost:{port}",
+        )
+        assert result.returncode == status
+        assert b"openai-replay: 0 replayed, 0 recorded, 0 missed, 1 not recorded, 0 unused\n" in result.stderr
+
+
+def test_a_run_that_asked_nothing_fails_only_if_that_was_asked_for(home: Path) -> None:
+    assert run(home, "--fail-on-miss", command=["true"]).returncode == 0
+    result = run(home, "--fail-on-no-request", command=["true"])
+    assert result.returncode == 1
+    assert result.stderr.endswith(b"openai-replay: failed, as --fail-on-no-request asks for\n")
+    assert run(home, "--fail-on-no-request", command=ask(CHAT)).returncode == 0
+
+
 def test_an_unused_recording_fails_the_run_only_if_that_was_asked_for(home: Path) -> None:
     (recording,) = (home / "recordings").glob("*.json")
     shutil.copy(recording, recording.with_name("another.json"))
@@ -229,6 +256,7 @@ def test_prune_removes_what_nobody_asked_for_and_nothing_after_a_failure(home: P
     result = run(home, "--prune", "--fail-on-unused", command=ask(CHAT))
     assert result.returncode == 0
     assert result.stderr.decode().splitlines() == [
+        f"openai-replay: Cannot read a recording: {no_recording}: expected an object, got nothing @ $.request",
         f"openai-replay: pruned {unused}",
         "openai-replay: 1 replayed, 0 recorded, 0 missed, 0 unused, 1 pruned",
     ]
