@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import BadOption
-from .ignoring import IgnoreRule, ignore_rule
-from .redaction import Redactor, redactor
+from .request.ignoring import IgnoreRule, ignore_rule
+from .request.redaction import Redactor, redactor
 
 ENVIRONMENT_PREFIX = "OPENAI_"
 
@@ -25,7 +25,7 @@ class Mode(enum.Enum):
     LIVE = "live"
 
 
-class TestMatch(enum.Enum):
+class MatchPolicy(enum.Enum):
     """May a recording of another test answer when this test has none?"""
 
     PREFER = "prefer"
@@ -70,7 +70,7 @@ OPTIONS = (
     Option("recording_test_id", "", "The test id of requests that bring none of their own."),
     Option(
         "recording_test_match",
-        TestMatch.PREFER.value,
+        MatchPolicy.PREFER.value,
         "May a recording of another test answer when this test has none: prefer (its own first) or require.",
     ),
     Option(
@@ -96,7 +96,7 @@ class Settings:
     directory: Path
     hosts: tuple[HostPattern, ...]
     test_id: str | None
-    test_match: TestMatch
+    test_match: MatchPolicy
     ignore: tuple[IgnoreRule, ...]
     redactor: Redactor
     report: Path | None
@@ -180,7 +180,9 @@ def settings(values: Mapping[str, object]) -> Settings:
         directory=_directory(values, must_exist=mode is Mode.REPLAY),
         hosts=_hosts(values),
         test_id=_text("recording_test_id", values) or None,
-        test_match=TestMatch(_one_of("recording_test_match", values, [match.value for match in TestMatch])),
+        test_match=MatchPolicy(
+            _one_of("recording_test_match", values, [match.value for match in MatchPolicy])
+        ),
         ignore=tuple(ignore_rule(text) for text in _texts("recording_ignore", values)),
         redactor=redactor(_texts("recording_redact", values)),
         report=_report(values),

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .miss import Miss
-from .recording import JSON
+from .format.recording import JSON
+from .replay.miss import Miss
 
 # Misses beyond this many are counted, without their differences, so that a runaway client does not fill the memory.
 _MOST_MISSES = 1000
@@ -39,15 +39,15 @@ class Report:
 
     def add_miss(self, miss: Miss) -> None:
         """Take note of a request without a recording, and of what is nearest to it."""
-        asked = miss.asked
+        api_request = miss.api_request
         details: dict[str, JSON] = {
-            "method": asked.method,
-            "endpoint": asked.endpoint(),
-            "request": asked.name(),
+            "method": api_request.method,
+            "endpoint": api_request.endpoint(),
+            "request": api_request.name(),
             "nearest": miss.nearest,
             "differences": [difference.to_json() for difference in miss.differences],
         }
-        self.add_missed(asked.test_id, asked.name(), details)
+        self.add_missed(api_request.test_id, api_request.name(), details)
 
     def add_missed(self, test_id: str | None, request: str, details: dict[str, JSON]) -> None:
         """Take note of a request without a recording; `details` are the members that the report has of it."""

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from openai_replay.exchange import Exchange, record
-from openai_replay.identity import Rules, asked, request_hash
-from openai_replay.recording import JSON, Recording, encode
-from openai_replay.redaction import redactor
+from openai_replay.format.recording import JSON, Recording, encode
+from openai_replay.record.exchange import Exchange, record
+from openai_replay.request.identity import Rules, describe, request_hash
+from openai_replay.request.redaction import redactor
 from support.proxy import Proxy, proxy
 
 from .statistics_of import Spread, spread_of, table
@@ -117,7 +117,7 @@ def make_recordings(folder: Path, count: int) -> None:
 
 
 def _template() -> Recording:
-    described = asked("POST", _URL, body_of(0), None, Rules((), redactor(())))
+    described = describe("POST", _URL, body_of(0), None, Rules((), redactor(())))
     headers = (("content-type", "text/event-stream; charset=utf-8"),)
     return record(Exchange(described, 200, headers, list(_events()))).recording
 

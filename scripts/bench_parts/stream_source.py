@@ -68,9 +68,9 @@ def next_request(connection: ssl.SSLSocket) -> bytes:
 
 def answer(connection: ssl.SSLSocket, request: bytes) -> None:
     """Send a stream, chunk by chunk."""
-    asked = re.search(rb"in (\d+) chunks", request)
+    api_request = re.search(rb"in (\d+) chunks", request)
     gap = re.search(rb"gap_us=(\d+)", request)
-    count, gap_s = int(asked[1]) if asked else 1, int(gap[1]) / 1e6 if gap else 0
+    count, gap_s = int(api_request[1]) if api_request else 1, int(gap[1]) / 1e6 if gap else 0
     connection.sendall(_HEAD)
     for number in range(count):
         connection.sendall(framed(_CHUNK.format(number).encode()))

@@ -18,7 +18,7 @@ from mitmproxy.proxy import mode_specs, server_hooks
 from mitmproxy.proxy.layers.http import _hooks as http_hooks
 from mitmproxy.test import taddons, tflow
 
-from openai_replay.hooks import OpenAIReplay
+from openai_replay.proxy.addon import OpenAIReplay
 
 HOST = "api.openai.com"
 HOOKS: dict[str, Any] = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mitmproxy.test import taddons
 
-from openai_replay.hooks import OpenAIReplay
 from openai_replay.options import OPTIONS
+from openai_replay.proxy.addon import OpenAIReplay
 from support.proxy import REPLAY_SCRIPT
 
 
@@ -21,4 +21,4 @@ async def test_the_script_loads_and_registers_the_addon_with_its_options() -> No
 def test_the_script_has_nothing_that_mitmproxy_would_take_for_a_hook() -> None:
     lines = REPLAY_SCRIPT.read_text().splitlines()
     code = [line for line in lines if line and not line.startswith('"""')]
-    assert code == ["from openai_replay.hooks import OpenAIReplay", "addons = [OpenAIReplay()]"]
+    assert code == ["from openai_replay.proxy.addon import OpenAIReplay", "addons = [OpenAIReplay()]"]

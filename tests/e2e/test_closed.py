@@ -188,14 +188,14 @@ def test_a_websocket_is_refused_with_the_miss(replayer: Observed) -> None:
 
 
 SABOTAGES = {
-    "the replayer": ("openai_replay.replayer:Replayer.answer", "recording_unavailable"),
+    "the replayer": ("openai_replay.replay.replayer:Replayer.answer", "recording_unavailable"),
     "the description of the request": (
-        "openai_replay.hooks:OpenAIReplay._describe",
+        "openai_replay.proxy.addon:OpenAIReplay._describe",
         "recording_unavailable",
     ),
-    "the explanation of a miss": ("openai_replay.miss:find_miss", "recording_unavailable"),
-    "the test id": ("openai_replay.hooks:OpenAIReplay._test_id", "recording_not_found"),
-    "the hook for headers": ("openai_replay.hooks:OpenAIReplay.requestheaders", "recording_not_found"),
+    "the explanation of a miss": ("openai_replay.replay.miss:find_miss", "recording_unavailable"),
+    "the test id": ("openai_replay.proxy.addon:OpenAIReplay._test_id", "recording_not_found"),
+    "the hook for headers": ("openai_replay.proxy.addon:OpenAIReplay.requestheaders", "recording_not_found"),
 }
 
 
@@ -215,9 +215,9 @@ def test_a_bug_in_the_addon_is_a_refusal(
 @pytest.mark.parametrize(
     "function",
     [
-        "openai_replay.hooks:OpenAIReplay.request",
-        "openai_replay.hooks:_is_recorded",
-        "openai_replay.hooks:OpenAIReplay.request,openai_replay.hooks:_leads_to_recorded_host",
+        "openai_replay.proxy.addon:OpenAIReplay.request",
+        "openai_replay.proxy.addon:_is_recorded",
+        "openai_replay.proxy.addon:OpenAIReplay.request,openai_replay.proxy.addon:_leads_to_recorded_host",
     ],
 )
 def test_a_bug_that_makes_mitmproxy_forward_ends_at_the_refused_connection(
@@ -241,7 +241,7 @@ def test_a_bug_while_the_options_are_read_leaves_a_proxy_that_ends_without_conne
             tmp_path,
             f"recording_dir={recorded}",
             upstream=upstream,
-            environment={"SABOTAGE": "openai_replay.hooks:settings", "PYTHONPATH": str(ROOT / "addon")},
+            environment={"SABOTAGE": "openai_replay.proxy.addon:settings", "PYTHONPATH": str(ROOT / "addon")},
             script=SUPPORT / "sabotage.py",
             more_scripts=[ROOT / "addon" / "replay.py"],
         ) as running:
@@ -276,7 +276,7 @@ def test_a_broken_recording_is_an_error_for_its_own_request_only(
         assert f"A recording cannot be replayed: {path}: expected JSON" in observed.proxy.log()
 
 
-@pytest.mark.parametrize("sabotage", ["", "openai_replay.hooks:OpenAIReplay.request"])
+@pytest.mark.parametrize("sabotage", ["", "openai_replay.proxy.addon:OpenAIReplay.request"])
 def test_base_url_mode_opens_no_socket(
     tmp_path: Path, upstream: Upstream, recorded: Path, sabotage: str
 ) -> None:
@@ -294,7 +294,7 @@ def test_base_url_mode_opens_no_socket(
         assert observed.connected_to() == []
 
 
-@pytest.mark.parametrize("sabotage", ["", "openai_replay.hooks:OpenAIReplay.request"])
+@pytest.mark.parametrize("sabotage", ["", "openai_replay.proxy.addon:OpenAIReplay.request"])
 def test_a_corporate_proxy_is_not_asked_for_a_recorded_host(
     tmp_path: Path, upstream: Upstream, recorded: Path, sabotage: str
 ) -> None:

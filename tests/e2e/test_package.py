@@ -48,7 +48,7 @@ def metadata(folder: Path) -> list[str]:
 def test_the_wheel_holds_the_package_the_script_and_the_licence(built: Path) -> None:
     with zipfile.ZipFile(wheel(built)) as archive:
         names = archive.namelist()
-    for name in ("hooks.py", "envelope_table.json", "_script/replay.py", "_companion/companion.py"):
+    for name in ("proxy/addon.py", "sdk/classes.json", "_script/replay.py", "proxy/companion/companion.py"):
         assert f"openai_replay/{name}" in names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     assert {name.split("/")[0].split("-")[0] for name in names} == {"openai_replay"}

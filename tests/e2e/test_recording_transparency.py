@@ -375,7 +375,10 @@ def test_a_coding_that_cannot_be_undone_passes_and_is_not_recorded(
 
 def test_a_bug_while_recording_costs_the_recording_alone(tmp_path: Path, recording: Recording) -> None:
     upstream, folder = recording.upstream, tmp_path / "recordings"
-    targets = ("openai_replay.exchange:_streamed", "openai_replay.multipart:MultipartParser.feed")
+    targets = (
+        "openai_replay.record.exchange:_streamed",
+        "openai_replay.request.multipart:MultipartParser.feed",
+    )
     with proxy(
         tmp_path / "home",
         "recording_mode=record",

@@ -73,7 +73,7 @@ def workers(home: Path, *options: str, count: int = WORKERS) -> Iterator[Proxy]:
     home.mkdir(exist_ok=True)
     log_file = home / "workers.log"
     arguments = mitmdump_command(*options, mode=BASE_URL_MODE)[len(PROGRAM) :]
-    command = [sys.executable, "-m", "openai_replay.serve", "--workers", str(count), *arguments]
+    command = [sys.executable, "-m", "openai_replay.proxy.serve", "--workers", str(count), *arguments]
     with open(log_file, "wb") as log:
         process = subprocess.Popen(
             command,
@@ -168,7 +168,7 @@ def cpu_ticks(pid: int) -> int:
 def test_a_start_that_fails_ends_all(tmp_path: Path) -> None:
     arguments = mitmdump_command("recording_mode=record", mode=BASE_URL_MODE)[len(PROGRAM) :]
     ended = subprocess.run(
-        [sys.executable, "-m", "openai_replay.serve", "--workers", "2", *arguments],
+        [sys.executable, "-m", "openai_replay.proxy.serve", "--workers", "2", *arguments],
         capture_output=True,
         text=True,
         env=bare_environment(tmp_path),
@@ -185,7 +185,7 @@ def test_a_start_that_fails_ends_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", ["0", "x", "-1"])
 def test_a_number_of_workers_that_makes_no_sense_is_refused(tmp_path: Path, count: str) -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "openai_replay.serve", "--workers", count],
+        [sys.executable, "-m", "openai_replay.proxy.serve", "--workers", count],
         capture_output=True,
         text=True,
         env=bare_environment(tmp_path),
@@ -203,7 +203,7 @@ def test_a_port_that_other_workers_listen_on_is_not_shared_with_them(tmp_path: P
     with workers(tmp_path / "home", f"recording_dir={tmp_path / 'recordings'}") as running:
         place = ["--listen-host", host, "-p", str(running.port)]
         ended = subprocess.run(
-            [sys.executable, "-m", "openai_replay.serve", "--workers", "2", *place],
+            [sys.executable, "-m", "openai_replay.proxy.serve", "--workers", "2", *place],
             capture_output=True,
             text=True,
             env=bare_environment(tmp_path),

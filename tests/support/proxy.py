@@ -24,7 +24,7 @@ REDIRECT_SCRIPT = ROOT / "tests" / "upstream" / "redirect.py"
 MITMDUMP = Path(sys.executable).with_name("mitmdump")
 
 # Both must pass every test here: mitmdump, and mitmproxy's master with only the addons that this job needs.
-PROGRAMS = {"mitmdump": (str(MITMDUMP),), "serve": (sys.executable, "-m", "openai_replay.serve")}
+PROGRAMS = {"mitmdump": (str(MITMDUMP),), "serve": (sys.executable, "-m", "openai_replay.proxy.serve")}
 PROGRAM = PROGRAMS[os.environ.get("OPENAI_REPLAY_TEST_PROGRAM", "mitmdump")]
 
 # Nothing here takes this long; it only ends a test that would never end.

@@ -1,6 +1,6 @@
 """A mitmproxy script that breaks a piece of the addon, to see what a bug there would do.
 
-    SABOTAGE=openai_replay.replayer:Replayer.answer mitmdump -s addon/replay.py -s tests/support/sabotage.py
+    SABOTAGE=openai_replay.replay.replayer:Replayer.answer mitmdump -s addon/replay.py -s tests/support/sabotage.py
 
 From then on that function raises. Several are separated by commas.
 """

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from openai_replay.identity import Rules
-from openai_replay.index import Index
-from openai_replay.options import TestMatch as Match
-from openai_replay.store import Store
+from openai_replay.options import MatchPolicy as Match
+from openai_replay.request.identity import Rules
+from openai_replay.store.index import Index
+from openai_replay.store.store import Store
 from unit.exchanges import NO_RULES, Replay
 
 # HYPOTHESIS_PROFILE=deep looks longer; either finds the same in each run.

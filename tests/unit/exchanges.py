@@ -10,16 +10,16 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from openai_replay.answer import Answer
-from openai_replay.exchange import End, Exchange
-from openai_replay.identity import Asked, Rules, asked, parse_body
-from openai_replay.index import Index
-from openai_replay.options import TestMatch as Match
-from openai_replay.recorder import Recorder, Ticket
-from openai_replay.recording import JSON
-from openai_replay.redaction import redactor
-from openai_replay.replayer import Positions, Replayer
-from openai_replay.store import Store
+from openai_replay.format.recording import JSON
+from openai_replay.options import MatchPolicy as Match
+from openai_replay.record.exchange import End, Exchange
+from openai_replay.record.recorder import Recorder, Ticket
+from openai_replay.replay.answer import Answer
+from openai_replay.replay.replayer import Positions, Replayer
+from openai_replay.request.identity import ApiRequest, Rules, describe, parse_body
+from openai_replay.request.redaction import redactor
+from openai_replay.store.index import Index
+from openai_replay.store.store import Store
 from upstream.delivery import Ending, flushes
 from upstream.exchange import Request
 from upstream.server import SCENARIOS
@@ -52,15 +52,15 @@ def chat(
     test_id: str | None = None,
     rules: Rules = NO_RULES,
     **members: JSON,
-) -> Asked:
+) -> ApiRequest:
     """Return a request for a chat completion."""
     body: dict[str, JSON] = {"model": "gpt-4o", "messages": [{"role": "user", "content": content}], **members}
-    return asked("POST", url, body, test_id, rules)
+    return describe("POST", url, body, test_id, rules)
 
 
-def get(path: str, *, test_id: str | None = None, rules: Rules = NO_RULES) -> Asked:
+def get(path: str, *, test_id: str | None = None, rules: Rules = NO_RULES) -> ApiRequest:
     """Return a request without a body."""
-    return asked("GET", f"{API}{path}", {}, test_id, rules)
+    return describe("GET", f"{API}{path}", {}, test_id, rules)
 
 
 def completion(content: JSON = "Hello", *, number: int = 1) -> dict[str, JSON]:
@@ -98,7 +98,7 @@ def chunk(content: str, *, number: int = 1) -> dict[str, JSON]:
 
 
 def answered(
-    request: Asked,
+    request: ApiRequest,
     answer: JSON | bytes = None,
     *,
     status: int = 200,
@@ -112,7 +112,7 @@ def answered(
 
 
 def streamed(
-    request: Asked, events: Sequence[JSON | str], *, end: End = End.COMPLETE, done: bool = True
+    request: ApiRequest, events: Sequence[JSON | str], *, end: End = End.COMPLETE, done: bool = True
 ) -> Exchange:
     """Return an exchange of events, each the JSON of its data or the text of it."""
     texts = [event if isinstance(event, str) else json.dumps(event) for event in events]
@@ -120,7 +120,7 @@ def streamed(
     return Exchange(request, 200, STREAM_HEADERS, blocks, end)
 
 
-def refused(request: Asked, status: int, message: str = "No.") -> Exchange:
+def refused(request: ApiRequest, status: int, message: str = "No.") -> Exchange:
     """Return an exchange that failed as the API's do."""
     error: dict[str, JSON] = {"message": message, "type": "some_error", "param": None, "code": None}
     return answered(request, {"error": error}, status=status)
@@ -130,7 +130,7 @@ def refused(request: Asked, status: int, message: str = "No.") -> Exchange:
 
 
 def recorded(
-    recorder: Recorder, request: Asked, answer: JSON | bytes = None, *, status: int = 200
+    recorder: Recorder, request: ApiRequest, answer: JSON | bytes = None, *, status: int = 200
 ) -> Path | None:
     """Ask and be answered at once."""
     return recorder.finish(recorder.ask(request), answered(request, answer, status=status))
@@ -138,7 +138,7 @@ def recorded(
 
 def finished(recorder: Recorder, ticket: Ticket, answer: JSON | bytes) -> Path | None:
     """Answer what was asked before."""
-    return recorder.finish(ticket, answered(ticket.asked, answer))
+    return recorder.finish(ticket, answered(ticket.api_request, answer))
 
 
 class Replay:
@@ -152,23 +152,23 @@ class Replay:
     async def _at_once(self, work: Callable[[], list[Path]]) -> list[Path]:
         return work()
 
-    def answer(self, request: Asked) -> Answer | None:
+    def answer(self, request: ApiRequest) -> Answer | None:
         """Return the next answer to a request; the same request has the same fingerprint."""
         fingerprint = repr((request.method, request.url, request.body, request.test_id)).encode()
         return asyncio.run(self._replayer.answer(fingerprint, lambda: request))
 
-    def name(self, request: Asked) -> str | None:
+    def name(self, request: ApiRequest) -> str | None:
         """Return the name of the file that answers next."""
         answer = self.answer(request)
         return None if answer is None else answer.path.relative_to(self.store.directory).as_posix()
 
-    def body(self, request: Asked) -> Any:
+    def body(self, request: ApiRequest) -> Any:
         """Return the JSON that answers next."""
         answer = self.answer(request)
         assert answer is not None
         return json.loads(b"".join(answer.pieces))
 
-    def contents(self, request: Asked, times: int) -> list[JSON]:
+    def contents(self, request: ApiRequest, times: int) -> list[JSON]:
         """Return what the model says to a request made so many times."""
         return [self.body(request)["choices"][0]["message"]["content"] for _ in range(times)]
 
@@ -191,7 +191,7 @@ def written(folder: Path, name: str) -> dict[str, Any]:
 def write_recording(
     folder: Path,
     name: str,
-    request: Asked,
+    request: ApiRequest,
     answer: JSON,
     *,
     test_id: str | None = None,
@@ -237,7 +237,7 @@ class Api:
         sent = transmission(self._service.answer(request), request)
         pieces = list(flushes(sent.chunks, sent.delivery))
         end = End.COMPLETE if pieces[-1:] != [Ending.CUT] else End.CUT_BY_UPSTREAM
-        described = asked(method, f"{API}{path}", parse_body(content, "application/json"), None, NO_RULES)
+        described = describe(method, f"{API}{path}", parse_body(content, "application/json"), None, NO_RULES)
         return Exchange(described, sent.status, sent.headers, _bytes(pieces), end)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from openai_replay import options
 from openai_replay.errors import BadOption
 from openai_replay.options import OPTIONS, Mode, Settings, default_values, refuse_unknown, settings
-from openai_replay.options import TestMatch as Match
+from openai_replay.options import MatchPolicy as Match
 
 
 def checked(tmp_path: Path, **values: object) -> Settings:

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from openai_replay import kept_headers
-from openai_replay.control import HOST
 from openai_replay.options import OPTIONS, Mode
+from openai_replay.proxy.control import HOST
+from openai_replay.wire import headers
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -36,7 +36,7 @@ def test_the_table_of_modes_is_the_modes() -> None:
 
 def test_the_headers_that_are_kept_are_those_that_are_named() -> None:
     sentence = README.partition("only those that a client reads:")[2].partition(". API keys")[0]
-    assert sorted(re.findall(r"`([a-z-]+)`", sentence)) == sorted(["content-type", *kept_headers.KEPT])
+    assert sorted(re.findall(r"`([a-z-]+)`", sentence)) == sorted(["content-type", *headers.KEPT])
 
 
 def test_the_proxy_is_asked_under_its_host() -> None:

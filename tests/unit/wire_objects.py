@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 PROJECT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("OPENAI_REPLAY_SHARED", PROJECT.parent / "shared"))
 CLASSES: dict[str, Any] = json.loads(
-    (PROJECT / "addon" / "openai_replay" / "envelope_table.json").read_text()
+    (PROJECT / "addon" / "openai_replay" / "sdk" / "classes.json").read_text()
 )["classes"]
 
 CHUNK = "openai.types.chat.chat_completion_chunk.ChatCompletionChunk"

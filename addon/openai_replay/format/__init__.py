@@ -1,0 +1,1 @@
+"""The recording file: its members, its JSON text, its number ranges."""

@@ -1,0 +1,366 @@
+"""One HTTP exchange as a value, and its one codec from and to JSON.
+
+The format is the README's "The file". What the codec decides:
+
+- a reader accepts files without `test_id` or `id_normalization_mapping`, and members that it does not know;
+- a request may call its body `payload` and have no `endpoint`, as those of raw HTTP recorders do;
+- a writer writes the full set of members, in one order, as UTF-8 with an indent of two spaces;
+- text that UTF-8 cannot hold (a lone surrogate) and integers beyond 64 bits are written as JSON escapes and digits.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import batched
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+import orjson
+
+from ..errors import BadRecording, NotRecordable, NotReplayable
+
+# How deep a chunk stands in the file: in the list `body` of `response`.
+_NEWLINE_IN_CHUNK = "\n      "
+_BETWEEN_CHUNKS = f",{_NEWLINE_IN_CHUNK}"
+
+# Stands for the chunks while all else is written. No JSON text has such a character.
+_PLACEHOLDER = b"\0"
+
+# How many chunks are written at once.
+_BATCH = 256
+
+type JSON = dict[str, JSON] | list[JSON] | str | int | float | bool | None
+
+TYPE = "__type__"
+DATA = "__data__"
+FILE = "__file__"
+
+# Integers that orjson would read as floats, and so alter.
+_BIG_INTEGER = re.compile(rb"[:\[,\s]-?[0-9]{19,}[\s,\]}]")
+
+# A text with each digit as 0, the decimal point as itself and all else as a space. To look for long numbers in that
+# takes a thirtieth of the time that the expression takes, which was most of the time of reading a recording.
+_SHAPE_OF_NUMBERS = bytes(
+    ord("0") if byte in b"0123456789" else byte if byte in b"." else 32 for byte in range(256)
+)
+_NINETEEN_DIGITS = b"0" * 19
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The request of a recording. `url` is as requested, `endpoint` the path that names the operation."""
+
+    method: str
+    url: str
+    body: JSON
+    endpoint: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What `exception_data` and `exception_message` say of a failed call or a stream that broke off."""
+
+    data: dict[str, JSON]
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The response of a recording.
+
+    `body` is a list of chunks when `is_streaming`. `headers` and `wire` are this project's additions, which other
+    readers ignore: headers that do not follow from the body, and what the rules of `wire.py` cannot rebuild.
+    """
+
+    body: JSON
+    is_streaming: bool = False
+    status: int = 200
+    failure: Failure | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    wire: Mapping[str, JSON] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One exchange. `id_normalization_mapping` is {id in the recording: id on the wire}."""
+
+    test_id: str | None
+    request: Request
+    response: Response
+    id_normalization_mapping: Mapping[str, str] = field(default_factory=dict)
+
+
+def encode(recording: Recording) -> bytes:
+    """Return the file of a recording.
+
+    Raises:
+        NotRecordable: it is nested too deeply to be written.
+    """
+    try:
+        return dump_json(to_json(recording))
+    except RecursionError as exc:
+        raise NotRecordable("expected JSON, it is nested too deeply") from exc
+
+
+def encode_with_chunks(recording: Recording, chunks: Sequence[object]) -> Iterator[bytes]:
+    """Yield the file of a recording in pieces.
+
+    Args:
+        chunks: those of its body; `str` gives each as `encode_chunk` returns it.
+
+    Raises:
+        NotRecordable: it is nested too deeply to be written.
+    """
+
+    def with_body(body: Any) -> bytes:
+        return encode(replace(recording, response=replace(recording.response, body=body)))
+
+    try:
+        frame = with_body([orjson.Fragment(_PLACEHOLDER)] if chunks else [])
+    except TypeError:  # the standard library has to write it, and knows no fragments
+        yield with_body([_loads(str(chunk)) for chunk in chunks])
+        return
+    before, _, after = frame.partition(_PLACEHOLDER)
+    yield before
+    separator = ""
+    for batch in batched(map(str, chunks), _BATCH):
+        yield f"{separator}{_BETWEEN_CHUNKS.join(batch)}".encode()
+        separator = _BETWEEN_CHUNKS
+    yield after
+
+
+def encode_chunk(chunk: JSON) -> str:
+    """Return a chunk as it stands in the file of a recording.
+
+    Raises:
+        NotRecordable: it is nested too deeply to be written.
+    """
+    try:
+        return dump_json(chunk).decode()[:-1].replace("\n", _NEWLINE_IN_CHUNK)
+    except RecursionError as exc:
+        raise NotRecordable("expected JSON, it is nested too deeply") from exc
+
+
+def decode(raw: bytes, path: Path) -> Recording:
+    """Read the file of a recording; `path` is for messages only.
+
+    Raises:
+        BadRecording: it is no JSON, or not of the format; the message says where.
+        NotReplayable: it is of a kind that holds no HTTP exchange.
+    """
+    return from_json(load_json(raw, path), path)
+
+
+def to_json(recording: Recording) -> dict[str, JSON]:
+    """Return a recording as JSON, its members in the order of the format."""
+    request = recording.request
+    return {
+        "test_id": recording.test_id,
+        "request": {
+            "method": request.method,
+            "url": request.url,
+            "headers": {},
+            "body": request.body,
+            "endpoint": request.endpoint,
+            "model": request.model,
+        },
+        "response": _response_to_json(recording.response),
+        "id_normalization_mapping": dict(recording.id_normalization_mapping),
+    }
+
+
+def _response_to_json(response: Response) -> dict[str, JSON]:
+    result: dict[str, JSON] = {"body": response.body, "is_streaming": response.is_streaming}
+    if response.status != 200:
+        result["status"] = response.status
+    if response.failure is not None:
+        result["is_exception"] = True
+        result["exception_data"] = response.failure.data
+        result["exception_message"] = response.failure.message
+    if response.headers:
+        result["headers"] = dict(response.headers)
+    if response.wire:
+        result["wire"] = dict(response.wire)
+    return result
+
+
+def from_json(value: JSON, path: Path) -> Recording:
+    """Read a recording from JSON; see `decode`."""
+    reader = _Reader(path)
+    top = reader.object(value, "$")
+    request = reader.object(top.get("request"), "$.request")
+    if not isinstance(request.get("url"), str):
+        raise NotReplayable(
+            path, "expected a url: a recording without one is no HTTP exchange", "$.request.url"
+        )
+    return Recording(
+        test_id=reader.maybe_text(top.get("test_id"), "$.test_id"),
+        request=_request_from_json(reader, request),
+        response=_response_from_json(reader, reader.object(top.get("response"), "$.response")),
+        id_normalization_mapping={
+            name: reader.text(wire_id, f"$.id_normalization_mapping.{name}")
+            for name, wire_id in reader.object(
+                top.get("id_normalization_mapping") or {}, "$.id_normalization_mapping"
+            ).items()
+        },
+    )
+
+
+def _request_from_json(reader: _Reader, request: dict[str, JSON]) -> Request:
+    url = reader.text(request.get("url"), "$.request.url")
+    parts = _maybe_parts(url)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.netloc:
+        raise NotReplayable(
+            reader.path,
+            f"expected an http or https url, got {url!r}: it is no HTTP exchange",
+            "$.request.url",
+        )
+    body = request["body"] if "body" in request else request.get("payload", {})
+    return Request(
+        method=reader.text(request.get("method"), "$.request.method").upper(),
+        url=url,
+        body=body,
+        endpoint=reader.maybe_text(request.get("endpoint"), "$.request.endpoint") or parts.path,
+        model=reader.maybe_text(request.get("model"), "$.request.model") or "",
+    )
+
+
+def _maybe_parts(url: str) -> SplitResult | None:
+    """Split a URL; None for what no client could have requested, such as a port beyond 65535."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # read, and so checked, only now
+    except ValueError:
+        return None
+    return parts
+
+
+def _response_from_json(reader: _Reader, response: dict[str, JSON]) -> Response:
+    if "body" not in response:
+        raise BadRecording(reader.path, "expected a body, got none", "$.response")
+    is_streaming = response.get("is_streaming", False)
+    if not isinstance(is_streaming, bool):
+        raise BadRecording(
+            reader.path, f"expected true or false, got {is_streaming!r}", "$.response.is_streaming"
+        )
+    if is_streaming and not isinstance(response["body"], list):
+        raise BadRecording(reader.path, "expected a list of chunks in a stream", "$.response.body")
+    headers = reader.object(response.get("headers") or {}, "$.response.headers")
+    return Response(
+        body=response["body"],
+        is_streaming=is_streaming,
+        status=reader.status(response.get("status", 200), "$.response.status"),
+        failure=_failure_from_json(reader, response),
+        headers={name: reader.text(value, f"$.response.headers.{name}") for name, value in headers.items()},
+        wire=reader.object(response.get("wire") or {}, "$.response.wire"),
+    )
+
+
+def _failure_from_json(reader: _Reader, response: dict[str, JSON]) -> Failure | None:
+    if not response.get("is_exception"):
+        return None
+    data = reader.object(response.get("exception_data") or {}, "$.response.exception_data")
+    message = response.get("exception_message")
+    if message is None:
+        message = data.get("message") or ""
+    return Failure(data, reader.text(message, "$.response.exception_message"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads values of an expected type, or says what was found where."""
+
+    path: Path
+
+    def object(self, value: JSON, place: str) -> dict[str, JSON]:
+        if not isinstance(value, dict):
+            raise BadRecording(self.path, f"expected an object, got {_kind(value)}", place)
+        return value
+
+    def text(self, value: JSON, place: str) -> str:
+        if not isinstance(value, str):
+            raise BadRecording(self.path, f"expected a text, got {_kind(value)}", place)
+        return value
+
+    def maybe_text(self, value: JSON, place: str) -> str | None:
+        return None if value is None else self.text(value, place)
+
+    def status(self, value: JSON, place: str) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not 200 <= value <= 599:
+            raise BadRecording(self.path, f"expected an HTTP status from 200 to 599, got {value!r}", place)
+        return value
+
+
+def _kind(value: JSON) -> str:
+    kinds: dict[type, str] = {dict: "an object", list: "a list", str: "a text", bool: "a truth value"}
+    return "nothing" if value is None else kinds.get(type(value), "a number")
+
+
+def envelope(class_name: str, data: JSON) -> dict[str, JSON]:
+    """Return the envelope of an object of the API."""
+    return {TYPE: class_name, DATA: data}
+
+
+def opened(chunk: JSON) -> tuple[str | None, JSON]:
+    """Return an envelope's class and data; (None, chunk) for anything else."""
+    if isinstance(chunk, dict) and chunk.keys() == {TYPE, DATA}:
+        class_name = chunk[TYPE]
+        if isinstance(class_name, str):
+            return class_name, chunk[DATA]
+    return None, chunk
+
+
+def dump_json(value: JSON) -> bytes:
+    """Return `value` as a readable JSON text with a newline at its end."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    except (orjson.JSONEncodeError, TypeError):
+        return (json.dumps(value, indent=2) + "\n").encode()
+
+
+def load_json(raw: bytes, path: Path) -> JSON:
+    """Read a JSON text without loss.
+
+    Raises:
+        BadRecording: it is none; the message names line and column.
+    """
+    try:
+        if not _has_big_integer(raw):
+            value: JSON = orjson.loads(raw)
+            return value
+    except orjson.JSONDecodeError:
+        pass  # the standard library takes lone surrogates, or else says where the fault is
+    try:
+        return _loads(raw.decode("utf-8-sig"))
+    except json.JSONDecodeError as exc:
+        problem = "expected JSON, the file is empty" if not raw.strip() else f"expected JSON, {exc.msg}"
+        raise BadRecording(path, problem, f"line {exc.lineno} column {exc.colno}") from exc
+    except UnicodeDecodeError as exc:
+        raise BadRecording(path, f"expected UTF-8, {exc.reason}", f"byte {exc.start}") from exc
+    except RecursionError as exc:
+        raise BadRecording(path, "expected JSON, it is nested too deeply") from exc
+    except ValueError as exc:  # of more digits than sys.get_int_max_str_digits() allows
+        raise BadRecording(path, "expected JSON, an integer in it has thousands of digits") from exc
+
+
+def _has_big_integer(raw: bytes) -> bool:
+    """Tell whether a JSON text has an integer that orjson would alter."""
+    shape = raw.translate(_SHAPE_OF_NUMBERS)
+    start = shape.find(_NINETEEN_DIGITS)
+    while start >= 0:
+        if shape[start - 1 : start] != b".":
+            return _BIG_INTEGER.search(raw) is not None
+        # The digits of a fraction: go on behind them.
+        end = shape.find(b" ", start)
+        start = shape.find(_NINETEEN_DIGITS, end) if end >= 0 else -1
+    return False
+
+
+def _loads(text: str) -> JSON:
+    value: JSON = json.loads(text)
+    return value

@@ -1,0 +1,1 @@
+"""A person's side: command line, environment variables, child processes, pytest plugin."""

@@ -1,0 +1,1 @@
+"""Everything that imports mitmproxy: the addon, its hooks, `serve`, and workers."""

@@ -1,0 +1,62 @@
+"""Asking the proxy: what it answers itself, and never sends upstream.
+
+GET  /report            what this run replayed, recorded and missed, and which recordings nobody asked for
+POST /reset             repeats begin anew, and the report is emptied
+
+Both take `?test_id=` for one test alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import parse_qs
+
+from ..format.recording import JSON, dump_json
+
+HOST = "openai-replay.test"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """One test, or all of them."""
+
+    test_id: str | None = None
+    all_tests: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What was asked for, or the status and text of an error."""
+
+    name: str
+    scope: Scope
+    status: int = 200
+    problem: str = ""
+
+
+_METHODS = {"/report": "GET", "/reset": "POST"}
+
+
+def command(method: str, target: str) -> Command:
+    """Read a request to the proxy itself; `target` is path and query."""
+    path, _, query = target.partition("?")
+    scope = _scope(query)
+    expected = _METHODS.get(path)
+    if expected is None:
+        problem = f"unknown path {path}: expected {' or '.join(f'{m} {p}' for p, m in _METHODS.items())}"
+        return Command("", scope, 404, problem)
+    if method != expected:
+        return Command("", scope, 405, f"unexpected method {method}: expected {expected} {path}")
+    return Command(path[1:], scope)
+
+
+def _scope(query: str) -> Scope:
+    values = parse_qs(query, keep_blank_values=True).get("test_id")
+    return Scope() if values is None else Scope(values[0] or None, all_tests=False)
+
+
+def body(api_request: Command, report: JSON = None) -> bytes:
+    """Return the JSON that answers a command; `report` is the one that was asked for."""
+    if api_request.problem:
+        return dump_json({"error": {"message": api_request.problem, "type": "recording_error"}})
+    return dump_json(report if api_request.name == "report" else {"reset": True})

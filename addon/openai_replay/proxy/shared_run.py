@@ -1,0 +1,167 @@
+"""One run of several proxies: the place in repeated answers, and one report, shared through a folder of the run's own.
+
+Positions are in SQLite, taken before the answer is sent; only requests with several recorded answers ask for one.
+Reports are journals, one for each process, to which every event is appended in one write; whoever is asked reads them
+all. So a process that is killed takes nothing with it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import orjson
+
+from ..format.recording import JSON
+from ..replay.replayer import Positions
+from ..report import Report
+from ..request.identity import ApiRequest
+
+# A folder for the run, in the environment of each of its processes.
+ENVIRONMENT_NAME = "OPENAI_REPLAY_SHARED_RUN"
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS positions (
+    test_id TEXT NOT NULL, key TEXT, stream_options TEXT, next INTEGER, PRIMARY KEY (test_id, key, stream_options)
+) WITHOUT ROWID
+"""
+
+_TAKE = """
+INSERT INTO positions VALUES (?, ?, ?, 1)
+ON CONFLICT DO UPDATE SET next = next + 1 RETURNING next
+"""
+
+# How long a process waits for another one's transaction, which takes microseconds.
+_LONGEST_WAIT_S = 30
+
+
+def shared_folder(environment: Mapping[str, str]) -> Path | None:
+    """Return the folder of the run that this process shares with others, None when it is alone."""
+    folder = environment.get(ENVIRONMENT_NAME)
+    return Path(folder) if folder else None
+
+
+def mark_ready(folder: Path) -> None:
+    """Say that this process listens."""
+    _ready_file(folder, os.getpid()).touch()
+
+
+def is_ready(folder: Path, pid: int) -> bool:
+    """Tell whether a process of the run came as far as to listen."""
+    return _ready_file(folder, pid).exists()
+
+
+def _ready_file(folder: Path, pid: int) -> Path:
+    return folder / f"{pid}.ready"
+
+
+class SharedPositions(Positions):
+    """How often each request that has several answers was made, of all processes of a run."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._database = sqlite3.connect(
+            folder / "positions.sqlite3",
+            timeout=_LONGEST_WAIT_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        self._lock = os.open(folder / "positions.lock", os.O_CREAT | os.O_RDWR, 0o600)
+        self._database.execute("PRAGMA journal_mode=WAL")
+        self._database.execute("PRAGMA synchronous=OFF")  # the run ends with the machine
+        self._database.execute(_SCHEMA)
+
+    def take(self, api_request: ApiRequest, length: int) -> int:
+        """Return which of so many answers a request gets, counted from 0: the next one, in the end the last."""
+        if length == 1:
+            return 0
+        key = (_text(api_request.test_id), api_request.identity.key, api_request.identity.stream_options)
+        with self._turn():
+            rows = self._database.execute(_TAKE, key).fetchall()
+        return min(int(rows[0][0]), length) - 1
+
+    def reset(self, test_id: str | None, *, all_tests: bool) -> None:
+        """Begin all repeats anew, or those of one test."""
+        with self._turn():
+            if all_tests:
+                self._database.execute("DELETE FROM positions")
+            else:
+                self._database.execute("DELETE FROM positions WHERE test_id = ?", (_text(test_id),))
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Wait for the other processes' transactions in the kernel, where SQLite would sleep and look again.
+
+        The lock of a process that is killed is free at once.
+        """
+        os.lockf(self._lock, os.F_LOCK, 0)
+        try:
+            yield
+        finally:
+            os.lockf(self._lock, os.F_ULOCK, 0)
+
+
+def _text(test_id: str | None) -> str:
+    """Return a key for a test id; no test id is another key than an empty one."""
+    return "" if test_id is None else f"={test_id}"
+
+
+class SharedReport(Report):
+    """The report of all processes of a run."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+        name = f"{os.getpid()}-{time.monotonic_ns()}.journal"
+        self._journal = os.open(folder / name, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+
+    def add_replayed(self, test_id: str | None, recording: str) -> None:
+        """Take note that a recording answered a request of a test."""
+        self._append("replayed", [test_id, recording])
+
+    def add_missed(self, test_id: str | None, request: str, details: dict[str, JSON]) -> None:
+        """Take note of a request without a recording."""
+        self._append("missed", [test_id, request, details])
+
+    def reset(self, test_id: str | None, *, all_tests: bool) -> None:
+        """Forget everything, or what concerns one test."""
+        self._append("reset", [test_id, all_tests])
+
+    def to_json(
+        self, mode: str, recordings: Iterable[str], test_id: str | None, *, all_tests: bool
+    ) -> dict[str, JSON]:
+        """Return the report, of one test or of all."""
+        merged = Report()
+        for event, arguments in self._events():
+            _replay_event(merged, event, arguments)
+        return merged.to_json(mode, recordings, test_id, all_tests=all_tests)
+
+    def _append(self, event: str, arguments: list[JSON]) -> None:
+        line = orjson.dumps([time.monotonic_ns(), event, arguments], option=orjson.OPT_APPEND_NEWLINE)
+        os.write(self._journal, line)
+
+    def _events(self) -> Iterator[tuple[str, list[JSON]]]:
+        """Yield the events of all processes, in the order of time: the clock is the machine's."""
+        lines = [
+            line for path in self._folder.glob("*.journal") for line in path.read_bytes().split(b"\n")[:-1]
+        ]
+        for _, event, arguments in sorted(map(orjson.loads, lines), key=lambda entry: entry[0]):
+            yield event, arguments
+
+
+def _replay_event(report: Report, event: str, arguments: list[JSON]) -> None:
+    match event, arguments:
+        case "replayed", [test_id, str(recording)]:
+            report.add_replayed(_maybe_text(test_id), recording)
+        case "missed", [test_id, str(request), dict(details)]:
+            report.add_missed(_maybe_text(test_id), request, details)
+        case "reset", [test_id, bool(all_tests)]:
+            report.reset(_maybe_text(test_id), all_tests=all_tests)
+
+
+def _maybe_text(value: JSON) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,69 @@
+"""Certificates for an elliptic key: to sign a handshake with mitmproxy's RSA key is a third of what a connection costs.
+
+They are the certificates that mitmproxy makes, signed by the same authority; only the key is another one, of this
+process alone. Certificates that the user gives (mitmproxy's option `certs`) stay what they are.
+"""
+
+from __future__ import annotations
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from mitmproxy import ctx
+from mitmproxy.addons import tlsconfig
+from mitmproxy.certs import Cert, CertStoreEntry
+from mitmproxy.proxy import context
+
+# As many as mitmproxy keeps of its own.
+_MOST_KEPT_BYTES = 100
+
+
+class EllipticTlsConfig(tlsconfig.TlsConfig):
+    """mitmproxy's addon of that name, less the RSA."""
+
+    name = "tlsconfig"  # what mitmproxy and other addons know it by
+
+    def __init__(self) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._kept: dict[int, CertStoreEntry] = {}
+
+    def get_cert(self, conn_context: context.Context) -> CertStoreEntry:
+        """Return the certificate for a connection's server, and its key."""
+        entry = super().get_cert(conn_context)
+        # A list of ciphers may lack those that such a key needs before TLS 1.3.
+        if not self._is_of_authority(entry) or ctx.options.ciphers_client:
+            return entry
+        serial = entry.cert.serial
+        if serial not in self._kept:
+            if len(self._kept) == _MOST_KEPT_BYTES:
+                del self._kept[next(iter(self._kept))]
+            self._kept[serial] = self._for_key(entry)
+        return self._kept[serial]
+
+    def _is_of_authority(self, entry: CertStoreEntry) -> bool:
+        """Tell whether mitmproxy has made a certificate itself."""
+        return entry.chain_certs is self.certstore.default_chain_certs
+
+    def _for_key(self, entry: CertStoreEntry) -> CertStoreEntry:
+        made = entry.cert.to_cryptography()
+        certificate = with_key(made, self._key.public_key(), signed_by=self.certstore.default_privatekey)
+        # mitmproxy's annotation says RSA; what it does with the key holds for each kind.
+        return CertStoreEntry(Cert(certificate), self._key, entry.chain_file, entry.chain_certs)  # type: ignore[arg-type]
+
+
+def with_key(
+    certificate: x509.Certificate, key: ec.EllipticCurvePublicKey, *, signed_by: rsa.RSAPrivateKey
+) -> x509.Certificate:
+    """Return a certificate that says the same of another key."""
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(certificate.subject)
+        .issuer_name(certificate.issuer)
+        .serial_number(certificate.serial_number)
+        .not_valid_before(certificate.not_valid_before_utc)
+        .not_valid_after(certificate.not_valid_after_utc)
+        .public_key(key)
+    )
+    for extension in certificate.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    return builder.sign(signed_by, hashes.SHA256())

@@ -1,0 +1,136 @@
+"""Who handles which of mitmproxy's hooks, and how they get them.
+
+mitmproxy hands each hook, in a task of its own, to all of some forty addons, and looks each time for who handles it;
+behind every hook of a flow comes one more, `update`, for the lists that mitmweb and mitmproxy show. Together that is
+six tenths of what a replayed request costs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Callable
+from typing import Any
+
+from mitmproxy import addonmanager, exceptions, flow, hooks
+from mitmproxy.addonmanager import AddonManager
+from mitmproxy.master import Master
+from mitmproxy.utils import asyncio_utils
+
+# Its manager of addons carries no annotations, which mypy does not excuse behind `super()`.
+# mypy: allow-untyped-calls
+
+type Handler = Callable[..., Any]
+
+_UPDATE = hooks.UpdateHook([])
+
+# The manager's method that hands on a hook of a connection or a flow.
+_LIFECYCLE = AddonManager.handle_lifecycle.__name__
+
+
+def skip_unhandled_hooks(manager: AddonManager) -> None:
+    """Let a manager of mitmproxy's own trigger the hooks of connections and flows only if an addon handles them.
+
+    All else is as it was: in a mitmdump that is the user's, with whatever addons, hooks are handed on by mitmproxy.
+    """
+    if type(manager) is AddonManager:
+        vars(manager)[_LIFECYCLE] = _Lifecycle(manager)
+
+
+def restore_hook_dispatch(manager: AddonManager) -> None:
+    """Take back what `leave_out_unheard_hooks` did."""
+    vars(manager).pop(_LIFECYCLE, None)
+
+
+class _Lifecycle:
+    """Stands for a manager's method `handle_lifecycle`."""
+
+    def __init__(self, manager: AddonManager) -> None:
+        self._manager = manager
+        self._addons: tuple[object, ...] = ()
+        self._heard: dict[str, bool] = {}
+
+    async def __call__(self, event: hooks.Hook) -> None:
+        if self._is_heard(event.name):
+            await self._manager.trigger_event(event)
+        if self._is_heard(_UPDATE.name) and isinstance(message := event.args()[0], flow.Flow):
+            await self._manager.trigger_event(hooks.UpdateHook([message]))
+
+    def _is_heard(self, name: str) -> bool:
+        """Tell whether an addon handles a hook."""
+        # Compared each time, so that no addon that comes later is overlooked; it takes a microsecond.
+        addons = tuple(self._manager.lookup.values())
+        if addons != self._addons:
+            self._addons = addons
+            self._heard.clear()
+        if name not in self._heard:
+            self._heard[name] = any(hasattr(addon, name) for addon in addons)
+        return self._heard[name]
+
+
+def skip_test_lookup_in_task_names() -> None:
+    """Let mitmproxy's tasks, one for each hook, have their names without a look into the environment.
+
+    There it looks for the variable by which pytest tells which of mitmproxy's own tests a task belongs to.
+    """
+    setattr(asyncio_utils, "set_task_debug_info", _set_task_debug_info)  # noqa: B010  # mypy forbids the other
+
+
+def _set_task_debug_info(
+    task: asyncio.Task[Any], *, name: str, client: tuple[Any, ...] | None = None
+) -> None:
+    """Say of a task what mitmproxy's log says of it when it fails."""
+    task.set_name(name)
+    setattr(task, "created", time.time())  # noqa: B010
+    if client:
+        setattr(task, "client", client)  # noqa: B010
+
+
+class Addons(AddonManager):
+    """Hands hooks to the addons that handle them, in mitmproxy's order, without asking all others each time."""
+
+    def __init__(self, master: Master) -> None:
+        super().__init__(master)
+        self._handlers: dict[str, tuple[Handler, ...]] = {}
+
+    async def handle_lifecycle(self, event: hooks.Hook) -> None:
+        """Call the handlers of a hook, and those of `update` after the hook of a flow."""
+        await self.trigger_event(event)
+        if self._handlers_of(_UPDATE) and isinstance(message := event.args()[0], flow.Flow):
+            await self.trigger_event(hooks.UpdateHook([message]))
+
+    async def trigger_event(self, event: hooks.Hook) -> None:
+        """Call the handlers of a hook; one that fails is logged, and does not keep it from the next."""
+        handlers = self._handlers_of(event)
+        if not handlers:
+            return
+        arguments = event.args()
+        for handler in handlers:
+            try:
+                result = handler(*arguments)
+                if result is not None and inspect.isawaitable(result):
+                    await result
+            except exceptions.AddonHalt:
+                return
+            except Exception:
+                with addonmanager.safecall():  # mitmproxy's own words for it
+                    raise
+
+    def _handlers_of(self, event: hooks.Hook) -> tuple[Handler, ...]:
+        handlers = self._handlers.get(event.name)
+        if handlers is None:
+            handlers = self._handlers[event.name] = tuple(
+                handler for addon in self.chain for _, handler in self._iter_hooks(addon, event)
+            )
+        return handlers
+
+    def register(self, addon: object) -> object:
+        """Register an addon, which may be a script that is loaded while the proxy runs."""
+        self._handlers.clear()
+        return super().register(addon)
+
+    def remove(self, addon: object) -> None:
+        """Remove an addon."""
+        self._handlers.clear()
+        super().remove(addon)

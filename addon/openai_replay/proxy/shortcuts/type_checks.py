@@ -1,0 +1,34 @@
+"""The types of a message's members, which mitmproxy checks for each message that it makes: a twentieth of a request.
+
+They are checked all the same, but once for all messages whose members have the same types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mitmproxy import http
+
+_METHOD = "__post_init__"
+
+# None under `python -O`, where mitmproxy does without.
+_check: Callable[[Any], None] | None = vars(http.MessageData).get(_METHOD)
+
+_passed: set[tuple[type, ...]] = set()
+
+
+def cache_type_checks() -> None:
+    """Let mitmproxy check a combination of types once; one that is wrong is refused as before."""
+    if _check is not None:
+        setattr(http.MessageData, _METHOD, _check_once)
+
+
+def _check_once(message: http.MessageData) -> None:
+    types = (type(message), *map(type, vars(message).values()))
+    if types in _passed or _check is None:
+        return
+    _check(message)
+    # What is in a list or a tuple has types of its own.
+    if list not in types and tuple not in types:
+        _passed.add(types)

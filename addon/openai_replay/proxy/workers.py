@@ -1,0 +1,187 @@
+"""Several proxies on one port: `openai-replay serve --workers N`, for as many cores.
+
+Each worker is a process of its own that listens on the same port (SO_REUSEPORT): the kernel hands every new
+connection to one of them. What they share is in `shared_run.py`. One that dies is replaced.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from .shared_run import ENVIRONMENT_NAME, is_ready
+
+_PROGRAM = (sys.executable, "-P", "-m", "openai_replay.proxy.serve")
+
+# How often the workers are looked at.
+_INTERVAL_S = 0.05
+
+_FAILED_TO_START = 1
+
+# mitmproxy's, for all modes of HTTP.
+_DEFAULT_PORT = 8080
+
+
+def listen_with_others() -> None:
+    """Let this process listen on a port that other workers listen on; to be called in its event loop."""
+    loop = asyncio.get_running_loop()
+    setattr(loop, "create_server", partial(loop.create_server, reuse_port=True))  # noqa: B010  # mypy forbids the other
+
+
+def split_workers(arguments: Sequence[str]) -> tuple[int, list[str]]:
+    """Take `--workers N` out of a command line; without it there is one.
+
+    Raises:
+        SystemExit: N is no number from 1 on, with argparse's message.
+    """
+    parser = argparse.ArgumentParser(prog="openai-replay serve", add_help=False, allow_abbrev=False)
+    parser.add_argument("--workers", type=_count, default=1)
+    known, others = parser.parse_known_args(list(arguments))
+    return known.workers, others
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to 256, got {text!r}")
+    return int(text)
+
+
+def _reserved_port(arguments: Sequence[str]) -> tuple[socket.socket | None, list[str]]:
+    """Choose the port when the command line leaves it to the system: all workers need the same.
+
+    Returns a socket that holds it (it never listens) and the command line with it.
+
+    Raises:
+        SystemExit: another program listens on the port, which the workers would share with it.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("-p", "--listen-port", dest="port", type=int, default=_DEFAULT_PORT)
+    parser.add_argument("--listen-host", dest="host", default="")
+    parser.add_argument("-m", "--mode", dest="modes", action="append", default=[])
+    known, _ = parser.parse_known_args(list(arguments))
+    if known.port != 0:
+        if not any("@" in mode for mode in known.modes):  # such a mode has a port of its own
+            _refuse_taken(known.host, known.port)
+        return None, list(arguments)
+    holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    holder.bind((known.host or "0.0.0.0", 0))
+    return holder, [*arguments, "-p", str(holder.getsockname()[1])]
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # Without SO_REUSEPORT, which would let it be shared; connections that have ended are no obstacle.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as exc:
+            _say(f"error: cannot listen on {host or '*'}:{port}, {exc.strerror}; -p chooses another port")
+            sys.exit(_FAILED_TO_START)
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: subprocess.Popen[bytes]
+    folder: Path
+
+    def is_ready(self) -> bool:
+        """Tell whether it came as far as to listen; one that did not, and ended, would not start again either."""
+        return is_ready(self.folder, self.process.pid)
+
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
+
+
+class Supervisor:
+    """Keeps so many workers alive until it is told to end."""
+
+    def __init__(self, count: int, arguments: Sequence[str], folder: Path) -> None:
+        self._count = count
+        self._arguments = arguments
+        self._folder = folder
+        self._workers: list[_Worker] = []
+        self._is_ending = threading.Event()
+        self._is_announced = False
+
+    def run(self) -> int:
+        """Run the workers, and return the exit status."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: self._is_ending.set())
+        # The first one makes the certificate authority where there is none; the others find it.
+        self._workers = [self._started()]
+        status = self._watch(until_first_is_ready=True)
+        if not self._is_ending.is_set():
+            self._workers += [self._started() for _ in range(self._count - 1)]
+            status = self._watch(until_first_is_ready=False)
+        self._end()
+        return status
+
+    def _watch(self, *, until_first_is_ready: bool) -> int:
+        """Replace workers that end, until it is time to go on or to end; return the exit status that is due then."""
+        while not self._is_ending.wait(_INTERVAL_S):
+            for worker in [worker for worker in self._workers if worker.has_ended()]:
+                if not worker.is_ready():
+                    self._is_ending.set()
+                    return worker.process.returncode or _FAILED_TO_START
+                self._replace(worker)
+            if until_first_is_ready and self._workers[0].is_ready():
+                break
+            self._announce()
+        return 0
+
+    def _announce(self) -> None:
+        """Say once that all workers answer."""
+        if not self._is_announced and sum(worker.is_ready() for worker in self._workers) == self._count:
+            self._is_announced = True
+            _say(f"{self._count} workers answer.")
+
+    def _started(self) -> _Worker:
+        environment = {**os.environ, ENVIRONMENT_NAME: str(self._folder)}
+        # In a session of its own, so that Ctrl-C ends the workers in order, through this process.
+        process = subprocess.Popen([*_PROGRAM, *self._arguments], env=environment, start_new_session=True)
+        return _Worker(process, self._folder)
+
+    def _replace(self, worker: _Worker) -> None:
+        _say(
+            f"worker {worker.process.pid} ended with status {worker.process.returncode}; "
+            "another one takes its place."
+        )
+        self._workers[self._workers.index(worker)] = self._started()
+
+    def _end(self) -> None:
+        """End all workers, one of them last: it writes the report of all."""
+        *others, last = self._workers
+        for group in (others, [last]):
+            for worker in group:
+                if not worker.has_ended():
+                    worker.process.terminate()
+            for worker in group:
+                worker.process.wait()
+
+
+def _say(text: str) -> None:
+    print(f"openai-replay: {text}", file=sys.stderr, flush=True)
+
+
+def run_workers(count: int, arguments: Sequence[str]) -> int:
+    """Serve with so many workers until a signal comes; `arguments` are mitmdump's. Returns the exit status."""
+    holder, arguments = _reserved_port(arguments)
+    try:
+        with tempfile.TemporaryDirectory(prefix="openai-replay-") as folder:
+            return Supervisor(count, arguments, Path(folder)).run()
+    finally:
+        if holder is not None:
+            holder.close()

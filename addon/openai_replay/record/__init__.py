@@ -1,0 +1,1 @@
+"""Exchange to recording."""

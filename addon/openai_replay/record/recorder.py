@@ -1,0 +1,285 @@
+"""What is written while a run records: the answers to each request as one sequence, in the order of asking.
+
+A run is the life of the proxy, or the time since the last reset. The first answer of a run to a request replaces
+all that an earlier run recorded of it; the next ones are numbered. A failure that the client tried again with
+success is not kept, and equal answers at the end of a sequence are one file, for the last one is repeated anyway.
+
+`ask`, `end`, `has_recorded` and `written` never wait for the disk. All other methods may, and are called from one
+thread at a time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from ..errors import NotRecordable, OpenAIReplayError
+from ..request.identity import ApiRequest
+from ..store.store import Store
+from .exchange import Exchange, Recorded, record
+
+log = logging.getLogger(__name__)
+
+type SeriesKey = tuple[str | None, str, str]
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """One request of a series: when it was asked, and later what became of it.
+
+    `recorded` is let go once it is written, so that a long run does not fill the memory; it stays where an answer
+    that equals the one before waits to be needed. `digest` is the same for answers that are equal.
+    """
+
+    api_request: ApiRequest
+    series: Series
+    begun: int
+    ended: int | None = None
+    digest: str = ""
+    is_retryable_failure: bool = False
+    recorded: Recorded | None = None
+    path: Path | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Series:
+    """The requests of one run that are the same, in the order of asking, less those that got nothing to keep.
+
+    `name` is what their files are called, less the number: the name of the first one that was answered, for requests
+    that mean the same may have several. `has_gaps` until the numbers of those that are out are given to others.
+    """
+
+    tickets: list[Ticket] = field(default_factory=list)
+    name: str = ""
+    is_begun: bool = False
+    is_over: bool = False
+    has_gaps: bool = False
+
+    def place(self, ticket: Ticket) -> int:
+        """Return a ticket's place, counted from 0. Most are looked for soon after they came, so from the end."""
+        return next(n for n in reversed(range(len(self.tickets))) if self.tickets[n] is ticket)
+
+
+class Recorder:
+    """Writes the recordings of a run."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._series: dict[SeriesKey, Series] = {}
+        self._written: set[Path] = set()
+        # What was recorded before the last reset, which the index need not have seen.
+        self._earlier: dict[SeriesKey, set[Path]] = {}
+        self._clock = itertools.count()
+        # Held for a moment only, never while the disk is at work: `ask` is called where all clients wait.
+        self._lock = threading.Lock()
+
+    def ask(self, api_request: ApiRequest) -> Ticket:
+        """Take note that a request was made; what it gets is recorded at its place among its like."""
+        with self._lock:
+            series = self._series.setdefault(_series_key(api_request), Series())
+            ticket = Ticket(api_request, series, begun=next(self._clock))
+            series.tickets.append(ticket)
+            return ticket
+
+    def end(self, ticket: Ticket) -> None:
+        """Take note that a request has its answer; what is asked from now on may be its retry."""
+        ticket.ended = next(self._clock)
+
+    def has_recorded(self, api_request: ApiRequest) -> bool:
+        """Tell whether this run records the request, so that its repeats are recorded too."""
+        with self._lock:
+            return _series_key(api_request) in self._series
+
+    def written(self) -> frozenset[Path]:
+        """Return the files that this run has written."""
+        with self._lock:
+            return frozenset(self._written)
+
+    def reset(self, test_id: str | None, *, all_tests: bool) -> None:
+        """Begin a new run, for one test or for all."""
+        with self._lock:
+            for key in [key for key in self._series if all_tests or key[0] == test_id]:
+                series = self._series.pop(key)
+                series.is_over = True
+                paths = {ticket.path for ticket in series.tickets if ticket.path is not None}
+                self._written -= paths
+                self._earlier.setdefault(key, set()).update(paths)
+
+    def drop(self, ticket: Ticket) -> None:
+        """Take note that a request got no answer that is recorded."""
+        self._take_out([ticket])
+        try:
+            self._close_gaps(ticket.series)
+        except OSError as exc:
+            log.warning("The recordings after one that was dropped keep their numbers for now: %s", exc)
+
+    def finish(self, ticket: Ticket, exchange: Exchange) -> Path | None:
+        """Record what a request got.
+
+        Returns:
+            the file that now answers the request; None if a new one was needless, for it equals the one before.
+
+        Raises:
+            OpenAIReplayError: the exchange cannot be recorded.
+            OSError: the file cannot be written; what was recorded before is as it was.
+        """
+        try:
+            return self._place(ticket, record(exchange))
+        except (OpenAIReplayError, OSError):
+            self.drop(ticket)
+            raise
+
+    def _place(self, ticket: Ticket, recorded: Recorded) -> Path | None:
+        series = ticket.series
+        if series.is_over:
+            raise NotRecordable("the run that it belongs to was reset before it ended")
+        series.name = series.name or self._store.name_beside_other_hosts(recorded.name, ticket.api_request)
+        ticket.recorded = recorded
+        ticket.digest = recorded.digest
+        ticket.is_retryable_failure = recorded.is_retryable_failure()
+        self._close_gaps(series)
+        retried = self._retried_failures(ticket) if recorded.is_success() else []
+        if ticket.ended is None:
+            self.end(ticket)
+        at = series.place(ticket) - len(retried)
+        if self._repeats_the_one_before(ticket, at, retried):
+            self._hold_back(ticket, series.tickets[at - 1])
+            self._remove_all({path for failure in retried if (path := failure.path) is not None})
+        else:
+            self._write_held_back(series, at)
+            self._write(ticket, at + 1, retried)
+        self._take_out(retried)
+        self._close_gaps(series)
+        return ticket.path
+
+    def _retried_failures(self, success: Ticket) -> list[Ticket]:
+        """Return the failures right before a success that had ended when it was asked: it was their retry."""
+        tickets = success.series.tickets
+        place = first = success.series.place(success)
+        while first and self._had_failed(tickets[first - 1], when=success.begun):
+            first -= 1
+        return tickets[first:place]
+
+    def _had_failed(self, ticket: Ticket, when: int) -> bool:
+        return ticket.is_retryable_failure and ticket.ended is not None and ticket.ended < when
+
+    def _repeats_the_one_before(self, ticket: Ticket, at: int, retried: list[Ticket]) -> bool:
+        """Tell whether a ticket is the last of its series so far, and equals the one before it and its failures."""
+        series = ticket.series
+        is_last = series.place(ticket) == len(series.tickets) - 1
+        if at == 0 or not is_last or ticket.api_request.is_model_list():
+            return False
+        before = series.tickets[at - 1]
+        # Somebody may have taken its file away.
+        is_there = before.recorded is not None or (before.path is not None and before.path.exists())
+        return is_there and before.digest == ticket.digest
+
+    def _hold_back(self, ticket: Ticket, before: Ticket) -> None:
+        """Keep an answer that may yet be needed; of several equal ones, one is enough."""
+        ticket.recorded = before.recorded or ticket.recorded
+
+    def _write_held_back(self, series: Series, at: int) -> None:
+        """Write the equal answers before a place that turn out not to be at the end of their sequence."""
+        first = at
+        while first and series.tickets[first - 1].path is None:
+            first -= 1
+        for number, ticket in enumerate(series.tickets[first:at], first + 1):
+            if ticket.recorded is not None:
+                self._write(ticket, number, ())
+
+    def _write(self, ticket: Ticket, number: int, retried: Iterable[Ticket]) -> None:
+        """Write a ticket's answer, and remove what it replaces when its own is safely on disk."""
+        recorded = ticket.recorded
+        assert recorded is not None
+        stem = self._stem(ticket, recorded, number)
+        target = self._store.directory / f"{stem}.json"
+        replaced = {failure.path for failure in retried if failure.path is not None}
+        if not ticket.series.is_begun:
+            replaced |= self._of_earlier_runs(ticket.api_request)
+        companion = None
+        if recorded.companion is not None:
+            ending, body = recorded.companion
+            companion = (f"{stem}{ending}", body)
+        self._store.write(
+            target.name,
+            recorded.pieces(companion[0] if companion else ""),
+            companion=companion,
+            before_replacing=partial(self._remove_all, replaced - {target}),
+        )
+        ticket.path = target
+        ticket.recorded = None
+        ticket.series.is_begun = True
+        with self._lock:
+            self._written.add(target)
+            self._earlier.pop(_series_key(ticket.api_request), None)
+
+    def _stem(self, ticket: Ticket, recorded: Recorded, number: int) -> str:
+        if ticket.api_request.is_model_list():
+            # It ends in a digest of the answer, and several are joined.
+            return self._store.name_beside_other_hosts(recorded.name, ticket.api_request)
+        return ticket.series.name if number == 1 else f"{ticket.series.name}-{number}"
+
+    def _of_earlier_runs(self, api_request: ApiRequest) -> set[Path]:
+        """Return the recordings that earlier runs made of a request, whatever they are called."""
+        rows = self._store.index.rows_of_earlier_runs(api_request.identity.key)
+        found = {
+            self._store.directory / row.path
+            for row in rows
+            if (
+                row.test_id == api_request.test_id
+                and row.stream_options == api_request.identity.stream_options
+            )
+            or api_request.is_model_list()
+        }
+        with self._lock:
+            return (found | self._earlier.get(_series_key(api_request), set())) - self._written
+
+    def _remove_all(self, paths: Iterable[Path]) -> None:
+        """Remove recordings, the last of a sequence first: what is left if this is interrupted is its beginning."""
+        for path in sorted(paths, key=lambda path: (len(path.name), path.name), reverse=True):
+            self._store.remove(path)
+            with self._lock:
+                self._written.discard(path)
+
+    def _take_out(self, gone: Sequence[Ticket]) -> None:
+        if not gone:
+            return
+        series = gone[0].series
+        with self._lock:
+            series.tickets = [ticket for ticket in series.tickets if ticket not in gone]
+            series.has_gaps = True
+
+    def _close_gaps(self, series: Series) -> None:
+        """Give the numbers of those that are out to those that follow, lowest number first."""
+        if not series.has_gaps:
+            return
+        series.has_gaps = False
+        try:
+            for number, ticket in enumerate(series.tickets, 1):
+                if ticket.path is not None and not ticket.api_request.is_model_list():
+                    stem = series.name if number == 1 else f"{series.name}-{number}"
+                    self._move(ticket, ticket.path, ticket.path.with_name(f"{stem}.json"))
+        except OSError:
+            series.has_gaps = True
+            raise
+
+    def _move(self, ticket: Ticket, path: Path, target: Path) -> None:
+        if path == target:
+            return
+        with suppress(FileNotFoundError):  # somebody took it away
+            self._store.move(path, target)
+        with self._lock:
+            self._written.discard(path)
+            self._written.add(target)
+        ticket.path = target
+
+
+def _series_key(api_request: ApiRequest) -> SeriesKey:
+    test_id = None if api_request.is_model_list() else api_request.test_id
+    return (test_id, api_request.identity.key, api_request.identity.stream_options)

@@ -1,0 +1,1 @@
+"""Recording to answer, or an explained miss."""

@@ -1,0 +1,270 @@
+"""recording → the answer that a client gets: status, headers and bytes as the API sent them.
+
+What null-filling added is taken out again (`rebuild.py`); `id` and `created` stay as the recording has them, unless
+the recording maps the id back to the one on the wire.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import BadRecording
+from ..format import json_text
+from ..format.recording import JSON, Recording, Response, opened
+from ..request.identity import ApiRequest
+from ..store.store import Stored, companion_of
+from ..wire import framing, headers, rebuild
+from ..wire.corrections import CorrectionReader
+
+JSON_TYPE = "application/json"
+STREAM_TYPE = "text/event-stream; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response to send. `pieces` are the events of a stream, else one body; `is_broken`: break off after them."""
+
+    path: Path
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    pieces: tuple[bytes, ...]
+    is_broken: bool = False
+
+    def size(self) -> int:
+        """Return how many bytes the body has."""
+        return sum(map(len, self.pieces))
+
+
+def render(stored: Sequence[Stored], api_request: ApiRequest) -> Answer:
+    """Return what answers a request: one recording, or several lists of models joined.
+
+    Raises:
+        BadRecording: the response cannot be sent as it stands; the message says where.
+    """
+    try:
+        return _answered(stored, api_request)
+    except (ValueError, TypeError, RecursionError) as exc:
+        problem = f"expected a body that can be written as JSON, {exc}"
+        raise BadRecording(stored[0].path, problem, "$.response.body") from exc
+
+
+def _answered(stored: Sequence[Stored], api_request: ApiRequest) -> Answer:
+    first = stored[0]
+    response = first.recording.response
+    if len(stored) > 1:
+        return _answer(first, api_request, JSON_TYPE, (_compact(_joined_models(stored, api_request)),))
+    if response.is_streaming:
+        return _stream(first, api_request)
+    if response.failure is not None:
+        return _failure(first, api_request, response.failure.data, response.failure.message)
+    companion = companion_of(first.path, response.body)
+    if companion is not None:
+        return _answer(first, api_request, "application/octet-stream", (_content(first.path, companion),))
+    if response.body is None and not response.wire:
+        return _answer(first, api_request, None, ())
+    return _answer(first, api_request, JSON_TYPE, (_plain(first, api_request),))
+
+
+def _answer(
+    stored: Stored,
+    api_request: ApiRequest,
+    content_type: str | None,
+    pieces: tuple[bytes, ...],
+    *,
+    is_broken: bool = False,
+) -> Answer:
+    response = stored.recording.response
+    implied = {} if content_type is None else {"content-type": content_type}
+    sent = headers.sent(response.headers, implied | headers.implied(api_request.url))
+    return Answer(stored.path, _status(response), tuple(sent.items()), pieces, is_broken)
+
+
+def _status(response: Response) -> int:
+    if response.failure is not None and not response.is_streaming:
+        status = response.failure.data.get("status_code")
+        if isinstance(status, int) and 200 <= status <= 599:
+            return status
+        return 500 if response.status == 200 else response.status
+    return response.status
+
+
+def _compact(value: JSON) -> bytes:
+    return json_text.compact(value).encode()
+
+
+def _content(path: Path, companion: Path) -> bytes:
+    try:
+        return companion.read_bytes()
+    except OSError as exc:
+        raise BadRecording(
+            path, f"expected the body in {companion.name}, {exc.strerror}", "$.response.body"
+        ) from exc
+
+
+def _plain(stored: Stored, api_request: ApiRequest) -> bytes:
+    """Return the body of a response in one piece."""
+    response = stored.recording.response
+    chunks = _chunks(stored, api_request)
+    if is_model_list(response, api_request):
+        return _compact(_list_of([chunks.value(number) for number in _numbers(response)], response))
+    return chunks.text(0).encode()
+
+
+def is_model_list(response: Response, api_request: ApiRequest) -> bool:
+    """Tell whether a body is a list of models, stored as a list of envelopes."""
+    if response.body == []:
+        return api_request.is_model_list() and "corrections" not in response.wire
+    return not response.is_streaming and _has_envelopes(response)
+
+
+def _has_envelopes(response: Response) -> bool:
+    """Tell whether a body is a list of envelopes; those that are have nothing else in them."""
+    body = response.body
+    return isinstance(body, list) and body != [] and opened(body[0])[0] is not None
+
+
+def _numbers(response: Response) -> range:
+    return range(len(response.body)) if isinstance(response.body, list) else range(1)
+
+
+def _item(response: Response, number: int) -> JSON:
+    is_in_chunks = response.is_streaming or _has_envelopes(response)
+    return response.body[number] if is_in_chunks and isinstance(response.body, list) else response.body
+
+
+def _list_of(items: list[JSON], response: Response) -> JSON:
+    around = response.wire.get("around")
+    if isinstance(around, dict):
+        return {**around, "data": items}
+    return {"object": "list", "data": items}
+
+
+def _joined_models(stored: Sequence[Stored], api_request: ApiRequest) -> JSON:
+    """Return the union of several lists of models, in file-name order, each model once."""
+    models: dict[str, JSON] = {}
+    for one in stored:
+        chunks, body = _chunks(one, api_request), one.recording.response.body
+        for number, chunk in enumerate(body if isinstance(body, list) else ()):
+            _, data = opened(chunk)
+            model_id = data.get("id") if isinstance(data, dict) else data
+            models.setdefault(json.dumps(model_id), chunks.value(number))
+    return {"object": "list", "data": list(models.values())}
+
+
+def _failure(stored: Stored, api_request: ApiRequest, data: Mapping[str, JSON], message: str) -> Answer:
+    """Return the JSON or text that a failed call answered with."""
+    body = data.get("body")
+    whole = _whole_error(body, message)
+    if whole is not None:
+        return _answer(stored, api_request, JSON_TYPE, (_compact(whole),))
+    if isinstance(body, str):
+        return _answer(stored, api_request, "text/plain; charset=utf-8" if body else None, (body.encode(),))
+    if body is None and not isinstance(data.get("status_code"), int):
+        body = {"message": message, "type": "recorded_exception", "param": None, "code": data.get("type")}
+    return _answer(stored, api_request, JSON_TYPE, (_compact({"error": body}),))
+
+
+def _whole_error(body: JSON, message: str) -> dict[str, JSON] | None:
+    """Return the whole JSON of an error, which recorders inside the Python SDK keep only in its message.
+
+    None where the message says another thing than `body`, because somebody edited one of them, or no JSON at all.
+    """
+    _, _, literal = message.partition(" - ")
+    try:
+        whole: JSON = ast.literal_eval(literal)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        whole = None
+    return whole if isinstance(whole, dict) and body in (whole, whole.get("error", whole)) else None
+
+
+def _stream(stored: Stored, api_request: ApiRequest) -> Answer:
+    recording = stored.recording
+    is_broken = recording.response.failure is not None
+    pieces = _raw_lines(recording.response) or _events(stored, api_request, is_broken=is_broken)
+    return _answer(stored, api_request, STREAM_TYPE, pieces, is_broken=is_broken)
+
+
+def _raw_lines(response: Response) -> tuple[bytes, ...]:
+    """Return the blocks of a stream that is stored as its lines, () for one that is stored as chunks."""
+    lines = response.body
+    if not isinstance(lines, list) or not lines or not isinstance(lines[0], str):
+        return ()
+    blocks, block = [], ""
+    for line in lines:
+        block += f"{line}\n"
+        if line == "":
+            blocks.append(block.encode())
+            block = ""
+    return (*blocks, block.encode()) if block else tuple(blocks)
+
+
+def _events(stored: Stored, api_request: ApiRequest, *, is_broken: bool) -> tuple[bytes, ...]:
+    recording = stored.recording
+    response = recording.response
+    chunks = _chunks(stored, api_request)
+    frames = framing.Frames(response.wire)
+    is_usage_unwanted = rebuild.asks_usage(recording.request.body) and not rebuild.asks_usage(
+        api_request.body
+    )
+    pieces: list[bytes] = []
+    for number in _numbers(response):
+        class_name, data = opened(_item(response, number))
+        if is_usage_unwanted and rebuild.is_usage_chunk(class_name, data):
+            continue
+        pieces += frames.before(number)
+        pieces.append(frames.event(number, class_name, data, chunks.text(number)))
+    pieces += frames.end(api_request.endpoint(), len(_numbers(response)), is_broken=is_broken)
+    return frames.closed(tuple(pieces))
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunks:
+    """The chunks of a recording as they were on the wire."""
+
+    recording: Recording
+    corrected: CorrectionReader
+    request_body: JSON
+
+    def text(self, number: int) -> str:
+        """Return the compact JSON of a chunk; of one that no JSON value can hold, its recorded text."""
+        class_name, data = opened(_item(self.recording.response, number))
+        text = self.corrected.text(number, class_name, data)
+        if text is None:
+            return json_text.compact(self.value(number))
+        wire_id = self._wire_id(data)
+        return text if wire_id is None else json_text.with_members(text, {"id": wire_id})
+
+    def value(self, number: int) -> JSON:
+        """Return a chunk as the API sent it."""
+        class_name, data = opened(_item(self.recording.response, number))
+        rebuilt = rebuild.rebuild(class_name, data, self.request_body)
+        value = self.corrected.value(number, rebuilt, data)
+        if framing.is_assistant_event(class_name) and isinstance(value, dict):
+            value = value.get("data")
+        wire_id = self._wire_id(value)
+        return {**value, "id": wire_id} if isinstance(value, dict) and wire_id is not None else value
+
+    def _wire_id(self, value: JSON) -> str | None:
+        """Return the id that an object had on the wire, None where the recording has it as it was."""
+        normalised = value.get("id") if isinstance(value, dict) else None
+        return (
+            self.recording.id_normalization_mapping.get(normalised) if isinstance(normalised, str) else None
+        )
+
+
+def _chunks(stored: Stored, api_request: ApiRequest) -> _Chunks:
+    recording = stored.recording
+    try:
+        corrected = CorrectionReader(recording.response.wire.get("corrections"))
+    except ValueError as exc:
+        problem, _, place = str(exc).rpartition(" @ ")
+        raise BadRecording(stored.path, problem, place) from exc
+    # Only where the recording has usage to give does it matter whether this request asked for it.
+    recorded_body = recording.request.body
+    return _Chunks(
+        recording, corrected, api_request.body if rebuild.asks_usage(recorded_body) else recorded_body
+    )

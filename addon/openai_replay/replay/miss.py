@@ -1,0 +1,223 @@
+"""A request without a recording: the error it gets, and what the nearest recording has otherwise.
+
+The error quotes nothing of the request's body: clients turn words such as `tool_calls` in it into other exceptions.
+The differences go to the log and into the report.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from ..errors import BadRecording
+from ..format import json_text
+from ..format.recording import JSON, Request
+from ..request.identity import ApiRequest, authority, normal_body, sorted_query, without_ignored
+from ..store import likeness
+from ..store.store import Store, Stored
+
+STATUS = 400
+
+# How many recordings, the likest by their sketches, are compared in full.
+_CANDIDATES = 8
+
+_LONGEST_VALUE = 60
+_MOST_DIFFERENCES = 12
+
+# Names are 64 hex digits; their first ones find the file.
+_SHORT_NAME = 12
+
+
+# With what the paths of the API begin, wherever a compatible host has them.
+_VERSION = re.compile(r".*/v[0-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A place where two requests differ. The values are JSON texts, cut around the difference, or None: absent."""
+
+    path: str
+    recorded: str | None
+    sent: str | None
+
+    def __str__(self) -> str:
+        return f"{self.path}: recorded {self.recorded or 'nothing'}, asked {self.sent or 'nothing'}"
+
+    def to_json(self) -> dict[str, JSON]:
+        """Return the difference as the report has it."""
+        return {"path": self.path, "recorded": self.recorded, "asked": self.sent}
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A request without a recording. `nearest` is the path of a recording in the folder, None where it has none."""
+
+    api_request: ApiRequest
+    nearest: str | None
+    differences: tuple[Difference, ...]
+
+    def request(self) -> str:
+        """Return the short name of the request."""
+        return self.api_request.name()[:_SHORT_NAME]
+
+    def summary(self) -> str:
+        """Return what the client is told."""
+        what = f"{self.api_request.method} {self.api_request.endpoint()}"
+        text = f"No recording for {what} (request {self.request()})."
+        if self.nearest is None:
+            return f"{text} {self._no_endpoint()}"
+        return f"{text} The nearest is {_shortened_name(self.nearest)}; the proxy's log shows the difference."
+
+    def explanation(self) -> str:
+        """Return what the log says: the nearest recording and each place where it differs."""
+        test = f" by test {self.api_request.test_id}" if self.api_request.test_id else ""
+        endpoint = f"{self.api_request.method} {self.api_request.endpoint()}"
+        what = f"No recording for {endpoint} (request {self.request()}){test}."
+        if self.nearest is None:
+            return f"{what} {self._no_endpoint()}"
+        lines = [f"{what} The nearest is {self.nearest}:"]
+        lines += [f"    {difference}" for difference in self.differences[:_MOST_DIFFERENCES]]
+        if len(self.differences) > _MOST_DIFFERENCES:
+            lines.append(f"    … and {len(self.differences) - _MOST_DIFFERENCES} more places")
+        return "\n".join(lines)
+
+    def _no_endpoint(self) -> str:
+        text = "There is none of this endpoint."
+        if _VERSION.match(self.api_request.endpoint()) is None:
+            text += " Its path has no /v1: is it missing at the end of the base URL?"
+        return text
+
+
+def error_body(message: str, code: str, user_agent: str) -> bytes:
+    """Return the JSON of an error of ours.
+
+    The Ruby SDK shows its users only a `message` at the top.
+    """
+    error: dict[str, JSON] = {
+        "error": {"message": message, "type": "recording_error", "param": None, "code": code}
+    }
+    if "Ruby" in user_agent:
+        error["message"] = message
+    return json_text.compact(error).encode()
+
+
+def find_miss(store: Store, api_request: ApiRequest) -> Miss:
+    """Look for the nearest recording of the same endpoint. Reads a few files, and blocks on the index."""
+    candidates = list(_compared(store, api_request))
+    if not candidates:
+        return Miss(api_request, None, ())
+    nearest, differences = min(candidates, key=lambda candidate: (len(candidate[1]), candidate[0]))
+    return Miss(api_request, nearest, differences)
+
+
+def _compared(store: Store, api_request: ApiRequest) -> Iterator[tuple[str, tuple[Difference, ...]]]:
+    for path in _likest(store, api_request):
+        with suppress(BadRecording):
+            stored = store.read(store.directory / path)
+            if stored is not None:
+                yield path, tuple(differences(stored, api_request))
+
+
+def _likest(store: Store, api_request: ApiRequest) -> list[str]:
+    own = likeness.opened(likeness.of(api_request.body))
+    scored = (
+        (likeness.likeness(own, likeness.opened(packed)), test_id == api_request.test_id, path)
+        for path, test_id, packed in store.index.sketches(api_request.endpoint())
+    )
+    return [path for _, _, path in heapq.nlargest(_CANDIDATES, scored)]
+
+
+def differences(stored: Stored, api_request: ApiRequest) -> Iterator[Difference]:
+    """Yield the places where a recording's request differs from another as far as matching is concerned."""
+    request = stored.recording.request
+    yield from _around_the_body(request, api_request)
+    rules = api_request.rules
+    recorded_body = normal_body(without_ignored(request.body, rules.ignore))
+    sent_body = normal_body(without_ignored(api_request.body, rules.ignore))
+    body_differences = list(_differences(recorded_body, sent_body, ""))
+    yield from body_differences
+    if stored.recording.test_id != api_request.test_id and not body_differences:
+        yield Difference("test id", _maybe_text(stored.recording.test_id), _maybe_text(api_request.test_id))
+
+
+def _around_the_body(request: Request, api_request: ApiRequest) -> Iterator[Difference]:
+    recorded, wanted = urlsplit(request.url), urlsplit(api_request.url)
+    pairs = (
+        ("method", request.method, api_request.method),
+        ("host", authority(recorded), authority(wanted)),
+        ("query", sorted_query(recorded.query), sorted_query(wanted.query)),
+    )
+    for name, one, other in pairs:
+        if one != other and not (name == "method" and api_request.is_model_list()):
+            yield Difference(name, _shown(one), _shown(other))
+
+
+def _maybe_text(value: str | None) -> str | None:
+    return None if value is None else _shown(value)
+
+
+def _differences(recorded: JSON, sent: JSON, path: str) -> Iterator[Difference]:
+    if isinstance(recorded, dict) and isinstance(sent, dict):
+        for name in [*sent, *(name for name in recorded if name not in sent)]:
+            yield from _of_member(recorded, sent, name, f"{path}.{name}" if path else name)
+    elif isinstance(recorded, list) and isinstance(sent, list):
+        for number in range(max(len(recorded), len(sent))):
+            yield from _of_item(recorded, sent, number, f"{path}[{number}]")
+    elif type(recorded) is not type(sent) or recorded != sent:
+        one, other = _cut_around_difference(recorded, sent)
+        yield Difference(path or "body", one, other)
+
+
+def _of_member(
+    recorded: dict[str, JSON], sent: dict[str, JSON], name: str, path: str
+) -> Iterator[Difference]:
+    if name not in recorded:
+        yield Difference(path, None, _shown(sent[name]))
+    elif name not in sent:
+        yield Difference(path, _shown(recorded[name]), None)
+    else:
+        yield from _differences(recorded[name], sent[name], path)
+
+
+def _of_item(recorded: Sequence[JSON], sent: Sequence[JSON], number: int, path: str) -> Iterator[Difference]:
+    if number >= len(recorded):
+        yield Difference(path, None, _shown(sent[number]))
+    elif number >= len(sent):
+        yield Difference(path, _shown(recorded[number]), None)
+    else:
+        yield from _differences(recorded[number], sent[number], path)
+
+
+def _cut_around_difference(recorded: JSON, sent: JSON) -> tuple[str, str]:
+    if not isinstance(recorded, str) or not isinstance(sent, str):
+        return _shown(recorded), _shown(sent)
+    start = next(
+        (number for number, (one, other) in enumerate(zip(recorded, sent, strict=False)) if one != other),
+        min(len(recorded), len(sent)),
+    )
+    first = max(0, start - _LONGEST_VALUE // 3)
+    return _window(recorded, first), _window(sent, first)
+
+
+def _window(text: str, first: int) -> str:
+    if len(text) <= _LONGEST_VALUE:
+        return json.dumps(text, ensure_ascii=False)
+    last = first + _LONGEST_VALUE
+    cut = ("…" if first else "") + text[first:last] + ("…" if last < len(text) else "")
+    return json.dumps(cut, ensure_ascii=False)
+
+
+def _shown(value: JSON) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+
+
+def _shortened_name(path: str) -> str:
+    folder, slash, name = path.rpartition("/")
+    stem = name.removesuffix(".json")
+    return f"{folder}{slash}{stem[:_SHORT_NAME]}….json" if len(stem) >= 64 else path

@@ -1,0 +1,1 @@
+"""The request: its identity, body, test id, ignore rules and redaction."""

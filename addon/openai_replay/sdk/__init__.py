@@ -1,0 +1,1 @@
+"""The classes of openai-python, and what each makes of a JSON object."""

@@ -1,0 +1,1 @@
+"""The recordings on disk: files, names and the index of identities."""

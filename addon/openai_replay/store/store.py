@@ -1,0 +1,277 @@
+"""recordings/: find, read, write, remove. The request inside a file decides what it answers; its name is a place.
+
+Files are written beside their target and moved into place, so that a crash leaves the old file or the new one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ..errors import BadRecording, NotReplayable
+from ..format.recording import FILE, JSON, Recording, decode, encode
+from ..request.identity import ApiRequest, Identity, Rules, authority
+from .index import Index, Row, Signature, identity_of, signature_of, split_number
+
+# How many numbers in a row may be missing from a sequence whose files somebody deleted.
+_LONGEST_GAP = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A recording as it was read from a file."""
+
+    path: Path
+    signature: Signature
+    recording: Recording
+    identity: Identity
+
+
+class Store:
+    """The recordings of one folder."""
+
+    def __init__(self, directory: Path, rules: Rules, index: Index) -> None:
+        self.directory = directory
+        self.index = index
+        self._rules = rules
+
+    def read(self, path: Path) -> Stored | None:
+        """Read a file; None when it does not exist.
+
+        Raises:
+            BadRecording: it cannot be read.
+        """
+        try:
+            with open(path, "rb") as file:
+                signature = signature_of(os.fstat(file.fileno()))
+                raw = file.read()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as exc:
+            raise BadRecording(path, f"expected a readable file, {exc.strerror}") from exc
+        recording = decode(raw, path)
+        return Stored(path, signature, recording, identity_of(recording, path, self._rules))
+
+    def read_existing(self, path: Path) -> Stored:
+        """Read a file that must be there.
+
+        Raises:
+            BadRecording: it cannot be read, or is gone.
+        """
+        stored = self.read(path)
+        if stored is None:
+            raise BadRecording(path, "expected a recording, the file is gone")
+        return stored
+
+    def answering(self, path: Path, api_request: ApiRequest) -> Stored | None:
+        """Read a file; None when it holds no recording of the request, by whatever test.
+
+        Raises:
+            BadRecording: it cannot be read.
+        """
+        with suppress(NotReplayable):
+            stored = self.read(path)
+            if stored is not None and stored.identity.key == api_request.identity.key:
+                return stored
+        return None
+
+    def named(self, api_request: ApiRequest) -> Stored | None:
+        """Read the recording under the request's own name, None when there is none of this test.
+
+        It is looked for in the folder itself, without an index.
+
+        Raises:
+            BadRecording: the file of that name cannot be read.
+        """
+        if api_request.is_model_list():
+            return None  # their names end in a digest of the answer
+        for name in api_request.names(api_request.test_id):
+            stored = self.answering(self.directory / f"{name}.json", api_request)
+            if (
+                stored is not None
+                and stored.recording.test_id == api_request.test_id
+                and stored.identity.stream_options == api_request.identity.stream_options
+            ):
+                return stored
+        return None
+
+    def name_beside_other_hosts(self, name: str, api_request: ApiRequest) -> str:
+        """Return the name for a recording of the request: `name`, unless a recording of another host has it.
+
+        The format's hash does not count the host, so that the same request to two hosts has one hash.
+        """
+        host = authority(urlsplit(api_request.url))
+        with suppress(BadRecording):
+            stored = self.read(self.directory / f"{name}.json")
+            if stored is not None and authority(urlsplit(stored.recording.request.url)) != host:
+                # Without hyphens, after which a number at the end would be one of a sequence.
+                return f"{name}-at-{re.sub('[^A-Za-z0-9.]', '_', host)}"
+        return name
+
+    def chosen(
+        self, api_request: ApiRequest, rows: Sequence[Row], *, own_test_only: bool, but: Iterable[Path]
+    ) -> list[Path]:
+        """Return the sequence that answers among the index's rows of a request, [] when none may.
+
+        The request's own test comes first, then recordings without a test id, then any other test's, each in
+        file-name order; among them one with equal `stream_options`.
+
+        Args:
+            own_test_only: another test's recordings must not answer.
+            but: files that must not answer.
+        """
+        excluded = set(but)
+        rows = [row for row in rows if self.directory / row.path not in excluded]
+        if api_request.is_model_list():
+            return self._joined_models(api_request, rows, own_test_only=own_test_only)
+        for tier in _tiers(api_request.test_id, rows, own_test_only=own_test_only):
+            equal = [row for row in tier if row.stream_options == api_request.identity.stream_options]
+            if chosen := equal or tier:
+                return [self.directory / row.path for row in _first_sequence(chosen)]
+        return []
+
+    def _joined_models(
+        self, api_request: ApiRequest, rows: Sequence[Row], *, own_test_only: bool
+    ) -> list[Path]:
+        for tier in _tiers(
+            api_request.test_id, rows, own_test_only=own_test_only and not api_request.is_shared()
+        ):
+            if tier:
+                return [self.directory / row.path for row in rows if row.group() == tier[0].group()]
+        return []
+
+    def write(
+        self,
+        name: str,
+        content: Iterable[bytes],
+        *,
+        companion: tuple[str, bytes] | None = None,
+        before_replacing: Callable[[], None] | None = None,
+    ) -> Path:
+        """Write a recording, and maybe the file of its body, whole or not at all.
+
+        Args:
+            name: the file's name, without a folder.
+            content: what is in it, in pieces.
+            companion: name and content of the file of its body.
+            before_replacing: called when all content is on disk, just before it takes its place.
+
+        Raises:
+            OSError: it could not be written; what was there is as it was.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        files = [*([] if companion is None else [(companion[0], [companion[1]])]), (name, content)]
+        beside = [(self._name_beside(file_name), self.directory / file_name) for file_name, _ in files]
+        try:
+            for (path, _), (_, pieces) in zip(beside, files, strict=True):
+                with open(path, "wb") as file:
+                    file.writelines(pieces)
+            if before_replacing is not None:
+                before_replacing()
+            outdated = set(self.companions(self.directory / name)) - {target for _, target in beside}
+            for path, target in beside:
+                path.replace(target)
+        except BaseException:
+            for path, _ in beside:
+                with suppress(OSError):
+                    path.unlink()
+            raise
+        for path in outdated:
+            path.unlink(missing_ok=True)
+        return self.directory / name
+
+    def _name_beside(self, name: str) -> Path:
+        return self.directory / f".{name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+
+    def move(self, path: Path, target: Path) -> None:
+        """Give a recording another name in its folder, and the file of its body with it.
+
+        Raises:
+            OSError: it is gone, or the disk does not let it.
+        """
+        stored, companions = None, list(self.companions(path))
+        if companions:
+            stored = self.read(path)
+        if stored is None:
+            path.replace(target)
+            return
+        content, name = companions[0].read_bytes(), f"{target.stem}{companions[0].suffix}"
+        response = replace(stored.recording.response, body={FILE: name})
+        moved = encode(replace(stored.recording, response=response))
+        self.write(target.name, [moved], companion=(name, content))
+        self.remove(path)
+
+    def remove(self, path: Path) -> None:
+        """Remove a recording and the file of its body; one that is gone already is none the worse."""
+        companions = list(self.companions(path))
+        path.unlink(missing_ok=True)
+        for companion in companions:
+            companion.unlink(missing_ok=True)
+
+    def companions(self, path: Path) -> Iterator[Path]:
+        """Yield the files beside a recording that hold what its body is not JSON."""
+        with suppress(BadRecording):
+            stored = self.read(path)
+            if stored is not None and (
+                companion := companion_of(stored.path, stored.recording.response.body)
+            ):
+                yield companion
+
+
+def companion_of(path: Path, body: JSON) -> Path | None:
+    """Return the file that a response's body is in, None when it is in the recording itself.
+
+    Raises:
+        BadRecording: the file is named with a folder, which could lead anywhere.
+    """
+    if not isinstance(body, dict) or body.keys() != {FILE}:
+        return None
+    name = body[FILE]
+    if not isinstance(name, str) or not name or name != os.path.basename(name) or name in (".", ".."):
+        raise BadRecording(
+            path, f"expected the name of a file beside the recording, got {name!r}", "$.response.body"
+        )
+    return path.parent / name
+
+
+def _tiers(test_id: str | None, rows: Sequence[Row], *, own_test_only: bool) -> Iterator[list[Row]]:
+    yield [row for row in rows if row.test_id == test_id]
+    if not own_test_only:
+        yield [row for row in rows if row.test_id is None]
+        yield [row for row in rows if row.test_id is not None]
+
+
+def _first_sequence(rows: Sequence[Row]) -> list[Row]:
+    """Return the rows of the first sequence in file-name order, by their numbers."""
+    first = min(row.group() for row in rows)
+    return sorted((row for row in rows if row.group() == first), key=Row.number)
+
+
+def absent_numbers(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield the files that would belong to a sequence: those of the numbers left out, and of the next one."""
+    first, last, present = paths[0], paths[-1], frozenset(paths)
+    _, highest = split_number(last.name)
+    for number in range(2, highest + 2):
+        path = first.with_name(f"{first.stem}-{number}.json")
+        if path not in present:
+            yield path
+
+
+def numbered(first: Path) -> Iterator[Path]:
+    """Yield the files of a sequence that exist, from its first one on."""
+    yield first
+    number, missing = 2, 0
+    while missing < _LONGEST_GAP:
+        path = first.with_name(f"{first.stem}-{number}.json")
+        if path.exists():
+            yield path
+            missing = 0
+        else:
+            missing += 1
+        number += 1

@@ -1,0 +1,144 @@
+"""The `text/event-stream` around the chunks: which lines an event has besides its data, and how a stream ends.
+
+What the API sends follows from the chunk: chat and legacy completions have `data` alone and end with `[DONE]`; the
+events of the Responses API and of images are named by their `type`; the events of assistants carry their name
+beside their data, and end with `event: done`. What differs is noted in the recording's `response.wire`:
+
+    lines         [{"chunks": "3-5", "lines": ["id: 7"]}]       all lines of these events but their data
+    between       [{"before": 0, "lines": [": keep-alive"]}]    blocks without data
+    end           ["data: [DONE]"]                              what came after the last chunk; "" parts blocks
+    unterminated  true                                          no blank line after the very last block
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from ..format.ranges import numbers_in, ranges_of
+from ..format.recording import JSON
+from ..sdk import classes
+from . import sse
+from .sse import DONE, Event
+
+_NAMED_BY_TYPE = ("openai.types.responses.", "openai.types.image_")
+
+
+def is_assistant_event(class_name: str | None) -> bool:
+    """Tell whether a class holds the name and the data of an assistants' event, {"event", "data"}."""
+    return class_name is not None and classes.is_named_by_event(class_name)
+
+
+def implied_lines(class_name: str | None, data: JSON) -> tuple[str, ...]:
+    """Return the lines that an event has besides its data, as far as they follow from the chunk."""
+    if class_name is None or not isinstance(data, dict):
+        return ()
+    if is_assistant_event(class_name):
+        name = data.get("event")
+    elif class_name.startswith(_NAMED_BY_TYPE):
+        name = data.get("type")
+    else:
+        return ()
+    return (f"event: {name}",) if isinstance(name, str) else ()
+
+
+def implied_end(endpoint: str) -> tuple[str, ...]:
+    """Return the lines that end the stream of an operation."""
+    if endpoint.endswith("/completions"):
+        return (f"data: {DONE}",)
+    if "/threads" in endpoint:
+        return ("event: done", f"data: {DONE}")
+    return ()
+
+
+class FrameNotes:
+    """Notes what of a stream's framing does not follow from its chunks, while the stream is recorded."""
+
+    def __init__(self) -> None:
+        self._lines: dict[int, tuple[str, ...]] = {}
+        self._between: list[JSON] = []
+        self._end: tuple[str, ...] = ()
+        self._is_unterminated = False
+
+    def chunk(self, number: int, event: Event, implied: tuple[str, ...]) -> None:
+        """Note the lines of the event that carries a chunk."""
+        if event.lines != implied:
+            self._lines[number] = event.lines
+        self._is_unterminated = not event.terminated
+
+    def block(self, before: int, event: Event) -> None:
+        """Note a block without data that came before a chunk."""
+        self._between.append({"before": before, "lines": list(event.lines)})
+        self._is_unterminated = not event.terminated
+
+    def done(self, event: Event) -> None:
+        """Note the event that said `[DONE]`."""
+        self._end = (*event.lines, f"data: {event.data}")
+        self._is_unterminated = not event.terminated
+
+    def after_done(self, event: Event) -> None:
+        """Note a block without data that came after `[DONE]`."""
+        self._end = (*self._end, "", *event.lines)
+        self._is_unterminated = not event.terminated
+
+    def result(self, endpoint: str, *, is_broken: bool) -> dict[str, JSON]:
+        """Return the members to put into `response.wire`, {} where all follows from the chunks."""
+        notes: dict[str, JSON] = {}
+        if self._lines:
+            notes["lines"] = [
+                {"chunks": chunks, "lines": list(lines)} for chunks, lines in ranges_of(self._lines.items())
+            ]
+        if self._between:
+            notes["between"] = self._between
+        if self._end != (() if is_broken else implied_end(endpoint)):
+            notes["end"] = list(self._end)
+        if not is_broken and self._is_unterminated:
+            notes["unterminated"] = True
+        return notes
+
+
+class Frames:
+    """Gives a stream its framing back."""
+
+    def __init__(self, notes: Mapping[str, JSON]) -> None:
+        """Read the members of `response.wire`; what is not of their form is as if it were not there."""
+        self._lines: dict[int, tuple[str, ...]] = {}
+        self._between: dict[int, list[tuple[str, ...]]] = {}
+        for note in _objects(notes.get("lines")):
+            for number in numbers_in(note.get("chunks")):
+                self._lines[number] = _texts(note.get("lines"))
+        for note in _objects(notes.get("between")):
+            if isinstance(before := note.get("before"), int):
+                self._between.setdefault(before, []).append(_texts(note.get("lines")))
+        self._end = _texts(notes["end"]) if "end" in notes else None
+        self._is_unterminated = notes.get("unterminated") is True
+
+    def before(self, number: int) -> Iterator[bytes]:
+        """Yield the blocks that came before a chunk."""
+        return (sse.serialize(Event(None, lines)) for lines in self._between.get(number, ()))
+
+    def event(self, number: int, class_name: str | None, data: JSON, text: str) -> bytes:
+        """Return the event that carries a chunk; `text` is its JSON."""
+        lines = self._lines.get(number)
+        return sse.serialize(Event(text, implied_lines(class_name, data) if lines is None else lines))
+
+    def end(self, endpoint: str, chunks: int, *, is_broken: bool) -> Iterator[bytes]:
+        """Yield what comes after the last of so many chunks; in a stream that broke off, only what came."""
+        yield from self.before(chunks)
+        implied = () if is_broken else implied_end(endpoint)
+        lines = implied if self._end is None else self._end
+        if lines:
+            yield sse.serialize(Event(None, lines))
+
+    def closed(self, pieces: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        """Return a stream's blocks, the last one without its blank line where the API sent none."""
+        if self._is_unterminated and pieces:
+            return (*pieces[:-1], pieces[-1].removesuffix(b"\n"))
+        return pieces
+
+
+def _objects(value: JSON) -> Iterable[dict[str, JSON]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _texts(value: JSON) -> tuple[str, ...]:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()

@@ -1,0 +1,240 @@
+"""`miss`: what the client is told, and what the log says: the nearest recording and each place that differs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+
+from openai_replay.format.recording import JSON, Recording, Request, Response
+from openai_replay.replay.miss import Difference, Miss, differences, error_body, find_miss
+from openai_replay.request.identity import ApiRequest, Rules, describe
+from openai_replay.request.ignoring import ignore_rule
+from openai_replay.request.redaction import redactor
+from openai_replay.store.store import Store, Stored
+from unit.exchanges import API, NO_RULES, OBJECTS, chat, completion, get, write_recording
+
+
+def found(store: Store, request: ApiRequest) -> Miss:
+    """Look as after a request for which nothing was found."""
+    store.index.rows(request.identity.key)
+    return find_miss(store, request)
+
+
+def compared(recorded: ApiRequest, request: ApiRequest, test_id: str | None = None) -> list[str]:
+    recording = Recording(
+        test_id,
+        Request(recorded.method, recorded.url, recorded.body, recorded.endpoint(), ""),
+        Response(None),
+    )
+    stored = Stored(Path("x.json"), (0, 0, 0), recording, recorded.identity)
+    return [str(difference) for difference in differences(stored, request)]
+
+
+# --- what the client is told --------------------------------------------------------------------------------------
+
+
+def test_the_client_is_told_of_the_nearest_recording_and_nothing_of_the_request(
+    store: Store, folder: Path
+) -> None:
+    recorded = chat("What is the weather on March 3?")
+    write_recording(folder, f"{recorded.name()}.json", recorded, completion())
+    request = chat("What is the weather on March 4?")
+
+    assert found(store, request).summary() == (
+        f"No recording for POST /v1/chat/completions (request {request.name()[:12]}). "
+        f"The nearest is {recorded.name()[:12]}….json; the proxy's log shows the difference."
+    )
+
+
+def test_a_name_by_hand_is_told_whole(store: Store, folder: Path) -> None:
+    write_recording(folder, "sub/weather.json", chat("x"), completion())
+    assert "The nearest is sub/weather.json;" in found(store, chat("y")).summary()
+
+
+def test_an_endpoint_without_recordings_has_no_nearest(store: Store, folder: Path) -> None:
+    write_recording(folder, "a.json", chat("x"), completion())
+    miss = found(store, get("/v1/files"))
+
+    assert miss.nearest is None
+    assert miss.summary() == (
+        f"No recording for GET /v1/files (request {miss.api_request.name()[:12]}). There is none of this endpoint."
+    )
+    assert miss.explanation() == miss.summary()
+
+
+def test_a_base_url_without_its_version_is_pointed_out(store: Store, folder: Path) -> None:
+    write_recording(folder, "a.json", chat("x"), completion())
+    miss = found(store, chat("x", url="https://api.openai.com/chat/completions"))
+
+    assert miss.summary().endswith(
+        "There is none of this endpoint. Its path has no /v1: is it missing at the end of the base URL?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "has_message"),
+    [("OpenAI::Client/Ruby 0.30.0", True), ("OpenAI/Python 2.8.1", False), ("", False)],
+)
+def test_the_ruby_sdk_gets_its_message_at_the_top(user_agent: str, has_message: bool) -> None:
+    error: dict[str, JSON] = {
+        "message": "No.",
+        "type": "recording_error",
+        "param": None,
+        "code": "recording_not_found",
+    }
+    assert json.loads(error_body("No.", "recording_not_found", user_agent)) == {
+        "error": error,
+        **({"message": "No."} if has_message else {}),
+    }
+
+
+def test_a_message_that_is_no_unicode_is_told_all_the_same() -> None:
+    assert json.loads(error_body("/v1/\udcff", "x", ""))["error"]["message"] == "/v1/\udcff"
+
+
+# --- what the log says --------------------------------------------------------------------------------------------
+
+
+def test_the_log_names_each_place_with_both_values(store: Store, folder: Path) -> None:
+    recorded = chat("What is the weather on March 3?", temperature=0.5, seed=1)
+    write_recording(folder, "weather.json", recorded, completion())
+    request = chat("What is the weather on March 4?", test_id="t::a", temperature=0.7, user="u")
+
+    assert found(store, request).explanation().splitlines() == [
+        f"No recording for POST /v1/chat/completions (request {request.name()[:12]}) by test t::a. "
+        "The nearest is weather.json:",
+        '    messages[0].content: recorded "What is the weather on March 3?", asked "What is the weather on March 4?"',
+        "    temperature: recorded 0.5, asked 0.7",
+        '    user: recorded nothing, asked "u"',
+        "    seed: recorded 1, asked nothing",
+    ]
+
+
+def test_the_log_is_cut_after_a_dozen_places(store: Store, folder: Path) -> None:
+    write_recording(folder, "a.json", chat("x", metadata={f"m{n:02}": n for n in range(20)}), completion())
+    lines = found(store, chat("x", metadata={})).explanation().splitlines()
+
+    assert len(lines) == 14
+    assert lines[-1] == "    … and 8 more places"
+
+
+def test_the_nearest_is_the_one_with_the_fewest_differences(store: Store, folder: Path) -> None:
+    for number in range(30):
+        write_recording(
+            folder, f"{number:02}.json", chat(f"Tell me of number {number}", seed=number), completion()
+        )
+    request = chat("Tell me of number 17", seed=99)
+
+    miss = found(store, request)
+
+    assert miss.nearest == "17.json"
+    assert [str(difference) for difference in miss.differences] == ["seed: recorded 17, asked 99"]
+
+
+def test_only_recordings_of_the_endpoint_are_near(store: Store, folder: Path) -> None:
+    write_recording(folder, "other.json", chat("x", url=f"{API}/v1/responses"), completion())
+    write_recording(folder, "a.json", chat("something else altogether", model="y", seed=3), completion())
+    assert found(store, chat("x")).nearest == "a.json"
+
+
+def test_a_broken_recording_is_not_near(store: Store, folder: Path) -> None:
+    write_recording(folder, "a.json", chat("x"), completion())
+    path = write_recording(folder, "b.json", chat("xy"), completion())
+    request = chat("xyz")
+    store.index.rows(request.identity.key)
+    path.write_text("{")
+    assert find_miss(store, request).nearest == "a.json"
+
+
+# --- differences --------------------------------------------------------------------------------------------------
+
+
+def test_requests_that_are_the_same_do_not_differ() -> None:
+    assert compared(chat("x", temperature=1.0, user=None), chat("x", temperature=1, stream=False)) == []
+
+
+DIFFERENCES: dict[str, tuple[ApiRequest, ApiRequest, list[str]]] = {
+    "a method": (
+        get("/v1/x"),
+        describe("DELETE", f"{API}/v1/x", {}, None, NO_RULES),
+        ['method: recorded "GET", asked "DELETE"'],
+    ),
+    "a host": (
+        get("/v1/x"),
+        describe("GET", "http://localhost:8080/v1/x", {}, None, NO_RULES),
+        ['host: recorded "api.openai.com", asked "localhost:8080"'],
+    ),
+    "a query": (get("/v1/x?b=1&a=2"), get("/v1/x?a=3"), ['query: recorded "a=2&b=1", asked "a=3"']),
+    "a kind": (chat("1"), chat(1), ['messages[0].content: recorded "1", asked 1']),
+    "true is not 1": (chat(True), chat(1), ["messages[0].content: recorded true, asked 1"]),
+    "an item more": (
+        chat([1, 2]),
+        chat([1]),
+        ["messages[0].content[1]: recorded 2, asked nothing"],
+    ),
+    "an item less": (chat([]), chat([{}]), ["messages[0].content[0]: recorded nothing, asked {}"]),
+    "a whole body": (
+        describe("POST", f"{API}/v1/x", "a", None, NO_RULES),
+        describe("POST", f"{API}/v1/x", [], None, NO_RULES),
+        ['body: recorded "a", asked []'],
+    ),
+    "a word in a long text": (
+        chat("word " * 50 + "one" + " word" * 50),
+        chat("word " * 50 + "two" + " word" * 50),
+        [
+            'messages[0].content: recorded "…word word word word one word word word word word word word w…", '
+            'asked "…word word word word two word word word word word word word w…"'
+        ],
+    ),
+    "a long text and a short one": (
+        chat("x" * 100),
+        chat("y"),
+        [f'messages[0].content: recorded "{"x" * 60}…", asked "y"'],
+    ),
+    "a long value": (
+        chat(list(range(30))),
+        chat({}),
+        [
+            "messages[0].content: recorded [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 1…, asked {}"
+        ],
+    ),
+    "lines and quotes": (
+        chat('a\n"b"'),
+        chat("ü"),
+        ['messages[0].content: recorded "a\\n\\"b\\"", asked "ü"'],
+    ),
+}
+
+
+@pytest.mark.parametrize(("recorded", "request_", "lines"), DIFFERENCES.values(), ids=DIFFERENCES)
+def test_a_difference_says_where_and_both_values(
+    recorded: ApiRequest, request_: ApiRequest, lines: list[str]
+) -> None:
+    assert compared(recorded, request_) == lines
+
+
+def test_what_is_ignored_does_not_differ() -> None:
+    rules = Rules((ignore_rule("user"),), redactor(()))
+    assert compared(chat("x", user="a"), chat("x", user="b", rules=rules)) == []
+
+
+def test_the_test_differs_only_where_nothing_else_does() -> None:
+    assert compared(chat("x"), chat("x", test_id="t"), "u") == ['test id: recorded "u", asked "t"']
+    assert compared(chat("x"), chat("x", test_id="t")) == ['test id: recorded nothing, asked "t"']
+    assert len(compared(chat("x"), chat("y", test_id="t"), "u")) == 1
+
+
+@given(OBJECTS, OBJECTS)
+def test_requests_differ_exactly_when_their_identities_do(
+    one: dict[str, JSON], other: dict[str, JSON]
+) -> None:
+    recorded = describe("POST", f"{API}/v1/x", one, None, NO_RULES)
+    request = describe("POST", f"{API}/v1/x", other, None, NO_RULES)
+    assert bool(compared(recorded, request)) is (recorded.identity.key != request.identity.key)
+
+
+def test_a_difference_as_json_has_its_values_apart() -> None:
+    assert Difference("a.b", None, '"x"').to_json() == {"path": "a.b", "recorded": None, "asked": '"x"'}

@@ -1,0 +1,305 @@
+"""`replayer`: the right recording answers, in its turn, and what changes on disk counts for the next request."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from openai_replay.errors import BadRecording
+from openai_replay.format.recording import JSON
+from openai_replay.options import MatchPolicy as Match
+from openai_replay.record.recorder import Recorder
+from openai_replay.replay.replayer import Positions, Replayer
+from openai_replay.request.identity import Rules
+from openai_replay.request.ignoring import ignore_rule
+from openai_replay.request.redaction import redactor
+from openai_replay.store.store import Store
+from unit.conftest import OpenStore, StartReplay
+from unit.exchanges import Replay, chat, completion, get, recorded, write_recording
+
+REQUEST = chat("Hi")
+NAME = REQUEST.name()
+
+
+def write(folder: Path, name: str, text: str, test_id: str | None = None) -> Path:
+    return write_recording(
+        folder,
+        name,
+        REQUEST,
+        {"__type__": "openai.types.chat.chat_completion.ChatCompletion", "__data__": completion(text)},
+        test_id=test_id,
+    )
+
+
+@pytest.fixture
+def replay(start_replay: StartReplay) -> Replay:
+    return start_replay()
+
+
+# --- finding ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [f"{NAME}.json", "by-hand.json", "sub/folder/by-hand.json"])
+def test_a_recording_answers_whatever_its_name(folder: Path, replay: Replay, name: str) -> None:
+    write(folder, name, "found")
+    assert replay.contents(REQUEST, 3) == ["found"] * 3
+
+
+def test_a_request_without_a_recording_gets_none(folder: Path, replay: Replay) -> None:
+    write(folder, "other.json", "x")
+    assert replay.answer(chat("Bye")) is None
+
+
+def test_the_name_alone_answers_nothing(folder: Path, replay: Replay) -> None:
+    write_recording(folder, f"{NAME}.json", chat("Bye"), completion())
+    assert replay.answer(REQUEST) is None
+
+
+def test_a_hit_by_name_needs_no_index(folder: Path, replay: Replay) -> None:
+    write(folder, f"{NAME}.json", "found")
+    (folder / "broken.json").write_text("{")
+    assert replay.name(REQUEST) == f"{NAME}.json"
+    assert not replay.store.index.has_settled()
+    assert replay.store.index.problems() == []  # nobody looked
+
+
+def test_a_broken_recording_is_an_error_for_its_own_request_alone(folder: Path, replay: Replay) -> None:
+    (folder / f"{NAME}.json").write_text("{")
+    write_recording(folder, "bye.json", chat("Bye"), completion())
+
+    with pytest.raises(BadRecording) as caught:
+        replay.answer(REQUEST)
+
+    assert str(caught.value).startswith(f"{folder / NAME}.json: expected JSON, ")
+    assert replay.name(chat("Bye")) == "bye.json"
+
+
+def test_what_is_ignored_finds_one_recording(
+    folder: Path, start_replay: StartReplay, open_store: OpenStore
+) -> None:
+    rules = Rules((ignore_rule("metadata.run_id"),), redactor(()))
+    recorded(Recorder(open_store(rules)), chat(metadata={"run_id": "a"}, rules=rules), completion("found"))
+
+    assert start_replay(rules=rules).contents(chat(metadata={"run_id": "b"}, rules=rules), 1) == ["found"]
+
+
+# --- tests --------------------------------------------------------------------------------------------------------
+
+
+def test_the_tests_own_recording_comes_first(folder: Path, start_replay: StartReplay) -> None:
+    write(folder, "a.json", "another's", "x")
+    write(folder, "b.json", "nobody's")
+    write(folder, "c.json", "its own", "t")
+
+    assert start_replay().contents(chat(test_id="t"), 1) == ["its own"]
+    assert start_replay().contents(chat(test_id="u"), 1) == ["nobody's"]
+    assert start_replay().contents(chat(), 1) == ["nobody's"]
+    (folder / "b.json").unlink()
+    assert start_replay().contents(chat(test_id="u"), 1) == ["another's"]
+
+
+def test_required_tests_get_nothing_of_others(folder: Path, start_replay: StartReplay) -> None:
+    write(folder, "a.json", "another's", "x")
+    write(folder, "b.json", "nobody's")
+    replay = start_replay(Match.REQUIRE)
+
+    assert replay.answer(chat(test_id="t")) is None
+    assert replay.contents(chat(test_id="x"), 1) == ["another's"]
+    assert replay.contents(chat(), 1) == ["nobody's"]
+
+
+def test_tests_count_their_repeats_by_themselves(folder: Path, replay: Replay) -> None:
+    for number, text in enumerate("abc", 1):
+        write(folder, f"x{'' if number == 1 else f'-{number}'}.json", text)
+
+    assert replay.contents(chat(test_id="one"), 2) == ["a", "b"]
+    assert replay.contents(chat(test_id="two"), 2) == ["a", "b"]
+    assert replay.contents(chat(test_id="one"), 2) == ["c", "c"]
+
+
+# --- repeats ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("base", [NAME, "by-hand"])
+def test_repeats_get_one_answer_after_the_other_and_then_the_last(
+    folder: Path, replay: Replay, base: str
+) -> None:
+    write(folder, f"{base}.json", "a")
+    write(folder, f"{base}-2.json", "b")
+    write(folder, f"{base}-10.json", "c")
+    assert replay.contents(REQUEST, 5) == ["a", "b", "c", "c", "c"]
+
+
+def test_a_reset_begins_repeats_anew_for_one_test_or_all(folder: Path, replay: Replay) -> None:
+    write(folder, f"{NAME}.json", "a")
+    write(folder, f"{NAME}-2.json", "b")
+    one, other = chat(test_id="one"), chat(test_id="other")
+    assert replay.contents(one, 2) == replay.contents(other, 2) == ["a", "b"]
+
+    replay.positions.reset("one", all_tests=False)
+    assert replay.contents(one, 2) == ["a", "b"]
+    assert replay.contents(other, 1) == ["b"]
+    replay.positions.reset(None, all_tests=True)
+    assert replay.contents(other, 1) == ["a"]
+
+
+def test_requests_that_are_written_differently_share_their_repeats(folder: Path, replay: Replay) -> None:
+    write(folder, f"{NAME}.json", "a")
+    write(folder, f"{NAME}-2.json", "b")
+    assert replay.contents(REQUEST, 1) == ["a"]
+    assert replay.contents(chat("Hi", temperature=None), 1) == ["b"]
+
+
+def test_requests_at_the_same_time_get_answers_in_the_order_of_asking(folder: Path, store: Store) -> None:
+    for number in range(1, 6):
+        write(folder, f"x{'' if number == 1 else f'-{number}'}.json", f"{number}")
+
+    async def at_once(store: Store) -> list[str]:
+        with ThreadPoolExecutor(max_workers=1) as one_thread:
+
+            async def on_it(work: Callable[[], list[Path]]) -> list[Path]:
+                return await asyncio.get_running_loop().run_in_executor(one_thread, work)
+
+            replayer = Replayer(store, Match.PREFER, Positions(), on_it)
+            answers = await asyncio.gather(*(replayer.answer(b"the same", lambda: REQUEST) for _ in range(5)))
+            return [answer.path.name for answer in answers if answer is not None]
+
+    assert sorted(asyncio.run(at_once(store))) == ["x-2.json", "x-3.json", "x-4.json", "x-5.json", "x.json"]
+
+
+def test_lists_of_models_are_one_answer_however_often_asked(folder: Path, replay: Replay) -> None:
+    request = get("/v1/models", test_id="t")
+    for digest, name in (("00000001", "a"), ("00000002", "b")):
+        model: JSON = {"__type__": "openai.types.model.Model", "__data__": {"id": name, "object": "model"}}
+        write_recording(folder, f"models-{'0' * 64}-{digest}.json", request, [model], test_id=digest)
+
+    for _ in range(3):
+        assert [model["id"] for model in replay.body(request)["data"]] == ["a", "b"]
+    (folder / f"models-{'0' * 64}-00000001.json").unlink()
+    assert [model["id"] for model in replay.body(request)["data"]] == ["b"]
+
+
+# --- changes on disk ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("base", [NAME, "by-hand", "sub/by-hand"])
+def test_an_edited_recording_counts_for_the_next_request(folder: Path, replay: Replay, base: str) -> None:
+    path = write(folder, f"{base}.json", "before")
+    assert replay.contents(REQUEST, 1) == ["before"]
+    path.write_text(path.read_text().replace("before", "after that"))
+    assert replay.contents(REQUEST, 1) == ["after that"]
+    beside = path.with_suffix(".new")
+    beside.write_text(path.read_text().replace("after that", "last"))
+    os.replace(beside, path)
+    assert replay.contents(REQUEST, 1) == ["last"]
+
+
+@pytest.mark.parametrize("base", [NAME, "by-hand"])
+def test_a_recording_that_is_removed_and_comes_back_counts_for_the_next_request(
+    folder: Path, replay: Replay, base: str
+) -> None:
+    path = write(folder, f"{base}.json", "here")
+    assert replay.contents(REQUEST, 1) == ["here"]
+    path.unlink()
+    assert replay.answer(REQUEST) is None
+    write(folder, f"{base}.json", "again")
+    assert replay.contents(REQUEST, 1) == ["again"]
+
+
+def test_a_recording_whose_request_was_edited_answers_that_one(folder: Path, replay: Replay) -> None:
+    for name in (f"{NAME}.json", "by-hand.json"):
+        path = write(folder, name, "x")
+        assert replay.contents(REQUEST, 1) == ["x"]
+        path.write_text(path.read_text().replace('"Hi"', '"Edited"'))
+        assert replay.answer(REQUEST) is None
+        assert replay.name(chat("Edited")) == name
+        path.unlink()
+
+
+@pytest.mark.parametrize("base", [NAME, "by-hand"])
+def test_one_removed_from_the_middle_of_a_sequence_is_passed_over(
+    folder: Path, replay: Replay, base: str
+) -> None:
+    for number, text in ((1, "a"), (2, "b"), (3, "c")):
+        write(folder, f"{base}{'' if number == 1 else f'-{number}'}.json", text)
+    assert replay.contents(REQUEST, 1) == ["a"]
+    (folder / f"{base}-2.json").unlink()
+    assert replay.contents(REQUEST, 2) == ["c", "c"]
+
+
+def test_one_that_comes_back_into_the_middle_of_a_sequence_counts(folder: Path, replay: Replay) -> None:
+    write(folder, f"{NAME}.json", "a")
+    write(folder, f"{NAME}-3.json", "c")
+    assert replay.contents(REQUEST, 1) == ["a"]
+    write(folder, f"{NAME}-2.json", "b")
+    assert replay.contents(REQUEST, 2) == ["b", "c"]
+
+
+def test_one_added_at_the_end_of_a_sequence_counts(folder: Path, replay: Replay) -> None:
+    write(folder, f"{NAME}.json", "a")
+    write(folder, f"{NAME}-2.json", "b")
+    assert replay.contents(REQUEST, 3) == ["a", "b", "b"]
+    write(folder, f"{NAME}-3.json", "c")
+    assert replay.contents(REQUEST, 1) == ["c"]
+
+
+def test_a_file_of_the_sequences_name_that_holds_another_request_is_no_answer(
+    folder: Path, replay: Replay
+) -> None:
+    write(folder, f"{NAME}.json", "a")
+    write_recording(folder, f"{NAME}-2.json", chat("Bye"), completion("wrong"))
+    write(folder, f"{NAME}-3.json", "c")
+    assert replay.contents(REQUEST, 3) == ["a", "c", "c"]
+
+
+def test_a_file_of_the_requests_name_comes_before_one_by_hand_as_soon_as_it_is_there(
+    folder: Path, replay: Replay
+) -> None:
+    write(folder, "by-hand.json", "by hand", "another test")
+    assert replay.contents(REQUEST, 1) == ["by hand"]
+    write(folder, f"{NAME}.json", "by name")
+    assert replay.contents(REQUEST, 1) == ["by name"]
+
+
+def test_a_recording_of_the_test_itself_comes_before_another_tests_as_soon_as_it_is_there(
+    folder: Path, replay: Replay
+) -> None:
+    request = chat(test_id="t")
+    write(folder, "a.json", "another's", "x")
+    assert replay.contents(request, 1) == ["another's"]
+    write(folder, "sub/b.json", "its own", "t")
+    assert replay.contents(request, 1) == ["its own"]
+
+
+# --- memory -------------------------------------------------------------------------------------------------------
+
+
+def test_what_was_read_once_is_not_read_again(folder: Path, replay: Replay) -> None:
+    path = write(folder, f"{NAME}.json", "a")
+    first = replay.answer(REQUEST)
+    assert replay.answer(REQUEST) is first
+    path.touch()
+    assert replay.answer(REQUEST) is not first
+
+
+@pytest.mark.parametrize("is_request_large", [False, True])
+def test_memory_is_bounded_and_what_was_let_go_is_read_again(
+    folder: Path, replay: Replay, is_request_large: bool
+) -> None:
+    large = "x" * (3 * 1024 * 1024)
+    requests = [chat(f"{number}", user=large if is_request_large else "me") for number in range(16)]
+    for number, request in enumerate(requests):
+        answer: JSON = {"n": number, "large": "" if is_request_large else large}
+        write_recording(folder, f"{number}.json", request, answer)
+
+    for _ in range(2):
+        assert [replay.body(request)["n"] for request in requests] == list(range(16))
+    kept = replay._replayer._kept
+    assert 1 <= len(kept) <= 10
+    sizes = [sequence.kept_size for sequence in kept.values()]
+    assert replay._replayer._kept_bytes == sum(sizes) <= 32 * 1024 * 1024

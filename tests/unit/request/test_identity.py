@@ -1,0 +1,425 @@
+"""`identity`: the same request is the same in every language, and another request never is."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from openai_replay.format.recording import JSON
+from openai_replay.request.identity import (
+    Identity,
+    Rules,
+    describe,
+    identify,
+    model_digest,
+    parse_body,
+    request_hash,
+    without_ignored,
+)
+from openai_replay.request.ignoring import ignore_rule
+from openai_replay.request.redaction import redactor
+from unit.exchanges import API, CHAT, JSON_VALUES, NO_RULES, OBJECTS, TEXTS, chat
+from unit.wire_objects import SHARED
+
+BODY: dict[str, JSON] = {
+    "model": "gpt-4o",
+    "messages": [
+        {"role": "system", "content": "Knapp."},
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "Grüße"}, {"type": "image_url", "image_url": {"url": "x"}}],
+        },
+        {
+            "role": "assistant",
+            "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": '{"a": 1}'}}],
+        },
+    ],
+    "temperature": 0.5,
+    "seed": 7,
+    "stream": True,
+    "tools": [
+        {"type": "function", "function": {"name": "f", "parameters": {"default": None, "type": "object"}}}
+    ],
+    "metadata": {},
+}
+
+
+def of(body: JSON, *, method: str = "POST", url: str = CHAT, rules: Rules = NO_RULES) -> Identity:
+    return identify(method, url, body, rules)
+
+
+def of_text(text: str) -> Identity:
+    return of(parse_body(text.encode(), "application/json"))
+
+
+# --- what does not count ------------------------------------------------------------------------------------------
+
+SAME = {
+    "key order and white space": '{"messages":[],"model":"x","seed":1}',
+    "escapes": '{"model": "\\u0078", "messages": [], "seed": 1}',
+    "number forms": '{"model": "x", "messages": [], "seed": 1.0}',
+    "an exponent": '{"model": "x", "messages": [], "seed": 1e0}',
+    "a null": '{"model": "x", "messages": [], "seed": 1, "tools": null}',
+    "no stream": '{"model": "x", "messages": [], "seed": 1, "stream": false}',
+    "a stream that is null": '{"model": "x", "messages": [], "seed": 1, "stream": null}',
+    "a byte order mark": '\ufeff{"model": "x", "messages": [], "seed": 1}',
+}
+
+
+@pytest.mark.parametrize("text", SAME.values(), ids=SAME)
+def test_the_same_request_is_the_same_however_it_is_written(text: str) -> None:
+    assert of_text(text) == of_text('{"model": "x", "messages": [], "seed": 1}')
+
+
+@pytest.mark.parametrize("name", ["messages", "input"])
+def test_a_null_member_of_a_message_is_absent(name: str) -> None:
+    assert of({name: [{"role": "user", "name": None}]}) == of({name: [{"role": "user"}]})
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("score: 0.91", "score: 12"),
+        ("x, attributes: {'a': 1}", "x"),
+        (
+            "document_id: 01234567-89ab-cdef-0123-456789abcdef",
+            "document_id: 89abcdef-89ab-cdef-0123-456789abcdef",
+        ),
+        ("<|01234567-89ab-cdef-0123-456789abcdef|>", "<|89abcdef-89ab-cdef-0123-456789abcdef|>"),
+        ("1.123456", "1.1234561"),
+        (0.123451, 0.123449),
+    ],
+)
+def test_what_the_format_calls_volatile_does_not_count(one: JSON, other: JSON) -> None:
+    assert chat(one).identity == chat(other).identity
+    assert chat(one).name() == chat(other).name()
+
+
+@given(OBJECTS, st.randoms(use_true_random=False))
+def test_neither_member_order_nor_escapes_nor_white_space_count(body: dict[str, JSON], random: Any) -> None:
+    def shuffled(value: Any) -> Any:
+        if isinstance(value, dict):
+            members = [(name, shuffled(item)) for name, item in value.items()]
+            random.shuffle(members)
+            return dict(members)
+        return [shuffled(item) for item in value] if isinstance(value, list) else value
+
+    texts = (
+        json.dumps(body),
+        json.dumps(shuffled(body), indent=3),
+        json.dumps(shuffled(body), ensure_ascii=False).encode("utf-8", "surrogatepass"),
+    )
+    identities = {of(parse_body(text if isinstance(text, bytes) else text.encode(), "")) for text in texts}
+    assert len(identities) == 1
+
+
+@given(JSON_VALUES)
+def test_whole_numbers_have_no_form(value: JSON) -> None:
+    def floats(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {name: floats(item) for name, item in part.items()}
+        if isinstance(part, list):
+            return [floats(item) for item in part]
+        return float(part) if type(part) is int and float(part) == part else part
+
+    assert of({"x": value}) == of({"x": floats(value)})
+
+
+def test_query_and_host_have_no_form() -> None:
+    one = of({}, url="https://api.openai.com/v1/files?limit=2&after=x")
+    assert one == of({}, url="https://API.OpenAI.com.:443/v1/files?after=x&&limit=2")
+    assert one == of({}, url="https://api.openai.com/v1/v1/files?after=x&limit=2")
+
+
+def test_stream_options_choose_and_do_not_count() -> None:
+    with_usage, without = of({"stream_options": {"include_usage": True}}), of({"stream_options": None})
+
+    assert with_usage.key == without.key == of({}).key
+    assert with_usage.stream_options == '{"include_usage":true}'
+    assert without.stream_options == of({}).stream_options == ""
+
+
+def test_the_test_id_is_no_part_of_the_identity_and_one_of_the_name() -> None:
+    assert chat(test_id="a").identity == chat(test_id="b").identity
+    assert chat(test_id="a").name() != chat(test_id="b").name()
+
+
+# --- what counts --------------------------------------------------------------------------------------------------
+
+OTHER_PLACES = {
+    "method": {"method": "GET"},
+    "path": {"url": f"{API}/v1/responses"},
+    "path's end": {"url": f"{CHAT}/"},
+    "query": {"url": f"{CHAT}?a=b"},
+    "host": {"url": "https://example.com/v1/chat/completions"},
+    "port": {"url": "https://api.openai.com:8443/v1/chat/completions"},
+    "scheme's port": {"url": "http://api.openai.com:443/v1/chat/completions"},
+}
+
+
+@pytest.mark.parametrize("other", OTHER_PLACES.values(), ids=OTHER_PLACES)
+def test_a_request_to_another_place_is_another(other: dict[str, Any]) -> None:
+    assert of(BODY, **other).key != of(BODY).key
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("a=1&b=2", "a=2&b=1"),
+        ("a=1&a=1", "a=1"),
+        ("a=b%26c", "a=b&c"),
+    ],
+)
+def test_parameters_are_not_mixed_up(one: str, other: str) -> None:
+    assert of({}, url=f"{API}/v1/files?{one}").key != of({}, url=f"{API}/v1/files?{other}").key
+
+
+def changes(value: Any, place: str = "$") -> Iterator[tuple[str, Any]]:
+    """Yield (place, what comes of it) for every way to change one value, or take one member away."""
+    others: list[Any] = ["other", 12345, 1.5, True, False, None, [], {}, [value], "", str(value)]
+    for other in others:
+        if type(other) is not type(value) or other != value:
+            yield f"{place} = {other!r}", other
+    if isinstance(value, dict):
+        yield f"{place}.new", {**value, "new": 1}
+        for name, item in value.items():
+            rest = {key: part for key, part in value.items() if key != name}
+            yield f"{place}.{name} gone", rest
+            yield f"{place}.{name} renamed", {**rest, f"{name}2": item}
+            for where, changed in changes(item, f"{place}.{name}"):
+                yield where, {**value, name: changed}
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            yield f"{place}[{number}] gone", value[:number] + value[number + 1 :]
+            yield f"{place}[{number}] twice", value[: number + 1] + value[number:]
+            for where, changed in changes(item, f"{place}[{number}]"):
+                yield where, [*value[:number], changed, *value[number + 1 :]]
+
+
+def test_every_change_of_a_value_makes_another_request() -> None:
+    keys = {place: of(changed).key for place, changed in changes(BODY)}
+
+    assert len(keys) > 300
+    assert [place for place, key in keys.items() if key == of(BODY).key] == []
+
+
+@given(JSON_VALUES, JSON_VALUES)
+def test_values_that_are_not_equivalent_are_told_apart(one: JSON, other: JSON) -> None:
+    assume(_canonical(one) != _canonical(other))
+    assert of({"x": [one]}).key != of({"x": [other]}).key
+
+
+def _canonical(value: Any) -> str:
+    """Return what DESIGN's list of equivalences leaves of a value; written by another hand than the code's."""
+
+    def number(part: float) -> str:
+        rounded = round(part, 5)
+        return str(int(rounded)) if rounded == int(rounded) else repr(rounded)
+
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{json.dumps(name)}:{_canonical(value[name])}" for name in sorted(value)) + "}"
+    if isinstance(value, list):
+        return "[" + ",".join(map(_canonical, value)) + "]"
+    if isinstance(value, float):
+        return number(value)
+    if isinstance(value, str) and any(word in value for word in (".", ":", "|>")):
+        assume(False)
+    return json.dumps(value)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"tools": [{"parameters": {"default": None}}]}, {"tools": [{"parameters": {}}]}),
+        ({"metadata": {"a": None}}, {"metadata": {}}),
+        ({"messages": [{"content": [{"a": None}]}]}, {"messages": [{"content": [{}]}]}),
+        ({"x": True}, {"x": 1}),
+        ({"x": 0}, {"x": False}),
+        ({"x": "1"}, {"x": 1}),
+        ({"x": {}}, {"x": []}),
+        ({"messages": [None]}, {"messages": []}),
+        ({"stream": True}, {}),
+        ({"input": "x"}, {"input": ["x"]}),
+        ({"__multipart__": [], "x": 1}, {"__multipart__": [], "x": 2}),
+    ],
+)
+def test_what_may_change_the_answer_is_told_apart(one: JSON, other: JSON) -> None:
+    assert of(one).key != of(other).key
+
+
+# --- what is ignored ----------------------------------------------------------------------------------------------
+
+
+def test_what_is_ignored_counts_neither_for_the_identity_nor_for_the_name() -> None:
+    rules = Rules((ignore_rule("metadata.run_id"), ignore_rule(r"messages[*].content=\d+")), redactor(()))
+    one = chat("Day 12", metadata={"run_id": "a", "x": 1}, rules=rules)
+    other = chat("Day 345", metadata={"run_id": "b", "x": 1}, rules=rules)
+
+    assert one.identity == other.identity
+    assert one.names(None) == other.names(None)
+    assert one.identity != chat("Day 12", metadata={"run_id": "a", "x": 2}, rules=rules).identity
+    assert one.body != other.body
+
+
+def test_without_rules_a_body_stays_itself() -> None:
+    assert without_ignored(BODY, ()) is BODY
+
+
+def test_other_rules_have_another_fingerprint() -> None:
+    fingerprints = {
+        Rules((), redactor(())).fingerprint(),
+        Rules((ignore_rule("a"),), redactor(())).fingerprint(),
+        Rules((ignore_rule("b"),), redactor(())).fingerprint(),
+        Rules((), redactor(["a"])).fingerprint(),
+    }
+    assert len(fingerprints) == 4
+
+
+# --- names --------------------------------------------------------------------------------------------------------
+
+
+def test_the_hash_reproduces_the_names_of_the_seeds() -> None:
+    seeds = sorted(SHARED.glob("seeds/*.json"))
+    if not seeds:
+        pytest.skip(f"no recordings in {SHARED}: name their folder in OPENAI_REPLAY_SHARED")
+    for path in seeds:
+        seed = json.loads(path.read_bytes())
+        request = seed["request"]
+        assert request_hash(request["method"], request["url"], request["body"], seed["test_id"]) == path.stem
+
+
+def test_a_real_client_finds_the_seeds_by_their_names() -> None:
+    seeds = sorted(SHARED.glob("seeds/*.json"))
+    if not seeds:
+        pytest.skip(f"no recordings in {SHARED}: name their folder in OPENAI_REPLAY_SHARED")
+    for path in seeds:
+        seed = json.loads(path.read_bytes())
+        url = seed["request"]["url"].replace("/v1/v1/", "/v1/")
+        request = describe("POST", url, seed["request"]["body"], seed["test_id"], NO_RULES)
+        assert path.stem in request.names(seed["test_id"])
+
+
+def test_the_hash_is_that_of_the_standard_librarys_json() -> None:
+    """Its hash here was calculated by `sha256sum` from the JSON text."""
+    assert request_hash("post", f"{API}/v1/x?b=2&a=1", {"ü": 1.0, "t": 0.1234567}, None) == (
+        "43e00e0367c7505892093c8b70dec79a7ea48aef6199593cfb7c9ad5569800c6"
+    )
+
+
+def test_the_list_of_models_belongs_to_no_test() -> None:
+    one = describe("GET", f"{API}/v1/models", {}, "a", NO_RULES)
+    other = describe("GET", f"{API}/v1/models", {}, "b", NO_RULES)
+
+    assert one.is_shared()
+    assert one.is_model_list()
+    assert one.name() == other.name()
+
+
+def test_recorders_inside_the_sdk_post_for_the_list_of_models() -> None:
+    assert of({}, method="GET", url=f"{API}/v1/models") == of({}, method="POST", url=f"{API}/v1/v1/models")
+    assert of({}, method="GET", url=f"{API}/v1/files") != of({}, method="POST", url=f"{API}/v1/files")
+
+
+def test_model_lists_are_told_apart_by_their_ids_in_any_order() -> None:
+    assert model_digest(["b", "a"]) == model_digest(["a", "b", "a"])
+    assert model_digest(["a"]) != model_digest(["a", "b"])
+    assert len(model_digest([])) == 8
+
+
+# --- bodies -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "text/plain", "", "application/x-www-form-urlencoded"]
+)
+def test_what_is_json_is_json_whatever_it_is_called(content_type: str) -> None:
+    assert parse_body(b' {"a": 1}', content_type) == {"a": 1}
+
+
+@pytest.mark.parametrize("content", [b"", b" ", b"\r\n"])
+def test_no_body_is_an_empty_object(content: bytes) -> None:
+    assert parse_body(content, "application/json") == {}
+
+
+# By `sha256sum`.
+SHA256_OF_FF_FE_FD = "8ca9f8c269c0a4b1d8bf0efc67d97df8ad5e0ea93630fd9099860d36c0fe75ea"
+
+
+def test_other_text_and_other_bytes_are_themselves() -> None:
+    assert parse_body("a=ü".encode(), "") == {"__text__": "a=ü"}
+    assert parse_body(b"\xff\xfe\xfd", "") == {"__bytes__": {"size": 3, "sha256": SHA256_OF_FF_FE_FD}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['{"a": NaN}', '{"a": 1e999}', '{"a": -Infinity}', '{"a": ' + "9" * 5000 + "}", "[" * 5000 + "]" * 5000],
+    ids=["NaN", "1e999", "-Infinity", "5000 digits", "5000 lists"],
+)
+def test_json_that_no_recording_holds_is_text(text: str) -> None:
+    assert parse_body(text.encode(), "") == {"__text__": text}
+
+
+def test_a_body_is_nested_as_deeply_as_can_be_matched() -> None:
+    deepest = json.loads("[" * 200 + "1" + "]" * 200)
+    assert parse_body(json.dumps(deepest).encode(), "") == deepest
+    assert of({"a": deepest}).key
+    assert parse_body(json.dumps([deepest]).encode(), "") == {"__text__": json.dumps([deepest])}
+
+
+def test_many_lists_beside_each_other_are_not_deep() -> None:
+    wide: JSON = [[[number]] for number in range(500)]
+    assert parse_body(json.dumps(wide).encode(), "") == wide
+
+
+FORM = '--{b}\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n'
+
+
+def form(fields: list[tuple[str, str]], boundary: str) -> JSON:
+    parts = "".join(FORM.format(b=boundary, n=name, v=value) for name, value in fields)
+    return parse_body(f"{parts}--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}")
+
+
+def test_a_form_is_its_parts_in_any_order_with_any_boundary() -> None:
+    one = form([("model", "whisper-1"), ("temperature", "0.0")], "abc")
+    other = form([("temperature", "0"), ("model", "whisper-1")], "xyz")
+
+    assert of(one) == of(other)
+    assert of(one).key != of(form([("temperature", "0"), ("model", "whisper-2")], "abc")).key
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("1", "true"), ("007", "7"), ("1", "1 "), ("1e99999", "2e99999"), ("NaN", "null")]
+)
+def test_fields_of_a_form_are_compared_as_texts_but_for_numbers(one: str, other: str) -> None:
+    assert of(form([("a", one)], "b")).key != of(form([("a", other)], "b")).key
+
+
+def test_numbers_of_a_form_beyond_every_float_are_texts() -> None:
+    big = "9" * 300
+    assert of(form([("a", f"{big}e98")], "b")).key != of(form([("a", f"{big}e99")], "b")).key
+
+
+def test_a_broken_form_is_its_bytes() -> None:
+    assert parse_body(b"--b\r\nx", "multipart/form-data; boundary=b") == {"__text__": "--b\r\nx"}
+
+
+@given(st.binary(max_size=40), TEXTS)
+def test_any_body_is_something(content: bytes, content_type: str) -> None:
+    body = parse_body(content, content_type)
+    assert of(body) == of(copy.deepcopy(body))
+
+
+def test_asked_describes_where_it_goes() -> None:
+    request = chat(url=f"{API}/v1/v1/chat/completions?x=1")
+
+    assert request.endpoint() == "/v1/chat/completions"
+    assert not request.is_model_list()
+    assert not request.is_shared()
+    assert replace(request, url=f"{API}/v1/models").is_shared()

@@ -1,0 +1,267 @@
+"""`store`: files whole or not at all, found by what is in them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from openai_replay.errors import BadRecording, NotReplayable
+from openai_replay.format.recording import JSON
+from openai_replay.store.index import Row
+from openai_replay.store.store import Store, absent_numbers, companion_of, numbered
+from unit.exchanges import chat, completion, names, write_recording, written
+
+REQUEST = chat("Hi")
+NAME = REQUEST.name()
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_is_read_with_the_identity_of_its_request(store: Store, folder: Path) -> None:
+    path = write_recording(folder, "a.json", REQUEST, completion())
+    stored = store.read(path)
+
+    assert stored is not None
+    assert stored.identity == REQUEST.identity
+    assert stored.signature == (path.stat().st_mtime_ns, path.stat().st_size, path.stat().st_ino)
+
+
+def test_a_file_that_is_gone_is_none_or_an_error(store: Store, folder: Path) -> None:
+    assert store.read(folder / "a.json") is None
+    assert store.read(folder / "a.json" / "b.json") is None
+    with pytest.raises(BadRecording) as caught:
+        store.read_existing(folder / "a.json")
+    assert str(caught.value) == f"{folder / 'a.json'}: expected a recording, the file is gone @ $"
+
+
+def test_what_cannot_be_read_is_an_error(store: Store, folder: Path) -> None:
+    (folder / "a.json").mkdir()
+    with pytest.raises(BadRecording) as caught:
+        store.read(folder / "a.json")
+    assert str(caught.value) == f"{folder / 'a.json'}: expected a readable file, Is a directory @ $"
+
+
+def test_a_request_nested_too_deeply_to_be_matched_is_an_error(store: Store, folder: Path) -> None:
+    path = folder / "a.json"
+    body = "[" * 1200 + "]" * 1200
+    path.write_text(
+        f'{{"request": {{"method": "POST", "url": "https://h/x", "body": {body}}}, "response": {{"body": 1}}}}'
+    )
+
+    with pytest.raises(BadRecording) as caught:
+        store.read(path)
+
+    assert str(caught.value) == f"{path}: expected JSON, it is nested too deeply @ $.request.body"
+
+
+# --- by name ------------------------------------------------------------------------------------------------------
+
+
+def test_a_recording_is_found_by_its_name(store: Store, folder: Path) -> None:
+    path = write_recording(folder, f"{NAME}.json", REQUEST, completion())
+    found = store.named(REQUEST)
+    assert found is not None
+    assert found.path == path
+
+
+def test_a_recording_by_a_recorder_that_doubles_the_prefix_is_found_by_its_name(
+    store: Store, folder: Path
+) -> None:
+    doubled = chat(url="https://api.openai.com/v1/v1/chat/completions")
+    path = write_recording(folder, f"{doubled.name()}.json", doubled, completion())
+    found = store.named(REQUEST)
+    assert found is not None
+    assert found.path == path
+
+
+def test_what_a_file_answers_is_decided_by_what_is_in_it(store: Store, folder: Path) -> None:
+    write_recording(folder, f"{NAME}.json", chat("Bye"), completion())
+    assert store.named(REQUEST) is None
+    assert store.answering(folder / f"{NAME}.json", REQUEST) is None
+    assert store.answering(folder / f"{NAME}.json", chat("Bye")) is not None
+
+
+def test_the_file_of_that_name_by_another_test_or_with_other_options_is_not_the_one(
+    store: Store, folder: Path
+) -> None:
+    write_recording(folder, f"{NAME}.json", REQUEST, completion(), test_id="another")
+    assert store.named(REQUEST) is None
+    write_recording(folder, f"{NAME}.json", chat("Hi", stream_options={"x": 1}), completion())
+    assert store.named(REQUEST) is None
+
+
+def test_a_file_that_is_no_http_exchange_answers_nothing(store: Store, folder: Path) -> None:
+    (folder / f"{NAME}.json").write_text(json.dumps({"request": {"tool_name": "x"}, "response": {"body": 1}}))
+    with pytest.raises(NotReplayable):
+        store.read(folder / f"{NAME}.json")
+    assert store.named(REQUEST) is None
+
+
+def test_a_broken_file_of_that_name_is_an_error(store: Store, folder: Path) -> None:
+    (folder / f"{NAME}.json").write_text("{")
+    with pytest.raises(BadRecording, match=r"expected JSON, Expecting property name"):
+        store.named(REQUEST)
+
+
+def test_the_name_is_another_where_another_host_has_it(store: Store, folder: Path) -> None:
+    other = chat(url="http://localhost:11434/v1/chat/completions")
+    assert store.name_beside_other_hosts(NAME, other) == NAME
+    write_recording(folder, f"{NAME}.json", REQUEST, completion())
+
+    assert store.name_beside_other_hosts(NAME, REQUEST) == NAME
+    assert store.name_beside_other_hosts(NAME, other) == f"{NAME}-at-localhost_11434"
+
+
+# --- choosing -----------------------------------------------------------------------------------------------------
+
+
+def row(path: str, test_id: str | None = None, stream_options: str = "") -> Row:
+    return Row(path, stream_options, test_id)
+
+
+def chosen(
+    store: Store, rows: list[Row], *, own: bool = False, but: str = "", test_id: str | None = "t"
+) -> list[str]:
+    paths = store.chosen(
+        chat(test_id=test_id), rows, own_test_only=own, but=[store.directory / but] if but else []
+    )
+    return [path.relative_to(store.directory).as_posix() for path in paths]
+
+
+def test_the_tests_own_comes_first_then_one_without_a_test_then_any_others(store: Store) -> None:
+    rows = [row("a.json", "x"), row("b.json", "y"), row("c.json"), row("d.json", "t"), row("e.json", "t")]
+
+    assert chosen(store, rows) == ["d.json"]
+    assert chosen(store, rows[:3]) == ["c.json"]
+    assert chosen(store, rows[:2]) == ["a.json"]
+    assert chosen(store, rows, but="d.json") == ["e.json"]
+    assert chosen(store, rows, test_id=None) == ["c.json"]
+    assert chosen(store, []) == []
+
+
+def test_required_tests_get_nothing_of_others(store: Store) -> None:
+    rows = [row("a.json", "x"), row("c.json")]
+    assert chosen(store, rows, own=True) == []
+    assert chosen(store, rows, own=True, test_id="x") == ["a.json"]
+    assert chosen(store, rows, own=True, test_id=None) == ["c.json"]
+
+
+def test_a_sequence_is_in_the_order_of_its_numbers(store: Store) -> None:
+    rows = [row(f"a-{number}.json") for number in (10, 2, 3)]
+    rows = [*rows, row("a.json"), row("b.json"), row("sub/a-4.json")]
+    assert chosen(store, rows) == ["a.json", "a-2.json", "a-3.json", "a-10.json"]
+
+
+def test_equal_stream_options_come_first_within_a_tier(store: Store) -> None:
+    rows = [row("a.json", "t", '{"include_usage":true}'), row("b.json", "t"), row("c.json")]
+    assert chosen(store, rows) == ["b.json"]
+    assert chosen(store, rows[:1]) == ["a.json"]
+    assert chosen(store, [rows[0], rows[2]]) == ["a.json"]
+
+
+# --- writing ------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_left_beside_a_file(store: Store, folder: Path) -> None:
+    store.write("a.json", [b"1"])
+    store.write("a.json", [b"2"], companion=("a.txt", b"3"))
+
+    assert names(folder) == ["a.json", "a.txt"]
+    assert (folder / "a.json").read_bytes() == b"2"
+
+
+def test_until_the_content_is_on_disk_nothing_is_removed_or_replaced(store: Store, folder: Path) -> None:
+    store.write("a.json", [b"old"], companion=("a.txt", b"old"))
+    states = []
+
+    def look() -> None:
+        states.append([(folder / name).read_bytes() for name in ("a.json", "a.txt")])
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        store.write("a.json", [b"new"], companion=("a.txt", b"new"), before_replacing=look)
+
+    assert states == [[b"old", b"old"]]
+    assert names(folder) == ["a.json", "a.txt"]
+    assert (folder / "a.json").read_bytes() == (folder / "a.txt").read_bytes() == b"old"
+
+
+def with_body_in(folder: Path, name: str, companion: str) -> Path:
+    (folder / companion).write_bytes(b"\x00")
+    return write_recording(folder, name, REQUEST, {"__file__": companion})
+
+
+def test_a_recording_that_is_replaced_takes_the_file_of_its_body_with_it(store: Store, folder: Path) -> None:
+    with_body_in(folder, "a.json", "a.mp3")
+    store.write("a.json", [b"{}"])
+    assert names(folder) == ["a.json"]
+
+
+def test_a_recording_that_is_removed_takes_the_file_of_its_body_with_it(store: Store, folder: Path) -> None:
+    path = with_body_in(folder, "a.json", "a.mp3")
+    store.remove(path)
+    store.remove(path)
+    assert names(folder) == []
+
+
+def test_a_recording_that_is_moved_takes_the_file_of_its_body_with_it(store: Store, folder: Path) -> None:
+    path = with_body_in(folder, "a-2.json", "a-2.mp3")
+    store.move(path, folder / "a.json")
+
+    assert names(folder) == ["a.json", "a.mp3"]
+    assert written(folder, "a.json")["response"]["body"] == {"__file__": "a.mp3"}
+
+
+def test_a_recording_that_cannot_be_read_is_moved_and_removed_all_the_same(
+    store: Store, folder: Path
+) -> None:
+    (folder / "a-2.json").write_text("{")
+    store.move(folder / "a-2.json", folder / "a.json")
+    assert names(folder) == ["a.json"]
+    store.remove(folder / "a.json")
+    assert names(folder) == []
+
+
+@pytest.mark.parametrize("name", ["../b.txt", "/etc/hostname", "x/y", "..", ".", "", None, 3])
+def test_the_file_of_a_body_is_never_in_another_folder(store: Store, folder: Path, name: JSON) -> None:
+    outside = folder.parent / "b.txt"
+    outside.write_text("keep me")
+    path = write_recording(folder, "a.json", REQUEST, {"__file__": name})
+
+    with pytest.raises(BadRecording, match=r"expected the name of a file beside the recording"):
+        companion_of(path, {"__file__": name})
+    store.remove(path)
+
+    assert outside.read_text() == "keep me"
+
+
+@pytest.mark.parametrize("body", [None, [], "x", {}, {"__file__": "x", "a": 1}, {"a": 1}])
+def test_a_body_in_the_recording_is_in_no_other_file(folder: Path, body: JSON) -> None:
+    assert companion_of(folder / "a.json", body) is None
+
+
+# --- numbers ------------------------------------------------------------------------------------------------------
+
+
+def test_a_sequence_goes_on_after_a_gap(folder: Path) -> None:
+    for name in ("a.json", "a-2.json", "a-5.json", "a-13.json", "a-30.json"):
+        (folder / name).touch()
+    paths = list(numbered(folder / "a.json"))
+
+    assert [path.name for path in paths] == ["a.json", "a-2.json", "a-5.json", "a-13.json"]
+    absent = [path.name for path in absent_numbers(paths)]
+    assert absent == ["a-3.json", "a-4.json", *(f"a-{number}.json" for number in range(6, 13)), "a-14.json"]
+
+
+def test_a_sequence_of_one_lacks_its_second(folder: Path) -> None:
+    assert [path.name for path in absent_numbers([folder / "a.json"])] == ["a-2.json"]
+
+
+def test_a_test_id_never_becomes_a_path(store: Store, folder: Path) -> None:
+    for test_id in ("../../etc", "/abs", "a/b", "\x00", "..", "C:\\x", "x" * 5000):
+        name = chat(test_id=test_id).name()
+        assert os.path.basename(name) == name
+        assert len(name) == 64

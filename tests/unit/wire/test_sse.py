@@ -1,0 +1,159 @@
+"""`sse`: the events of a stream do not depend on how its bytes were cut, and nothing of them is lost."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openai_replay.errors import BadStream
+from openai_replay.wire.sse import Event, Parser, event_name, field_and_value, serialize
+
+LINE_ENDS = st.sampled_from(["\n", "\r\n", "\r"])
+LINE_TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\r\n"), max_size=6)
+FIELDS = st.sampled_from(["data: ", "data:", "data", "event: ", "id: ", "retry:", ":", ": ", "x", ""])
+LINES = st.builds("{}{}".format, FIELDS, LINE_TEXTS)
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> bytes:
+    """Streams in all line ends, mixed, with or without a byte order mark and an end of the last line."""
+    lines = draw(st.lists(LINES | st.just(""), max_size=8))
+    ends = draw(st.lists(LINE_ENDS, min_size=len(lines), max_size=len(lines)))
+    text = "".join(line + end for line, end in zip(lines, ends, strict=True))
+    return draw(st.sampled_from([b"", b"\xef\xbb\xbf"])) + (text + draw(LINES | st.just(""))).encode()
+
+
+def parsed(pieces: list[bytes]) -> list[Event]:
+    parser = Parser()
+    events = [event for piece in pieces for event in parser.feed(piece)]
+    return events + parser.close()
+
+
+def cut(stream: bytes, places: list[int]) -> list[bytes]:
+    bounds = [0, *sorted(place % (len(stream) + 1) for place in places), len(stream)]
+    return [stream[first:last] for first, last in itertools.pairwise(bounds)]
+
+
+# --- one by one ---------------------------------------------------------------------------------------------------
+
+CASES = {
+    "one event": (b"data: a\n\n", [Event("a")]),
+    "two events": (b"data: a\n\ndata: b\n\n", [Event("a"), Event("b")]),
+    "several data lines": (b"data: a\ndata: b\n\n", [Event("a\nb")]),
+    "carriage returns": (b"data: a\r\rdata: b\r\r", [Event("a"), Event("b")]),
+    "both line ends": (b"data: a\r\n\r\ndata: b\r\n\r\n", [Event("a"), Event("b")]),
+    "mixed line ends": (b"data: a\r\ndata: b\rdata: c\n\r\n", [Event("a\nb\nc")]),
+    "a byte order mark": (b"\xef\xbb\xbfdata: a\n\n", [Event("a")]),
+    "a byte order mark later on": (
+        b"data: a\n\n\xef\xbb\xbfdata: b\n\n",
+        [Event("a"), Event(None, ("\ufeffdata: b",))],
+    ),
+    "a comment alone": (
+        b": OPENROUTER PROCESSING\n\ndata: a\n\n",
+        [Event(None, (": OPENROUTER PROCESSING",)), Event("a")],
+    ),
+    "a comment inside": (b": x\ndata: a\n\n", [Event("a", (": x",))]),
+    "a name, an id, a pause": (
+        b"event: e\nid: 7\nretry: 10\ndata: a\n\n",
+        [Event("a", ("event: e", "id: 7", "retry: 10"))],
+    ),
+    "no space after the colon": (b"data:a\n\n", [Event("a")]),
+    "two spaces after the colon": (b"data:  a\n\n", [Event(" a")]),
+    "a data line without a colon": (b"data\ndata\n\n", [Event("\n")]),
+    "empty data": (b"data:\n\n", [Event("")]),
+    "a field that begins like data": (b"database: a\n\n", [Event(None, ("database: a",))]),
+    "blank lines before": (b"\n\r\n\rdata: a\n\n", [Event("a")]),
+    "no blank line at the end": (b"data: a\n", [Event("a", terminated=False)]),
+    "no line end at the end": (b"data: a", [Event("a", terminated=False)]),
+    "nothing": (b"", []),
+    "characters of four bytes": ("data: 🗼東京\n\n".encode(), [Event("🗼東京")]),
+}
+
+
+@pytest.mark.parametrize(("stream", "events"), CASES.values(), ids=CASES)
+def test_a_stream_is_read_whole(stream: bytes, events: list[Event]) -> None:
+    assert parsed([stream]) == events
+
+
+@pytest.mark.parametrize(("stream", "events"), CASES.values(), ids=CASES)
+def test_a_stream_is_read_byte_by_byte(stream: bytes, events: list[Event]) -> None:
+    assert parsed([bytes([byte]) for byte in stream]) == events
+
+
+@pytest.mark.parametrize(("stream", "events"), CASES.values(), ids=CASES)
+def test_empty_pieces_change_nothing(stream: bytes, events: list[Event]) -> None:
+    assert parsed([b"", *(part for byte in stream for part in (bytes([byte]), b""))]) == events
+
+
+def test_an_event_is_there_as_soon_as_its_blank_line_is() -> None:
+    parser = Parser()
+
+    assert parser.feed(b"data: a\r\n\r") == [Event("a")]
+    assert parser.feed(b"\ndata: b\n\nda") == [Event("b")]
+    assert parser.close() == [Event(None, ("da",), terminated=False)]
+
+
+def test_the_name_of_an_event_is_its_last_one() -> None:
+    assert event_name(("event: a", "id: 1", "event:b")) == "b"
+    assert event_name((": event: a",)) is None
+
+
+@pytest.mark.parametrize(
+    ("line", "field", "value"),
+    [("a: b", "a", "b"), ("a:b:c", "a", "b:c"), ("a", "a", ""), (": b", "", "b"), ("a:  b", "a", " b")],
+)
+def test_a_line_is_a_field_and_a_value(line: str, field: str, value: str) -> None:
+    assert field_and_value(line) == (field, value)
+
+
+def test_what_is_no_utf8_is_an_error_that_says_where() -> None:
+    with pytest.raises(BadStream) as caught:
+        parsed([b"data: a\n", b"data: \xff\n\n"])
+
+    assert str(caught.value) == "not valid UTF-8: invalid start byte at byte 6 of the line b'data: \\xff'"
+
+
+def test_a_line_that_ends_within_a_character_is_an_error() -> None:
+    with pytest.raises(BadStream, match="unexpected end of data at byte 6"):
+        parsed(["data: é".encode()[:-1]])
+
+
+# --- properties ---------------------------------------------------------------------------------------------------
+
+
+@given(streams(), st.lists(st.integers(0, 2**16), max_size=6))
+def test_events_do_not_depend_on_where_the_bytes_are_cut(stream: bytes, places: list[int]) -> None:
+    assert parsed(cut(stream, places)) == parsed([stream])
+
+
+@given(streams())
+def test_events_read_again_from_what_they_are_written_as_are_the_same(stream: bytes) -> None:
+    events = parsed([stream])
+    assert parsed([b"".join(map(serialize, events))]) == events
+
+
+@given(streams())
+def test_every_line_that_is_not_blank_is_in_an_event(stream: bytes) -> None:
+    text = stream.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    lines = [line for line in text.split("\n") if line]
+    kept = sum(
+        len(event.lines) + (0 if event.data is None else event.data.count("\n") + 1)
+        for event in parsed([stream])
+    )
+    assert kept == len(lines)
+
+
+@given(st.binary(max_size=60), st.lists(st.integers(0, 2**16), max_size=4))
+def test_any_bytes_are_events_or_a_bad_stream(stream: bytes, places: list[int]) -> None:
+    """Whichever it is, it is the same for every cut."""
+
+    def result(pieces: list[bytes]) -> list[Event] | None:
+        try:
+            return parsed(pieces)
+        except BadStream:
+            return None
+
+    assert result(cut(stream, places)) == result([stream])
