@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from openai_replay.mock import Upstream
 from support.proxy import (
     MITMDUMP,
     PROGRAMS,
@@ -20,7 +21,6 @@ from support.proxy import (
     bare_environment,
     wait_until,
 )
-from upstream import Upstream
 
 PATH = "/v1/chat/completions"
 URL = f"https://api.openai.com{PATH}"

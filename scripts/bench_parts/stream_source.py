@@ -16,7 +16,7 @@ import threading
 import time
 from pathlib import Path
 
-from upstream.authority import server_context
+from openai_replay.mock.authority import server_context
 
 _HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\nopenai-version: 2020-10-01\r\n"

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 import pytest
 
+from openai_replay.mock import Upstream
 from support.base_url import REVERSE, BaseURL, answer_in_turn, chat, said
 from support.proxy import CEILING_S, curl, proxy, recordings
-from upstream import Upstream
 
 MODES = ("replay", "record", "record-if-missing", "live")
 

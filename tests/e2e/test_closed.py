@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
+from openai_replay.mock import Upstream
 from support.proxy import MITMDUMP, ROOT, Proxy, bare_environment, curl, proxy, wait_until
-from upstream import Upstream
 
 HOST = "api.openai.com"
 URL = f"https://{HOST}/v1/chat/completions"

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from openai import AzureOpenAI, OpenAI
 
+from openai_replay.mock import Upstream
 from support.both import Both, Seen, assert_same_on_wire, both, listening_client, shown
 from support.proxy import Proxy, curl
-from upstream import Upstream
 
 AZURE = "https://a.openai.azure.com"
 HOSTS = (

@@ -20,9 +20,9 @@ import httpx
 import pytest
 from openai._models import construct_type
 
+from openai_replay.mock import Upstream
 from support.proxy import ROOT, Proxy, proxy
 from support.reference_recorder import request_hash
-from upstream import Upstream
 
 SHARED = Path(os.environ.get("OPENAI_REPLAY_SHARED") or ROOT.parent / "shared")
 FOLDERS = (SHARED / "seeds", SHARED / "corpus")

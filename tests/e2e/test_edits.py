@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from openai_replay.mock import Upstream
 from support.base_url import REVERSE, BaseURL, answer_in_turn, chat, said
 from support.proxy import proxy
-from upstream import Upstream
 
 # How a request is found: by the name of its file, or by what is inside a file that a person has named.
 PLACES = ("named by its hash", "named by a person", "in a subfolder", "in a subfolder of a subfolder")

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from openai_replay.mock import Upstream
 from support.base_url import CHAT, REVERSE, BaseURL, chat
 from support.proxy import proxy, recordings
-from upstream import Upstream
 
 RULES = (
     "recording_ignore=metadata.run_id",

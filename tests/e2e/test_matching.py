@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from openai_replay.mock import Upstream
 from support.base_url import CHAT, REVERSE, BaseURL, Reply, chat
 from support.proxy import Proxy, proxy, recordings
-from upstream import Upstream
 
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
 JSON_TYPE = "application/json"

@@ -19,10 +19,10 @@ from typing import Any
 import pytest
 
 from clients.toolchains import CASES, CLIENTS, Client, client_named
+from openai_replay.mock import Upstream
 from support.base_url import REVERSE
 from support.client_runs import built
 from support.proxy import CEILING_S, Proxy, bare_environment, proxy, recordings
-from upstream import Upstream
 
 KEY = "sk-test-0123456789abcdef0123456789abcdef"
 RECORDED_CASES = tuple(case for case in CASES if case != "miss")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from openai_replay.mock import Upstream
 from support.base_url import CHAT, REVERSE, BaseURL, Reply
 from support.proxy import Proxy, curl, proxy, recordings
-from upstream import Upstream
 
 URL = "https://api.openai.com/v1/chat/completions"
 RECORDED: dict[str, Any] = {

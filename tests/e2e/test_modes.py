@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from openai_replay.mock import Upstream
 from support.proxy import Proxy, curl, proxy, recordings, wait_until
-from upstream import Upstream
 
 HOST = "api.openai.com"
 PATH = "/v1/chat/completions"

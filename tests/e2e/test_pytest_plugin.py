@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from openai_replay.mock import Upstream
 from support.proxy import CEILING_S, ROOT, bare_environment, proxy, recordings
-from upstream import Upstream
 
 CLIENT = """
 import json, os, subprocess

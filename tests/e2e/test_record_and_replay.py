@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from openai_replay.mock import Upstream
 from support.proxy import curl, proxy, recordings
-from upstream import Upstream
 
 URL = "https://api.openai.com/v1/chat/completions"
 STREAM = json.dumps(

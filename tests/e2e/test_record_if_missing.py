@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from openai_replay.mock import Upstream
 from support.base_url import CHAT, REVERSE, BaseURL, answer_in_turn, chat, said
 from support.proxy import curl, proxy, recordings
-from upstream import Upstream
 
 URL = "https://api.openai.com/v1/chat/completions"
 POLL = "/v1/poll"

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from openai_replay.mock import Outcome, Upstream
 from support import reference_recorder
 from support.proxy import ROOT, Proxy, curl, proxy, wait_until
-from upstream import Outcome, Upstream
 
 HOST = "api.openai.com"
 URL = f"https://{HOST}/v1/chat/completions"

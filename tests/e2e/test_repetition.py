@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from openai_replay.mock import Upstream
 from support.base_url import CHAT, REVERSE, BaseURL, Reply, answer_in_turn, chat, said
 from support.proxy import CEILING_S, Proxy, curl, proxy, wait_until
-from upstream import Upstream
 
 POLL = "/v1/poll"
 

@@ -17,8 +17,8 @@ from types import MappingProxyType
 
 import pytest
 
+from openai_replay.mock import Upstream
 from support.proxy import CEILING_S, bare_environment, proxy, recordings, wait_until
-from upstream import Upstream
 
 OPENAI_REPLAY = str(Path(sys.executable).with_name("openai-replay"))
 QUOTED = shlex.quote(OPENAI_REPLAY)

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
+from openai_replay.mock import Upstream
 from support.base_url import REVERSE, BaseURL, Reply, answer_in_turn, chat, said
 from support.proxy import ROOT, Proxy, proxy, recordings
-from upstream import Upstream
 
 OPENED_FILES = ROOT / "tests" / "support" / "opened_files.py"
 QUESTIONS = [f"question {number}" for number in range(30)]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from openai_replay.mock import Upstream
 from support.proxy import (
     CEILING_S,
     MITMDUMP,
@@ -27,7 +28,6 @@ from support.proxy import (
     recordings,
     wait_until,
 )
-from upstream import Upstream
 
 URL = "https://api.openai.com/v1/chat/completions"
 CHAT = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello"}]})

@@ -11,9 +11,9 @@ from urllib.parse import quote
 import pytest
 
 from clients.toolchains import client_named
+from openai_replay.mock import Upstream
 from support.base_url import CHAT, REVERSE, BaseURL, answer_in_turn, chat, said
 from support.proxy import CEILING_S, Proxy, curl, proxy, recordings, wait_until
-from upstream import Upstream
 
 URL = "https://api.openai.com/v1/chat/completions"
 

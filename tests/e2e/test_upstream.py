@@ -22,11 +22,12 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, TextMessage
 from wsproto.events import Request as UpgradeRequest
 
-from upstream import Outcome, ScenarioError, Upstream
+from openai_replay.mock import Outcome, ScenarioError, Upstream
+from support.proxy import REDIRECT_SCRIPT, ROOT
 
 VERSIONS = ["--http1.1", "--http2"]
 HALF_A_CHAT = {"model": "gpt-4o", "stream": True}
-TESTS = Path(__file__).parents[1]
+
 # curl's exit codes for a body that broke off.
 PARTIAL_FILE, HTTP2_STREAM_ERROR, EMPTY_REPLY = 18, 92, 52
 
@@ -451,8 +452,17 @@ def test_python_sees_a_cut_stream_as_broken(upstream: Upstream) -> None:
 
 
 def test_process_prints_where_it_listens_and_ends_at_sigterm(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "upstream", "--port", "0", "--plain", "--ca-dir", str(tmp_path / "ca")]
-    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
+    command = [
+        sys.executable,
+        "-m",
+        "openai_replay.mock",
+        "--port",
+        "0",
+        "--plain",
+        "--ca-dir",
+        str(tmp_path / "ca"),
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "addon")}
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout
         where = json.loads(process.stdout.readline())
@@ -495,7 +505,7 @@ def proxy(upstream: Upstream, tmp_path: Path) -> Iterator[str]:
         "--listen-port",
         "0",
     ]
-    command = [*mitmdump, "--scripts", str(TESTS / "upstream" / "redirect.py"), *settings]
+    command = [*mitmdump, "--scripts", str(REDIRECT_SCRIPT), *settings]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         assert process.stdout

@@ -19,7 +19,7 @@ from openai import OpenAI
 from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import BaseModel, TypeAdapter
 
-from upstream import Upstream
+from openai_replay.mock import Upstream
 
 GREETING: Any = [{"role": "user", "content": "Hello"}]
 WEATHER = {

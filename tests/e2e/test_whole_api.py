@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 from openai import OpenAI
 
+from openai_replay.mock.dispatch import ROUTES
 from support.both import Both, Seen, assert_same_on_wire, both, shown
 from support.node import node
-from upstream.dispatch import ROUTES
 
 GREETING: Any = [{"role": "user", "content": "Hello"}]
 WEATHER = {"type": "object", "properties": {"location": {"type": "string"}}, "required": ["location"]}

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from upstream import Upstream
+from openai_replay.mock import Upstream
 
 from .proxy import CEILING_S, Proxy
 

@@ -15,7 +15,7 @@ import httpx
 import openai
 from openai import OpenAI
 
-from upstream import Upstream
+from openai_replay.mock import Upstream
 
 from .proxy import CEILING_S, Proxy, proxy, recordings
 

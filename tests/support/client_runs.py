@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from clients.toolchains import Client
+from openai_replay.mock import Upstream
 from support.proxy import CEILING_S, Proxy, bare_environment, proxy
-from upstream import Upstream
 
 HOST = "api.openai.com"
 KEY = "sk-test-0123456789abcdef0123456789abcdef"

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from upstream import Upstream
+from openai_replay.mock import Upstream
 
 ROOT = Path(__file__).resolve().parents[2]
 REPLAY_SCRIPT = ROOT / "addon" / "replay.py"
-REDIRECT_SCRIPT = ROOT / "tests" / "upstream" / "redirect.py"
+REDIRECT_SCRIPT = ROOT / "addon" / "openai_replay" / "proxy" / "companion" / "redirect.py"
 MITMDUMP = Path(sys.executable).with_name("mitmdump")
 
 # Both must pass every test here: mitmdump, and mitmproxy's master with only the addons that this job needs.

@@ -11,6 +11,11 @@ from typing import Any
 from hypothesis import strategies as st
 
 from openai_replay.format.recording import JSON
+from openai_replay.mock.delivery import Ending, flushes
+from openai_replay.mock.exchange import Request
+from openai_replay.mock.server import SCENARIOS
+from openai_replay.mock.service import Service
+from openai_replay.mock.transmission import transmission
 from openai_replay.options import MatchPolicy as Match
 from openai_replay.record.exchange import End, Exchange
 from openai_replay.record.recorder import Recorder, Ticket
@@ -20,11 +25,6 @@ from openai_replay.request.identity import ApiRequest, Rules, describe, parse_bo
 from openai_replay.request.redaction import redactor
 from openai_replay.store.index import Index
 from openai_replay.store.store import Store
-from upstream.delivery import Ending, flushes
-from upstream.exchange import Request
-from upstream.server import SCENARIOS
-from upstream.service import Service
-from upstream.transmission import transmission
 
 API = "https://api.openai.com"
 CHAT = f"{API}/v1/chat/completions"

@@ -2,12 +2,12 @@
 
     with Upstream() as upstream:
         mitmdump(
-            "-s", "tests/upstream/redirect.py",
+            "-s", "addon/openai_replay/proxy/companion/redirect.py",
             "--set", f"upstream_port={upstream.port}",
             "--set", f"ssl_verify_upstream_trusted_ca={upstream.ca_file}",
         )
 
-or as a process of its own: `python -m upstream --port 0 --ca-dir DIR`.
+or as a process of its own: `python -m openai_replay.mock --port 0 --ca-dir DIR`.
 """
 
 from .errors import ScenarioError

@@ -1,4 +1,4 @@
-"""`python -m upstream`: the upstream as a process. A line of JSON says where it listens; SIGTERM ends it."""
+"""`python -m openai_replay.mock`: the upstream as a process. A line of JSON says where it listens; SIGTERM ends it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m upstream", description="Stand in for api.openai.com.")
+    parser = argparse.ArgumentParser(
+        prog="python -m openai_replay.mock", description="Stand in for api.openai.com."
+    )
     parser.add_argument("--port", type=int, default=0, help="with TLS on 127.0.0.1; 0: any free one")
     parser.add_argument("--plain", action="store_true", help="listen with plain HTTP, too")
     parser.add_argument("--ca-dir", type=Path, required=True, help="where upstream-ca.pem is written")

@@ -1,6 +1,6 @@
 """A mitmproxy script that stands in for DNS: hosts stay what they are, their connections go to the upstream.
 
-    mitmdump -s addon/replay.py -s tests/upstream/redirect.py --set upstream_port=PORT
+    mitmdump -s addon/replay.py -s addon/openai_replay/proxy/companion/redirect.py --set upstream_port=PORT
 
 Not done in `server_connect` by giving the server another address: mitmproxy keeps that address, and from then
 on `flow.request.host`, the choice of hosts to decrypt, the names in certificates and the reuse of connections
