@@ -36,6 +36,7 @@ from ..record.recorder import Recorder, Ticket
 from ..replay import miss
 from ..replay.answer import Answer
 from ..replay.replayer import Positions, Replayer
+from ..replay.shared_run import SharedPositions, SharedReport, mark_ready, shared_folder
 from ..report import Report
 from ..request import scope
 from ..request.identity import ApiRequest, Rules, describe, opaque_body, parse_body
@@ -47,7 +48,6 @@ from ..wire.content_coding import decoded
 from . import control
 from .own_origin import HOST as ORIGIN_HOST
 from .own_origin import BreakingOrigin
-from .shared_run import SharedPositions, SharedReport, mark_ready, shared_folder
 from .shortcuts.hook_dispatch import (
     restore_hook_dispatch,
     skip_test_lookup_in_task_names,

@@ -32,7 +32,7 @@ from mitmproxy.master import Master
 from mitmproxy.proxy import mode_specs
 from mitmproxy.tools import cmdline, main
 
-from .shared_run import shared_folder
+from ..replay.shared_run import shared_folder
 from .shortcuts.elliptic_certificates import EllipticTlsConfig
 from .shortcuts.hook_dispatch import Addons
 from .workers import listen_with_others, run_workers, split_workers

@@ -1,7 +1,7 @@
 """Several proxies on one port: `openai-replay serve --workers N`, for as many cores.
 
 Each worker is a process of its own that listens on the same port (SO_REUSEPORT): the kernel hands every new
-connection to one of them. What they share is in `shared_run.py`. One that dies is replaced.
+connection to one of them. What they share is in `replay/shared_run.py`. One that dies is replaced.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from .shared_run import ENVIRONMENT_NAME, is_ready
+from ..replay.shared_run import ENVIRONMENT_NAME, is_ready
 
 _PROGRAM = (sys.executable, "-P", "-m", "openai_replay.proxy.serve")
 

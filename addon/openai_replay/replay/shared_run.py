@@ -17,9 +17,9 @@ from pathlib import Path
 import orjson
 
 from ..format.recording import JSON
-from ..replay.replayer import Positions
 from ..report import Report
 from ..request.identity import ApiRequest
+from .replayer import Positions
 
 # A folder for the run, in the environment of each of its processes.
 ENVIRONMENT_NAME = "OPENAI_REPLAY_SHARED_RUN"

@@ -1,0 +1,82 @@
+"""Several processes of one run: positions and reports that they share through a folder."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from openai_replay.replay.shared_run import (
+    ENVIRONMENT_NAME,
+    SharedPositions,
+    SharedReport,
+    is_ready,
+    mark_ready,
+    shared_folder,
+)
+from openai_replay.request.identity import ApiRequest, Rules, describe
+from openai_replay.request.redaction import redactor
+
+
+def request_of(test_id: str | None) -> ApiRequest:
+    rules = Rules((), redactor(()))
+    return describe("POST", "https://api.openai.com/v1/chat/completions", {"model": "m"}, test_id, rules)
+
+
+def test_the_folder_of_a_run_comes_from_the_environment(tmp_path: Path) -> None:
+    assert shared_folder({}) is None
+    assert shared_folder({ENVIRONMENT_NAME: ""}) is None
+    assert shared_folder({ENVIRONMENT_NAME: str(tmp_path)}) == tmp_path
+
+
+def test_a_process_is_ready_once_it_says_so(tmp_path: Path) -> None:
+    assert not is_ready(tmp_path, os.getpid())
+    mark_ready(tmp_path)
+    assert is_ready(tmp_path, os.getpid())
+    assert not is_ready(tmp_path, os.getpid() + 1)
+
+
+def test_positions_go_on_from_one_process_to_the_next(tmp_path: Path) -> None:
+    one, other = SharedPositions(tmp_path), SharedPositions(tmp_path)
+    taken = [positions.take(request_of("t"), 3) for positions in (one, other, one, other)]
+    assert taken == [0, 1, 2, 2]
+    assert one.take(request_of("t"), 1) == 0
+
+
+def test_a_reset_of_one_test_leaves_the_positions_of_the_others(tmp_path: Path) -> None:
+    positions = SharedPositions(tmp_path)
+    for test_id in ("a", "", None):
+        positions.take(request_of(test_id), 2)
+    positions.reset(None, all_tests=False)
+    assert [positions.take(request_of(test_id), 2) for test_id in ("a", "", None)] == [1, 1, 0]
+    positions.reset(None, all_tests=True)
+    assert [positions.take(request_of(test_id), 2) for test_id in ("a", "", None)] == [0, 0, 0]
+
+
+def test_a_report_has_the_events_of_all_processes_even_of_one_that_was_killed(tmp_path: Path) -> None:
+    own = SharedReport(tmp_path)
+    own.add_replayed("t", "a.json")
+    script = (
+        "import os, pathlib, sys\n"
+        "from openai_replay.replay.shared_run import SharedReport\n"
+        "report = SharedReport(pathlib.Path(sys.argv[1]))\n"
+        "report.add_replayed('t', 'a.json')\n"
+        "report.add_missed('t', 'name', {'request': 'name', 'nearest': None})\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    paths = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    killed = subprocess.run([sys.executable, "-c", script, str(tmp_path)], env=paths, check=False)
+    assert killed.returncode == -9
+    merged = own.to_json("replay", ["a.json", "b.json"], None, all_tests=True)
+    assert merged["replayed"] == [{"recording": "a.json", "test_id": "t", "times": 2}]
+    assert merged["missed"] == [{"test_id": "t", "times": 1, "request": "name", "nearest": None}]
+    assert merged["unused"] == ["b.json"]
+
+
+def test_a_reset_empties_the_report_of_all_processes(tmp_path: Path) -> None:
+    one, other = SharedReport(tmp_path), SharedReport(tmp_path)
+    one.add_replayed("t", "a.json")
+    other.reset(None, all_tests=True)
+    other.add_replayed("t", "b.json")
+    assert one.to_json("replay", [], None, all_tests=True)["replayed"] == [
+        {"recording": "b.json", "test_id": "t", "times": 1}
+    ]
