@@ -18,8 +18,10 @@ from tempfile import TemporaryDirectory
 
 from openai_replay.format.recording import JSON, Recording, encode
 from openai_replay.record.exchange import Exchange, record
-from openai_replay.request.identity import Rules, describe, request_hash
+from openai_replay.request.identity import describe
 from openai_replay.request.redaction import redactor
+from openai_replay.request.reference_hash import request_hash
+from openai_replay.request.rules import Rules
 from support.proxy import Proxy, proxy
 
 from .statistics_of import Spread, spread_of, table

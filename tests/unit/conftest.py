@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from openai_replay.options import MatchPolicy as Match
-from openai_replay.request.identity import Rules
+from openai_replay.request.rules import Rules
 from openai_replay.store.index import Index
 from openai_replay.store.store import Store
 from unit.exchanges import NO_RULES, Replay

@@ -20,9 +20,13 @@ from openai_replay.options import MatchPolicy as Match
 from openai_replay.record.exchange import End, Exchange
 from openai_replay.record.recorder import Recorder, Ticket
 from openai_replay.replay.answer import Answer
-from openai_replay.replay.replayer import Positions, Replayer
-from openai_replay.request.identity import ApiRequest, Rules, describe, parse_body
+from openai_replay.replay.positions import Positions
+from openai_replay.replay.recorded_series import KeptSeries
+from openai_replay.replay.replayer import Replayer
+from openai_replay.request.body import parse_body
+from openai_replay.request.identity import ApiRequest, describe
 from openai_replay.request.redaction import redactor
+from openai_replay.request.rules import Rules
 from openai_replay.store.index import Index
 from openai_replay.store.store import Store
 
@@ -171,6 +175,10 @@ class Replay:
     def contents(self, request: ApiRequest, times: int) -> list[JSON]:
         """Return what the model says to a request made so many times."""
         return [self.body(request)["choices"][0]["message"]["content"] for _ in range(times)]
+
+    def kept_series(self) -> KeptSeries:
+        """Return the series that are in memory."""
+        return self._replayer.kept
 
     def close(self) -> None:
         """Close the index."""

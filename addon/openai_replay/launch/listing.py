@@ -12,8 +12,9 @@ from pathlib import Path
 from ..errors import BadOption, BadRecording
 from ..format.recording import JSON, Response, dump_json
 from ..replay.answer import render
-from ..request.identity import Rules, describe
+from ..request.identity import describe
 from ..request.redaction import redactor
+from ..request.rules import Rules
 from ..store.index import Index, split_number
 from ..store.store import Store
 

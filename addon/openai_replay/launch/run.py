@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from ..errors import BadOption, OpenAIReplayError
 from ..options import Mode, Settings, default_values, settings
 from ..proxy.certificate_authority import certificate_authority, data_folder
-from ..request.identity import Rules
+from ..request.rules import Rules
 from ..store.index import Index
 from ..store.store import Store
 from .child import CommandFailed, held_signals, run_command

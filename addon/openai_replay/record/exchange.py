@@ -31,7 +31,9 @@ from ..format.recording import (
     opened,
 )
 from ..format.recording import envelope as enveloped
-from ..request.identity import ApiRequest, model_digest, request_hash, without_ignored
+from ..request.identity import ApiRequest
+from ..request.reference_hash import model_digest, request_hash
+from ..request.rules import without_ignored
 from ..sdk import classes
 from ..wire import framing, headers, sse
 from ..wire.corrections import CorrectionNotes, Found

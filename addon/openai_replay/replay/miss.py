@@ -17,7 +17,10 @@ from urllib.parse import urlsplit
 from ..errors import BadRecording
 from ..format import json_text
 from ..format.recording import JSON, Request
-from ..request.identity import ApiRequest, authority, normal_body, sorted_query, without_ignored
+from ..request.identity import ApiRequest
+from ..request.normal_form import normal_body
+from ..request.rules import without_ignored
+from ..request.urls import authority, sorted_query
 from ..store import likeness
 from ..store.store import Store, Stored
 

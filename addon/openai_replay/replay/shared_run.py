@@ -19,7 +19,7 @@ import orjson
 from ..format.recording import JSON
 from ..report import Report
 from ..request.identity import ApiRequest
-from .replayer import Positions
+from .positions import Positions
 
 # A folder for the run, in the environment of each of its processes.
 ENVIRONMENT_NAME = "OPENAI_REPLAY_SHARED_RUN"

@@ -22,7 +22,9 @@ from typing import Any
 
 from ..errors import BadRecording, NotReplayable
 from ..format.recording import Recording, decode
-from ..request.identity import Identity, Rules, identify, single_prefix
+from ..request.identity import Identity, identify
+from ..request.rules import Rules
+from ..request.urls import single_prefix
 from . import likeness
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,9 @@ from urllib.parse import urlsplit
 
 from ..errors import BadRecording, NotReplayable
 from ..format.recording import FILE, JSON, Recording, decode, encode
-from ..request.identity import ApiRequest, Identity, Rules, authority
+from ..request.identity import ApiRequest, Identity
+from ..request.rules import Rules
+from ..request.urls import authority
 from .index import Index, Row, Signature, identity_of, signature_of, split_number
 
 # How many numbers in a row may be missing from a sequence whose files somebody deleted.

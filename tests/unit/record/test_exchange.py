@@ -17,8 +17,9 @@ from openai._models import construct_type
 from openai_replay.errors import NotRecordable
 from openai_replay.format.recording import JSON, decode, opened
 from openai_replay.record.exchange import End, Exchange, Recorded, record
-from openai_replay.request.identity import Rules, describe
+from openai_replay.request.identity import describe
 from openai_replay.request.redaction import redactor
+from openai_replay.request.rules import Rules
 from unit.exchanges import (
     API,
     JSON_VALUES,

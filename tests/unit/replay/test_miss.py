@@ -10,9 +10,10 @@ from hypothesis import given
 
 from openai_replay.format.recording import JSON, Recording, Request, Response
 from openai_replay.replay.miss import Difference, Miss, differences, error_body, find_miss
-from openai_replay.request.identity import ApiRequest, Rules, describe
+from openai_replay.request.identity import ApiRequest, describe
 from openai_replay.request.ignoring import ignore_rule
 from openai_replay.request.redaction import redactor
+from openai_replay.request.rules import Rules
 from openai_replay.store.store import Store, Stored
 from unit.exchanges import API, NO_RULES, OBJECTS, chat, completion, get, write_recording
 

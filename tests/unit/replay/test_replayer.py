@@ -14,10 +14,11 @@ from openai_replay.errors import BadRecording
 from openai_replay.format.recording import JSON
 from openai_replay.options import MatchPolicy as Match
 from openai_replay.record.recorder import Recorder
-from openai_replay.replay.replayer import Positions, Replayer
-from openai_replay.request.identity import Rules
+from openai_replay.replay.positions import Positions
+from openai_replay.replay.replayer import Replayer
 from openai_replay.request.ignoring import ignore_rule
 from openai_replay.request.redaction import redactor
+from openai_replay.request.rules import Rules
 from openai_replay.store.store import Store
 from unit.conftest import OpenStore, StartReplay
 from unit.exchanges import Replay, chat, completion, get, recorded, write_recording
@@ -285,21 +286,3 @@ def test_what_was_read_once_is_not_read_again(folder: Path, replay: Replay) -> N
     assert replay.answer(REQUEST) is first
     path.touch()
     assert replay.answer(REQUEST) is not first
-
-
-@pytest.mark.parametrize("is_request_large", [False, True])
-def test_memory_is_bounded_and_what_was_let_go_is_read_again(
-    folder: Path, replay: Replay, is_request_large: bool
-) -> None:
-    large = "x" * (3 * 1024 * 1024)
-    requests = [chat(f"{number}", user=large if is_request_large else "me") for number in range(16)]
-    for number, request in enumerate(requests):
-        answer: JSON = {"n": number, "large": "" if is_request_large else large}
-        write_recording(folder, f"{number}.json", request, answer)
-
-    for _ in range(2):
-        assert [replay.body(request)["n"] for request in requests] == list(range(16))
-    kept = replay._replayer._kept
-    assert 1 <= len(kept) <= 10
-    sizes = [sequence.kept_size for sequence in kept.values()]
-    assert replay._replayer._kept_bytes == sum(sizes) <= 32 * 1024 * 1024

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from openai_replay.request.identity import Rules
 from openai_replay.request.ignoring import ignore_rule
 from openai_replay.request.redaction import redactor
+from openai_replay.request.rules import Rules
 from openai_replay.store.index import Index, cache_folder, split_number
 from unit.exchanges import NO_RULES, chat, completion, get, write_recording
 

@@ -1,0 +1,145 @@
+"""The files that answer one request, in order, and the answers read from them so far.
+
+Each use is checked against the disk: a file that was changed, added or removed counts for the next request.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..format.json_text import compact
+from ..request.identity import ApiRequest
+from ..store.index import UNSETTLED, Signature, settled_mtime, signature_of
+from ..store.store import Store, Stored, companion_of
+from .answer import Answer, render
+
+# What is kept beside the bytes of answers: the request, and about so much for paths and the like.
+_OVERHEAD_BYTES = 5 * 1024
+
+# Answers in memory, in bytes. Reading a recording again costs less than a request through the proxy.
+_MOST_KEPT_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class RecordedSeries:
+    """The files that answer a request, as they were when they were found, and the answers read from them so far.
+
+    `is_named`: they bear the request's own name, and nothing else on disk could come before them. Those of its
+    numbers that there are not are `absent`.
+    """
+
+    api_request: ApiRequest
+    paths: tuple[Path, ...]
+    is_named: bool
+    first: Stored | None  # read when it was found, let go when it is rendered
+    absent: tuple[Path, ...] = ()
+    answers: dict[Path, Answer] = field(default_factory=dict)
+    signatures: dict[Path, Signature] = field(default_factory=dict)
+    kept_size: int = 0
+    folder_mtime: int = UNSETTLED
+
+    def is_current(self, store: Store) -> bool:
+        """Tell whether the files on disk are the same, and would still be the ones to answer."""
+        if self.is_named:
+            return self._are_unchanged() and self._are_absent(store.directory)
+        return store.index.has_settled() and self._are_unchanged()
+
+    def size(self) -> int:
+        """Return about how many bytes it takes in memory."""
+        answers = sum(answer.size() for answer in self.answers.values())
+        return answers + len(compact(self.api_request.body)) + _OVERHEAD_BYTES
+
+    def _are_absent(self, folder: Path) -> bool:
+        """Tell whether no number came that was not there; they are looked at only when their folder changed."""
+        mtime = settled_mtime(folder)
+        if mtime == UNSETTLED or mtime != self.folder_mtime:
+            if any(path.exists() for path in self.absent):
+                return False
+            self.folder_mtime = mtime
+        return True
+
+    def _are_unchanged(self) -> bool:
+        try:
+            return all(
+                signature_of(os.stat(path)) == signature for path, signature in self.signatures.items()
+            )
+        except OSError:
+            return False
+
+    def stored(self, path: Path, store: Store) -> Stored | None:
+        """Return a file of the sequence; the one that was read to find it is not read again.
+
+        None when it went away in the meantime, or holds another request than its name says.
+        """
+        if self.first is not None and self.first.path == path:
+            return self.first
+        return store.answering(path, self.api_request)
+
+    def read(self, path: Path, store: Store) -> bool:
+        """Read the answer that a file holds; False when it holds none to this request.
+
+        Raises:
+            BadRecording: it cannot be read or sent.
+        """
+        paths = self.paths if self.api_request.is_model_list() else (path,)
+        maybe_stored = [self.stored(path, store) for path in paths]
+        stored = [one for one in maybe_stored if one is not None]
+        if stored:
+            self.signatures |= _signatures(stored)
+            self.answers[path] = render(stored, self.api_request)
+            self.first = None
+        return bool(stored)
+
+
+class KeptSeries:
+    """Series in memory by the fingerprint of their request; the least recently used go when they take too much."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[bytes, RecordedSeries] = OrderedDict()
+        self._bytes = 0
+
+    def __iter__(self) -> Iterator[RecordedSeries]:
+        return iter(self._kept.values())
+
+    def size_bytes(self) -> int:
+        """Return about how many bytes all of them take."""
+        return self._bytes
+
+    def get(self, fingerprint: bytes) -> RecordedSeries | None:
+        """Return the series of a request, None when it is not in memory."""
+        return self._kept.get(fingerprint)
+
+    def touch(self, fingerprint: bytes) -> None:
+        """Take note that a series was used."""
+        self._kept.move_to_end(fingerprint)
+
+    def keep(self, fingerprint: bytes, series: RecordedSeries) -> None:
+        """Keep a series as it is now, and forget others where the memory is used up."""
+        self.forget(fingerprint)
+        series.kept_size = series.size()
+        self._kept[fingerprint] = series
+        self._bytes += series.kept_size
+        while self._bytes > _MOST_KEPT_BYTES and len(self._kept) > 1:
+            self.forget(next(iter(self._kept)))
+
+    def forget(self, fingerprint: bytes) -> None:
+        """Forget the series of a request, if it is in memory."""
+        series = self._kept.pop(fingerprint, None)
+        if series is not None:
+            self._bytes -= series.kept_size
+
+
+def _signatures(stored: Iterable[Stored]) -> dict[Path, Signature]:
+    """Return what changes with the files of recordings, those of their bodies included; taken before these are read."""
+    signatures = {one.path: one.signature for one in stored}
+    for one in stored:
+        companion = companion_of(one.path, one.recording.response.body)
+        if companion is not None:
+            with suppress(FileNotFoundError):
+                signatures[companion] = signature_of(os.stat(companion))
+    return signatures

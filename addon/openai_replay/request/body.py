@@ -1,0 +1,63 @@
+"""Read the bytes of a request's body as JSON: JSON itself, a multipart form, other text, or opaque bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+
+from ..format.recording import JSON
+from .multipart import MultipartParser, boundary_of
+
+
+def parse_body(content: bytes, content_type: str) -> JSON:
+    """Return a request's body as JSON, whatever its content type says.
+
+    What parses as JSON is that JSON; no body is `{}`; a form is `{"__multipart__": [part, …]}`; other text is
+    `{"__text__": text}` and anything else `{"__bytes__": {"size", "sha256"}}`. Text is also what no recording can hold
+    as JSON: numbers that are not finite, and what is nested deeper than the functions here go.
+    """
+    if not content.strip():
+        return {}
+    boundary = boundary_of(content_type)
+    if boundary is not None:
+        parser = MultipartParser(boundary)
+        parser.feed(content)
+        return parser.result() or opaque_body(content)
+    try:
+        value: JSON = json.loads(content, parse_float=_finite, parse_constant=_finite)
+    except (ValueError, RecursionError):
+        return opaque_body(content)
+    may_be_deep = content.count(b"[") + content.count(b"{") > _DEEPEST
+    return opaque_body(content) if may_be_deep and _is_too_deep(value) else value
+
+
+# The functions that go through bodies call themselves once or twice per level, and Python allows 1,000 calls.
+_DEEPEST = 200
+
+
+def _is_too_deep(value: JSON) -> bool:
+    level: list[JSON] = [value]
+    for _ in range(_DEEPEST + 1):
+        level = [
+            item
+            for part in level
+            if isinstance(part, (dict, list))
+            for item in (part.values() if isinstance(part, dict) else part)
+        ]
+    return bool(level)
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"expected a finite number, got {digits}")
+    return number
+
+
+def opaque_body(content: bytes) -> JSON:
+    """Return the JSON that stands for a body which is neither JSON nor a form."""
+    try:
+        return {"__text__": content.decode()}
+    except UnicodeDecodeError:
+        return {"__bytes__": {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}}

@@ -1,0 +1,34 @@
+"""`recorded_series`: what is in memory is bounded, and read again when it was forgotten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from openai_replay.format.recording import JSON
+from unit.conftest import StartReplay
+from unit.exchanges import Replay, chat, write_recording
+
+
+@pytest.fixture
+def replay(start_replay: StartReplay) -> Replay:
+    return start_replay()
+
+
+@pytest.mark.parametrize("is_request_large", [False, True])
+def test_memory_is_bounded_and_what_was_let_go_is_read_again(
+    folder: Path, replay: Replay, is_request_large: bool
+) -> None:
+    large = "x" * (3 * 1024 * 1024)
+    requests = [chat(f"{number}", user=large if is_request_large else "me") for number in range(16)]
+    for number, request in enumerate(requests):
+        answer: JSON = {"n": number, "large": "" if is_request_large else large}
+        write_recording(folder, f"{number}.json", request, answer)
+
+    for _ in range(2):
+        assert [replay.body(request)["n"] for request in requests] == list(range(16))
+    kept = replay.kept_series()
+    sizes = [series.kept_size for series in kept]
+    assert 1 <= len(sizes) <= 10
+    assert kept.size_bytes() == sum(sizes) <= 32 * 1024 * 1024
