@@ -6,7 +6,8 @@ import zlib
 from collections.abc import Callable
 
 import brotli  # type: ignore[import-untyped]
-import zstandard
+
+from ..wire import zstd
 
 
 class Compressor:
@@ -33,7 +34,7 @@ def _codings() -> dict[str | None, Callable[[], _Coding]]:
         "gzip": lambda: _zlib(16 + zlib.MAX_WBITS),
         "deflate": lambda: _zlib(zlib.MAX_WBITS),
         "br": _brotli,
-        "zstd": _zstandard,
+        "zstd": zstd.compressor,
     }
 
 
@@ -45,11 +46,3 @@ def _zlib(window_bits: int) -> _Coding:
 def _brotli() -> _Coding:
     encoder = brotli.Compressor(quality=4)
     return lambda data: encoder.process(data) + encoder.flush(), encoder.finish
-
-
-def _zstandard() -> _Coding:
-    encoder = zstandard.ZstdCompressor().compressobj()
-    return (
-        lambda data: encoder.compress(data) + encoder.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK),
-        encoder.flush,
-    )

@@ -1,4 +1,8 @@
-"""Content codings (RFC 9110, 8.4.1) undone piece by piece: what came of a response that broke off is readable."""
+"""Decodes content codings (RFC 9110, 8.4.1: gzip, deflate, br, zstd) piece by piece, in bounded memory.
+
+A body that broke off is decoded as far as it came. A small compressed body may stand for a very large one, so no
+decoder returns more than a few MiB at once, and a body that becomes larger than a limit is an error.
+"""
 
 from __future__ import annotations
 
@@ -6,91 +10,138 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 
 import brotli  # type: ignore[import-untyped]  # no stubs exist
-import zstandard
 
 from ..errors import NotRecordable
+from . import zstd
 
-type Decode = Callable[[bytes], bytes]
+type Decode = Callable[[Iterable[bytes]], Iterator[bytes]]
+
+MOST_DECODED_BYTES = 256 * 1024 * 1024
+
+# Most bytes that zlib and brotli return at once.
+_MOST_AT_ONCE = 64 * 1024
+
+# Brotli 1.1 takes no limit for its output. Its smallest block is 3 bytes, its largest 16 MiB when it is decompressed.
+_BROTLI_HAS_LIMIT = hasattr(brotli.Decompressor, "can_accept_more_data")
+_BROTLI_SLICE_BYTES = 4
 
 
-def decoded(pieces: Iterable[bytes], content_encoding: str) -> Iterator[bytes]:
+def decoded(
+    pieces: Iterable[bytes], content_encoding: str, most: int = MOST_DECODED_BYTES
+) -> Iterator[bytes]:
     """Yield a body's bytes without its content codings, as far as they came.
 
     Args:
+        pieces: the body, cut anywhere.
         content_encoding: the header's value, codings in the order they were applied.
+        most: the largest size in bytes, of the body and of what stands between two codings.
 
     Raises:
-        NotRecordable: a coding is unknown, or the bytes are not of it.
+        NotRecordable: a coding is unknown, the bytes are not of it, or they are too many.
     """
     codings = [coding.strip().lower() for coding in content_encoding.split(",") if coding.strip()]
-    decoders = [_decoder(coding) for coding in reversed(codings)]
+    decoders = [_decoder(coding) for coding in reversed(codings) if not _changes_nothing(coding)]
+    result: Iterable[bytes] = _limited(pieces, most)
+    for decode in decoders:
+        result = _limited(decode(result), most)
+    return (piece for piece in result if piece)
+
+
+def _limited(pieces: Iterable[bytes], most: int) -> Iterator[bytes]:
+    size = 0
     for piece in pieces:
-        for decode in decoders:
-            piece = decode(piece)
-        if piece:
-            yield piece
+        size += len(piece)
+        if size > most:
+            raise NotRecordable(f"the response is larger than {most:,} bytes (recording_max_body)")
+        yield piece
+
+
+def _changes_nothing(coding: str) -> bool:
+    """Tell whether a name is no coding: some servers put the charset here, and clients ignore it."""
+    if coding in ("identity", "none", "binary"):
+        return True
+    try:
+        "".encode(coding)
+    except (LookupError, ValueError):
+        return False
+    return True
 
 
 def _decoder(coding: str) -> Decode:
-    if coding == "identity":
-        return bytes
-    make = _DECODERS.get(coding)
-    if make is None:
+    decode = _DECODERS.get(coding)
+    if decode is None:
         raise NotRecordable(f"unknown content coding {coding!r}: expected {', '.join(sorted(_DECODERS))}")
-    decode = make()
 
-    def checked(piece: bytes) -> bytes:
+    def checked(pieces: Iterable[bytes]) -> Iterator[bytes]:
         try:
-            return decode(piece)
-        except (zlib.error, brotli.error, zstandard.ZstdError) as exc:
+            yield from decode(pieces)
+        except (zlib.error, brotli.error) as exc:
             raise NotRecordable(f"the response is not valid {coding}: {exc}") from exc
 
     return checked
 
 
-def _deflate() -> Decode:
+def _deflate(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Take both readings of "deflate": with the zlib wrapper, as RFC 9110 says, and without, as some servers send."""
-    decompressor = zlib.decompressobj()
-    is_first = True
-
-    def decode(piece: bytes) -> bytes:
-        nonlocal decompressor, is_first
-        if is_first and piece:
-            is_first = False
-            if piece[0] & 0x0F != zlib.DEFLATED:
-                decompressor = zlib.decompressobj(-zlib.MAX_WBITS)
-        return decompressor.decompress(piece)
-
-    return decode
+    decompressor: zlib._Decompress | None = None
+    for piece in pieces:
+        if decompressor is None and piece:
+            is_wrapped = piece[0] & 0x0F == zlib.DEFLATED
+            decompressor = zlib.decompressobj(zlib.MAX_WBITS if is_wrapped else -zlib.MAX_WBITS)
+        if decompressor is not None:
+            yield from _inflated(decompressor, piece)
 
 
 _GZIP = 16
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
-def _gzip() -> Decode:
-    """Take one member after the other (RFC 1952, 2.2), as servers send them that compress each flush by itself."""
-    decompressor = zlib.decompressobj(_GZIP + zlib.MAX_WBITS)
+def _gzip(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Take one member after the other (RFC 1952, 2.2), as servers send them that compress each flush by itself.
 
-    def decode(piece: bytes) -> bytes:
-        nonlocal decompressor
-        content = decompressor.decompress(piece)
-        while decompressor.eof and (rest := decompressor.unused_data):
-            decompressor = zlib.decompressobj(_GZIP + zlib.MAX_WBITS)
-            content += decompressor.decompress(rest)
-        return content
+    Bytes after a whole member that begin no other one, such as zeros, are padding, and clients ignore them.
+    """
+    member = zlib.decompressobj(_GZIP + zlib.MAX_WBITS)
+    rest = b""
+    for piece in pieces:
+        rest += piece
+        while rest:
+            if member.eof:
+                rest = rest.lstrip(b"\0")
+                if not rest.startswith(_GZIP_MAGIC):
+                    break
+                member = zlib.decompressobj(_GZIP + zlib.MAX_WBITS)
+            yield from _inflated(member, rest)
+            rest = member.unused_data
+        if member.eof and not _GZIP_MAGIC.startswith(rest[:2]):
+            return
 
-    return decode
+
+def _inflated(decompressor: zlib._Decompress, piece: bytes) -> Iterator[bytes]:
+    while True:
+        content = decompressor.decompress(piece, _MOST_AT_ONCE)
+        yield content
+        piece = decompressor.unconsumed_tail
+        if not piece and len(content) < _MOST_AT_ONCE:
+            return
 
 
-def _zstd() -> Decode:
-    """Take one frame after the other (RFC 8878, 3.1)."""
-    return zstandard.ZstdDecompressor().decompressobj(read_across_frames=True).decompress
+def _brotli(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    decompressor = brotli.Decompressor()
+    for piece in pieces:
+        if _BROTLI_HAS_LIMIT:
+            while content := decompressor.process(piece, output_buffer_limit=_MOST_AT_ONCE):
+                yield content
+                piece = b""
+        else:
+            for start in range(0, len(piece), _BROTLI_SLICE_BYTES):
+                yield decompressor.process(piece[start : start + _BROTLI_SLICE_BYTES])
 
 
-_DECODERS: dict[str, Callable[[], Decode]] = {
+_DECODERS: dict[str, Decode] = {
     "gzip": _gzip,
     "x-gzip": _gzip,
     "deflate": _deflate,
-    "br": lambda: brotli.Decompressor().process,
-    "zstd": _zstd,
+    "br": _brotli,
+    "zstd": zstd.decompressed,
 }

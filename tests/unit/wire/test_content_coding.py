@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 import zlib
 from collections.abc import Callable
 
 import brotli  # type: ignore[import-untyped]  # no stubs exist
 import pytest
-import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from openai_replay.errors import NotRecordable
+from openai_replay.wire import zstd
 from openai_replay.wire.content_coding import decoded
 
 
@@ -21,14 +22,27 @@ def _raw_deflate(content: bytes) -> bytes:
     return compressor.compress(content) + compressor.flush()
 
 
+def _zstandard(content: bytes) -> bytes:
+    compressor = zstd.compressor()
+    return compressor.chunk(content) + compressor.end()
+
+
 CODINGS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "gzip": ("gzip", gzip.compress),
     "x-gzip": ("X-GZip", gzip.compress),
     "deflate as the standard says": ("deflate", zlib.compress),
     "deflate without its wrapper": ("deflate", _raw_deflate),
     "br": ("br", brotli.compress),
-    "zstd": ("zstd", zstandard.compress),
+    "zstd": ("zstd", _zstandard),
+    "gzip with zeros behind it": ("gzip", lambda content: gzip.compress(content) + bytes(9)),
+    "gzip with a comment behind it": ("gzip", lambda content: gzip.compress(content) + b"<!-- cached -->"),
+    "gzip, zeros, gzip": (
+        "gzip",
+        lambda content: gzip.compress(content[:3]) + bytes(3) + gzip.compress(content[3:]),
+    ),
     "identity": ("identity", bytes),
+    "a charset in the place of a coding": ("utf-8", bytes),
+    "a charset and a coding": ("UTF-8, gzip", gzip.compress),
     "none": ("", bytes),
     "two, the later one first undone": ("gzip, br", lambda content: brotli.compress(gzip.compress(content))),
     "several members of gzip": (
@@ -37,7 +51,7 @@ CODINGS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     ),
     "several frames of zstd": (
         "zstd",
-        lambda content: zstandard.compress(content[:3]) + zstandard.compress(content[3:]),
+        lambda content: _zstandard(content[:3]) + _zstandard(content[3:]),
     ),
 }
 
@@ -65,7 +79,7 @@ def test_of_a_body_that_broke_off_what_was_flushed_is_there(name: str) -> None:
         "gzip": lambda: _flushed(zlib.compressobj(wbits=16 + zlib.MAX_WBITS)),
         "deflate": lambda: _flushed(zlib.compressobj()),
         "br": _flushed_brotli,
-        "zstd": _flushed_zstd,
+        "zstd": lambda: zstd.compressor().chunk(b"data: 1\n\n"),
     }
     assert b"".join(decoded([compressors[name]()], name)) == b"data: 1\n\n"
 
@@ -80,11 +94,6 @@ def _flushed_brotli() -> bytes:
     return flushed
 
 
-def _flushed_zstd() -> bytes:
-    compressor = zstandard.ZstdCompressor().compressobj()
-    return compressor.compress(b"data: 1\n\n") + compressor.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
-
-
 def test_an_unknown_coding_is_an_error_that_names_it_and_the_known_ones() -> None:
     with pytest.raises(NotRecordable) as caught:
         list(decoded([b"x"], "snappy"))
@@ -96,3 +105,30 @@ def test_an_unknown_coding_is_an_error_that_names_it_and_the_known_ones() -> Non
 def test_bytes_that_are_not_of_their_coding_are_an_error(name: str) -> None:
     with pytest.raises(NotRecordable, match=f"^the response is not valid {name}: "):
         list(decoded([b"\x07 no such thing, nowhere"], name))
+
+
+BOMBS: dict[str, Callable[[], bytes]] = {
+    "gzip": lambda: gzip.compress(bytes(64 * 1024 * 1024)),
+    "deflate": lambda: zlib.compress(bytes(64 * 1024 * 1024)),
+    "br": lambda: brotli.compress(bytes(64 * 1024 * 1024)),
+    "zstd": lambda: _zstandard(bytes(64 * 1024 * 1024)),
+    "gzip, gzip": lambda: gzip.compress(gzip.compress(bytes(64 * 1024 * 1024))),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_small_body_that_stands_for_a_large_one_costs_no_memory(name: str) -> None:
+    bomb = BOMBS[name]()
+    tracemalloc.start()
+    with pytest.raises(NotRecordable, match=r"^the response is larger than 1,000,000 bytes"):
+        for _ in decoded([bomb], name, most=1_000_000):
+            pass
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert peak < 8_000_000
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_body_of_just_the_largest_size_is_decoded(name: str) -> None:
+    assert sum(map(len, decoded([BOMBS[name]()], name, most=64 * 1024 * 1024))) == 64 * 1024 * 1024
