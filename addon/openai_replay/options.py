@@ -125,8 +125,8 @@ class HostPattern:
         return f"^{self._regex.pattern}\\.?:{self.port or '[0-9]+'}$"
 
 
-def default_values(environment: Mapping[str, str]) -> dict[str, str | tuple[str, ...]]:
-    """Return each option's default: what the environment says, else our own.
+def environment_values(environment: Mapping[str, str]) -> dict[str, str | tuple[str, ...]]:
+    """Return the options that the environment sets; an empty variable sets none.
 
     Raises:
         BadOption: a variable has the name of no option, though it begins like one.
@@ -134,9 +134,19 @@ def default_values(environment: Mapping[str, str]) -> dict[str, str | tuple[str,
     known = {option.environment_name(): option for option in OPTIONS}
     refuse_unknown(meant_as_ours(environment, known), known, "environment variable")
     return {
-        option.name: option.parsed(environment[name]) if environment.get(name) else option.default
+        option.name: option.parsed(environment[name])
         for name, option in known.items()
+        if environment.get(name)
     }
+
+
+def default_values(environment: Mapping[str, str]) -> dict[str, str | tuple[str, ...]]:
+    """Return each option's default: the environment's value, else the built-in one.
+
+    Raises:
+        BadOption: a variable has the name of no option, though it begins like one.
+    """
+    return {option.name: option.default for option in OPTIONS} | environment_values(environment)
 
 
 # How alike two names are (by difflib, from 0 to 1) of which one is taken for a misspelling of the other.

@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from ..errors import BadOption, OpenAIReplayError
-from ..options import Mode
 from ..proxy.certificate_authority import certificate_authority, data_folder
-from . import listing
+from . import collection_commands
+from .command_line import DIRECTORY, MODES, guarded
 from .environment import FORMATS, dummy_key, through_base_url, through_proxy
 from .proxy_process import PROXY_PROGRAM, addon_script
-from .run import FAILED, RunOptions, failure, planned, run, say
+from .run import RunOptions, planned, run
 from .trust import Trust
-
-# The exit status for a command line that makes no sense, as click has it.
-USAGE = 2
-
-# The exit status for what could not be shown.
-NOT_DONE = 1
-
-# The options that the command line has under other names, and the parameter that each is here.
-_FLAGS = {
-    "recording_mode": ("--mode", "mode"),
-    "recording_dir": ("--dir", "directory"),
-    "recording_test_id": ("--test-id", "test_id"),
-}
-
-_DIRECTORY = click.option(
-    "--dir", "directory", metavar="DIR", help="The folder of the recordings; recordings without this."
-)
-_MODES = click.Choice([mode.value for mode in Mode])
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -46,8 +25,8 @@ def main() -> None:
 
 
 @main.command("run", context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
-@click.option("--mode", type=_MODES, help="What to do with requests; replay without this.")
-@_DIRECTORY
+@click.option("--mode", type=MODES, help="What to do with requests; replay without this.")
+@DIRECTORY
 @click.option(
     "--test-id", metavar="ID", help="The test that requests belong to which bring no id of their own."
 )
@@ -96,7 +75,7 @@ def run_command(
         fail_on_no_request=fail_on_no_request,
         prune=prune,
     )
-    sys.exit(_guarded(lambda: run(options, command, os.environ)))
+    sys.exit(guarded(lambda: run(options, command, os.environ)))
 
 
 @main.command("env")
@@ -111,7 +90,7 @@ def run_command(
     show_default=True,
     help="The folder of the proxy's certificate authority, mitmproxy's option of that name.",
 )
-@click.option("--mode", type=_MODES, help="The proxy's mode: in replay, a key is set where there is none.")
+@click.option("--mode", type=MODES, help="The proxy's mode: in replay, a key is set where there is none.")
 @click.option("--test-id", metavar="ID", help="The test that the requests belong to.")
 @click.option(
     "--base-url", is_flag=True, help="For a proxy in mitmproxy's reverse mode: set OPENAI_BASE_URL."
@@ -133,7 +112,7 @@ def env_command(
         click.echo(FORMATS[style]({**changes, **dummy_key(os.environ, plan.settings.mode)}), nl=False)
         return 0
 
-    sys.exit(_guarded(written))
+    sys.exit(guarded(written))
 
 
 @main.command("addon")
@@ -159,57 +138,6 @@ def serve_command(arguments: Sequence[str]) -> None:
     os.execv(sys.executable, [*PROXY_PROGRAM, "-s", str(addon_script()), *arguments])
 
 
-@main.command("list")
-@_DIRECTORY
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-def list_command(directory: str | None, as_json: bool) -> None:
-    """List the recordings of a folder: what was asked, and what came back.
-
-    Files that cannot be read are named on standard error, and the exit status is 1 then.
-    """
-
-    def listed() -> int:
-        folder = _folder(directory)
-        logging.disable(logging.WARNING)  # what cannot be read is said below
-        entries, problems = listing.entries(folder)
-        for line in map(_as_json, entries) if as_json else listing.columns(entries):
-            click.echo(line)
-        if not entries and not problems:
-            say(f"there is no recording in {folder}")
-        for problem in problems:
-            say(problem)
-        return NOT_DONE if problems else 0
-
-    sys.exit(_guarded(listed, NOT_DONE))
-
-
-@main.command("show")
-@click.argument("name")
-@_DIRECTORY
-def show_command(name: str, directory: str | None) -> None:
-    """Show a recording as a person reads it: the request's body, and the answer's bytes as clients get them.
-
-    NAME is a file, or the name of a recording in the folder as `list` shows it.
-    """
-
-    def shown() -> int:
-        file = Path(name)
-        for piece in listing.shown(file if file.is_file() else listing.found(_folder(directory), name)):
-            click.echo(piece, nl=False)
-        return 0
-
-    sys.exit(_guarded(shown, NOT_DONE))
-
-
-def _folder(directory: str | None) -> Path:
-    """Return the folder of the recordings, by the command line or else the environment."""
-    return planned(RunOptions(Mode.REPLAY.value, directory), os.environ).settings.directory
-
-
-def _as_json(entry: listing.Entry) -> str:
-    return json.dumps(entry.to_json(), ensure_ascii=False)
-
-
 def _occupy_standard_streams() -> None:
     """Put something where a caller has closed a standard stream, before a pipe of ours takes its place.
 
@@ -220,20 +148,5 @@ def _occupy_standard_streams() -> None:
     os.close(opened)
 
 
-def _of_command_line(problem: BadOption, given: Mapping[str, object]) -> BadOption:
-    """Return what is wrong with an option, said of the name that it has on the command line if it was given there."""
-    name, _, rest = str(problem).partition("=")
-    flag, parameter = _FLAGS.get(name, ("", ""))
-    if given.get(parameter) is None:
-        return problem
-    return BadOption(f"{flag} {rest}".replace("recording_mode=", "--mode "))
-
-
-def _guarded(work: Callable[[], int], status: int = FAILED) -> int:
-    """Do the work of a command; say what is in its way in one line, and return that exit status then."""
-    try:
-        return work()
-    except BadOption as exc:
-        return failure(_of_command_line(exc, click.get_current_context().params), USAGE)
-    except OpenAIReplayError as exc:
-        return failure(exc, status)
+for command in collection_commands.COMMANDS:
+    main.add_command(command)

@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from ..errors import BadOption, OpenAIReplayError
-from ..options import Mode, Settings, default_values, settings
+from ..options import Mode, Settings
+from ..options_file import resolve
 from ..proxy.certificate_authority import certificate_authority, data_folder
 from ..request.rules import Rules
 from ..store.index import Index
@@ -127,16 +128,15 @@ def planned(options: RunOptions, environment: Mapping[str, str]) -> Plan:
         )
         if value is not None
     }
-    values = default_values(environment)
     if "recording_dir" in given:
         given["recording_dir"] = str(Path(given["recording_dir"]).expanduser().absolute())
     target = _target(environment) if options.base_url else None
-    checked = settings({**values, **given})
+    checked = resolve(given, environment)
     if target is None or checked.is_recorded(*target.authority()):
         return Plan(options, given, checked, (), target, original_base_url(environment))
     host, port = target.authority()
     added = (*(pattern.text for pattern in checked.hosts), f"{host}:{port}")
-    checked = settings({**values, **given, "recording_hosts": added})
+    checked = resolve({**given, "recording_hosts": added}, environment)
     return Plan(options, given, checked, added, target, original_base_url(environment))
 
 

@@ -23,14 +23,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mitmproxy import connection, ctx, http, tls
+from mitmproxy import connection, ctx, http, optmanager, tls
 from mitmproxy.addonmanager import Loader
 from mitmproxy.net.http import status_codes
 from mitmproxy.proxy import mode_specs, server_hooks
 
 from ..errors import BadOption, BadRecording, OpenAIReplayError
 from ..format.recording import JSON, dump_json
-from ..options import OPTIONS, Mode, Settings, default_values, meant_as_ours, refuse_unknown, settings
+from ..options import OPTIONS, Mode, Settings, default_values, meant_as_ours, refuse_unknown
+from ..options_file import resolve
 from ..record.exchange import End, Exchange
 from ..record.recorder import Recorder, Ticket
 from ..replay import miss
@@ -169,9 +170,8 @@ class OpenAIReplay:
         """Register the options, their defaults from the environment."""
         try:
             defaults = default_values(os.environ)
-        except BadOption as exc:
-            log.error("%s", exc)
-            defaults = default_values({})
+        except BadOption:
+            defaults = default_values({})  # `configure` reads the environment, too, and says what is wrong
         for option in OPTIONS:
             default = defaults[option.name]
             typespec: Any = str if isinstance(option.default, str) else Sequence[str]
@@ -187,7 +187,7 @@ class OpenAIReplay:
             return
         self._settings = None
         try:
-            checked = settings({option.name: getattr(ctx.options, option.name) for option in OPTIONS})
+            checked = resolve(_given_options(), os.environ)
             _refuse_unrecorded_reverse_proxy(checked)
             if self._shared_folder is not None and checked.mode is not Mode.REPLAY:
                 raise BadOption(
@@ -587,6 +587,16 @@ class OpenAIReplay:
         paths = await self._on_worker(self._store.index.paths)
         mode = self._settings.mode.value
         return self._report.to_json(mode, paths, scope.test_id, all_tests=scope.all_tests)
+
+
+def _given_options() -> dict[str, Any]:
+    """Return the options that the command line, a configuration file or a script has set, be it to their defaults."""
+    registered = ctx.options._options
+    return {
+        option.name: registered[option.name].current()
+        for option in OPTIONS
+        if registered[option.name].value is not optmanager.unset
+    }
 
 
 def _relieve_guard() -> None:

@@ -1,0 +1,58 @@
+"""Parts that the commands share: common options, the folder of the recordings, and exit statuses for errors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+
+import click
+
+from ..errors import BadOption, OpenAIReplayError
+from ..options import Mode, Settings
+from .run import FAILED, RunOptions, failure, planned
+
+# The exit status for a command line that makes no sense, as click has it.
+USAGE = 2
+
+# The exit status for what could not be shown.
+NOT_DONE = 1
+
+# The options that the command line has under other names, and the parameter that each is here.
+_FLAGS = {
+    "recording_mode": ("--mode", "mode"),
+    "recording_dir": ("--dir", "directory"),
+    "recording_test_id": ("--test-id", "test_id"),
+}
+
+DIRECTORY = click.option(
+    "--dir", "directory", metavar="DIR", help="The folder of the recordings; recordings without this."
+)
+MODES = click.Choice([mode.value for mode in Mode])
+
+
+def folder_settings(directory: str | None, mode: Mode = Mode.REPLAY) -> Settings:
+    """Return the settings for a folder of recordings, by the command line or else the environment.
+
+    Raises:
+        BadOption: an option makes no sense; in replay, also that the folder does not exist.
+    """
+    return planned(RunOptions(mode.value, directory), os.environ).settings
+
+
+def _of_command_line(problem: BadOption, given: Mapping[str, object]) -> BadOption:
+    """Return what is wrong with an option, said of the name that it has on the command line if it was given there."""
+    name, _, rest = str(problem).partition("=")
+    flag, parameter = _FLAGS.get(name, ("", ""))
+    if given.get(parameter) is None:
+        return problem
+    return BadOption(f"{flag} {rest}".replace("recording_mode=", "--mode "))
+
+
+def guarded(work: Callable[[], int], status: int = FAILED) -> int:
+    """Do the work of a command; say what is in its way in one line, and return that exit status then."""
+    try:
+        return work()
+    except BadOption as exc:
+        return failure(_of_command_line(exc, click.get_current_context().params), USAGE)
+    except OpenAIReplayError as exc:
+        return failure(exc, status)

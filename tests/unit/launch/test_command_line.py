@@ -1,0 +1,40 @@
+"""`command_line`: what is wrong with an option is said of the name that it has on the command line."""
+
+from __future__ import annotations
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from openai_replay.errors import BadOption, OpenAIReplayError
+from openai_replay.launch.command_line import DIRECTORY, NOT_DONE, USAGE, guarded
+
+
+def run(problem: OpenAIReplayError, *arguments: str) -> tuple[int, str]:
+    """Run a command that meets a problem, and return its exit status and what it says."""
+
+    @click.command
+    @DIRECTORY
+    def command(directory: str | None) -> None:
+        def work() -> int:
+            raise problem
+
+        click.get_current_context().exit(guarded(work, NOT_DONE))
+
+    result = CliRunner().invoke(command, arguments)
+    return result.exit_code, result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dir", "x"], "openai-replay: error: --dir 'x': expected a folder\n"),
+        ([], "openai-replay: error: recording_dir='x': expected a folder\n"),
+    ],
+)
+def test_an_option_has_the_name_that_it_was_given_by(arguments: list[str], message: str) -> None:
+    assert run(BadOption("recording_dir='x': expected a folder"), *arguments) == (USAGE, message)
+
+
+def test_what_could_not_be_done_has_a_status_of_its_own() -> None:
+    assert run(OpenAIReplayError("no")) == (NOT_DONE, "openai-replay: error: no\n")
