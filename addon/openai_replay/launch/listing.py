@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,12 +13,9 @@ from ..replay.answer import render
 from ..request.identity import describe
 from ..request.redaction import redactor
 from ..request.rules import Rules
-from ..store.index import Index, split_number
+from ..store import names
+from ..store.index import Index
 from ..store.store import Store
-
-# A name of 64 hex digits is shown by its first ones, which find the recording; so is what stands after them.
-_HASH = re.compile(r"(?P<kind>models-)?(?P<beginning>[0-9a-f]{12})[0-9a-f]{52}")
-_ELLIPSIS = "…"
 
 _LONGEST_PROMPT = 48
 
@@ -43,13 +38,13 @@ class Entry:
 
     def short_name(self) -> str:
         """Return a name that `show` takes."""
-        return _HASH.sub(rf"\g<kind>\g<beginning>{_ELLIPSIS}", self.path.removesuffix(".json"))
+        return names.stem_of(names.shortened(self.path))
 
     def cells(self) -> tuple[str, ...]:
         """Return what a person sees of it."""
         prompt = " ".join(self.prompt.split())
         if len(prompt) > _LONGEST_PROMPT:
-            prompt = f"{prompt[: _LONGEST_PROMPT - 1].rstrip()}{_ELLIPSIS}"
+            prompt = f"{prompt[: _LONGEST_PROMPT - 1].rstrip()}{names.ELLIPSIS}"
         test = f"[{self.test_id}]" if self.test_id else ""
         what = f"{self.method} {self.endpoint}"
         return (self.short_name(), what, self.model, str(self.status), self.answer, prompt, test)
@@ -98,11 +93,10 @@ def found(directory: Path, name: str) -> Path:
     Raises:
         BadOption: there is none in the folder, or there are several.
     """
-    beginning, _, ending = name.removesuffix(".json").partition(_ELLIPSIS)
     with closing(_store(directory).index) as index:
-        paths = [path for path in index.paths() if _is_meant(path, beginning, ending)]
+        paths = [path for path in index.paths() if names.is_meant(path, name)]
     # The beginning of a name is that of its repeats, too.
-    firsts = [path for path in paths if split_number(path)[1] == 1] or paths
+    firsts = [path for path in paths if names.split_number(path)[1] == 1] or paths
     if len(firsts) == 1:
         return directory / firsts[0]
     if not firsts:
@@ -110,15 +104,8 @@ def found(directory: Path, name: str) -> Path:
             f"{name}: expected a file, or the beginning of a recording's name in {directory}; "
             "`openai-replay list` shows them, and --dir names another folder"
         )
-    named = ", ".join([*firsts[:_MOST_NAMED], *([_ELLIPSIS] if len(firsts) > _MOST_NAMED else [])])
+    named = ", ".join([*firsts[:_MOST_NAMED], *([names.ELLIPSIS] if len(firsts) > _MOST_NAMED else [])])
     raise BadOption(f"{name}: expected one recording, {len(firsts)} begin so: {named}")
-
-
-def _is_meant(path: str, beginning: str, ending: str) -> bool:
-    stem = path.removesuffix(".json")
-    return any(text.startswith(beginning) for text in (stem, os.path.basename(stem))) and stem.endswith(
-        ending
-    )
 
 
 def shown(path: Path) -> Iterator[bytes]:

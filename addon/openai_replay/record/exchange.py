@@ -35,6 +35,7 @@ from ..request.identity import ApiRequest
 from ..request.reference_hash import model_digest, request_hash
 from ..request.rules import without_ignored
 from ..sdk import classes
+from ..store import names
 from ..wire import framing, headers, sse
 from ..wire.corrections import CorrectionNotes, Found
 from .chunk_templates import ChunkTemplates, FilledTemplate, RecordedChunk
@@ -167,7 +168,7 @@ def _recorded(
     models_digest: str = "",
     mapping: dict[str, str] | None = None,
 ) -> Recorded:
-    name = f"models-{api_request.name()}-{models_digest}" if models_digest else api_request.name()
+    name = names.of_models(api_request.name(), models_digest) if models_digest else api_request.name()
     body = api_request.body
     model = body.get("model") if isinstance(body, dict) else None
     request = Request(

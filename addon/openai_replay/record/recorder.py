@@ -21,6 +21,7 @@ from pathlib import Path
 
 from ..errors import NotRecordable, OpenAIReplayError
 from ..request.identity import ApiRequest
+from ..store import names
 from ..store.store import Store
 from .exchange import Exchange, Recorded, record
 
@@ -198,14 +199,14 @@ class Recorder:
         recorded = ticket.recorded
         assert recorded is not None
         stem = self._stem(ticket, recorded, number)
-        target = self._store.directory / f"{stem}.json"
+        target = self._store.directory / names.file_name(stem)
         replaced = {failure.path for failure in retried if failure.path is not None}
         if not ticket.series.is_begun:
             replaced |= self._of_earlier_runs(ticket.api_request)
         companion = None
         if recorded.companion is not None:
             ending, body = recorded.companion
-            companion = (f"{stem}{ending}", body)
+            companion = (names.companion(stem, ending), body)
         self._store.write(
             target.name,
             recorded.pieces(companion[0] if companion else ""),
@@ -223,7 +224,7 @@ class Recorder:
         if ticket.api_request.is_model_list():
             # It ends in a digest of the answer, and several are joined.
             return self._store.name_beside_other_hosts(recorded.name, ticket.api_request)
-        return ticket.series.name if number == 1 else f"{ticket.series.name}-{number}"
+        return names.numbered_stem(ticket.series.name, number)
 
     def _of_earlier_runs(self, api_request: ApiRequest) -> set[Path]:
         """Return the recordings that earlier runs made of a request, whatever they are called."""
@@ -263,8 +264,8 @@ class Recorder:
         try:
             for number, ticket in enumerate(series.tickets, 1):
                 if ticket.path is not None and not ticket.api_request.is_model_list():
-                    stem = series.name if number == 1 else f"{series.name}-{number}"
-                    self._move(ticket, ticket.path, ticket.path.with_name(f"{stem}.json"))
+                    stem = names.numbered_stem(series.name, number)
+                    self._move(ticket, ticket.path, ticket.path.with_name(names.file_name(stem)))
         except OSError:
             series.has_gaps = True
             raise

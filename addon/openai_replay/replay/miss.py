@@ -21,7 +21,7 @@ from ..request.identity import ApiRequest
 from ..request.normal_form import normal_body
 from ..request.rules import without_ignored
 from ..request.urls import authority, sorted_query
-from ..store import likeness
+from ..store import likeness, names
 from ..store.store import Store, Stored
 
 STATUS = 400
@@ -31,9 +31,6 @@ _CANDIDATES = 8
 
 _LONGEST_VALUE = 60
 _MOST_DIFFERENCES = 12
-
-# Names are 64 hex digits; their first ones find the file.
-_SHORT_NAME = 12
 
 
 # With what the paths of the API begin, wherever a compatible host has them.
@@ -66,7 +63,7 @@ class Miss:
 
     def request(self) -> str:
         """Return the short name of the request."""
-        return self.api_request.name()[:_SHORT_NAME]
+        return names.short_hash(self.api_request.name())
 
     def summary(self) -> str:
         """Return what the client is told."""
@@ -74,7 +71,7 @@ class Miss:
         text = f"No recording for {what} (request {self.request()})."
         if self.nearest is None:
             return f"{text} {self._no_endpoint()}"
-        return f"{text} The nearest is {_shortened_name(self.nearest)}; the proxy's log shows the difference."
+        return f"{text} The nearest is {names.shortened(self.nearest)}; the proxy's log shows the difference."
 
     def explanation(self) -> str:
         """Return what the log says: the nearest recording and each place where it differs."""
@@ -218,9 +215,3 @@ def _window(text: str, first: int) -> str:
 def _shown(value: JSON) -> str:
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
-
-
-def _shortened_name(path: str) -> str:
-    folder, slash, name = path.rpartition("/")
-    stem = name.removesuffix(".json")
-    return f"{folder}{slash}{stem[:_SHORT_NAME]}….json" if len(stem) >= 64 else path

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ..options import MatchPolicy
 from ..request.identity import ApiRequest
-from ..store.store import Store, absent_numbers, numbered
+from ..store import names
+from ..store.store import Store
 from .answer import Answer
 from .positions import Positions as Positions
 from .recorded_series import KeptSeries, RecordedSeries
@@ -68,8 +69,8 @@ class Replayer:
         """
         named = self._store.named(api_request)
         if named is not None and named.path not in but:
-            paths = tuple(path for path in numbered(named.path) if path not in but)
-            return RecordedSeries(api_request, paths, True, named, tuple(absent_numbers(paths)))
+            paths = tuple(path for path in names.series(named.path) if path not in but)
+            return RecordedSeries(api_request, paths, True, named, tuple(names.absent_from_series(paths)))
         for is_sure in (False, True):
             found = await self._on_index_thread(partial(self._looked_up, api_request, but, is_sure=is_sure))
             if not found:

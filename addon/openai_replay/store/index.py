@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,7 +24,7 @@ from ..format.recording import Recording, decode
 from ..request.identity import Identity, identify
 from ..request.rules import Rules
 from ..request.urls import single_prefix
-from . import likeness
+from . import likeness, names
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +44,6 @@ CREATE INDEX IF NOT EXISTS files_by_endpoint ON files (endpoint);
 _SETTLED_AFTER_NS = 100_000_000
 UNSETTLED = -1
 
-_NUMBERED = re.compile(r"(?P<base>.+)-(?P<number>[1-9][0-9]*)")
-_MODELS = re.compile(r"(?P<base>models-[0-9a-f]{64})-[0-9a-f]{8}")
-
 type Signature = tuple[int, int, int]
 
 
@@ -61,21 +57,11 @@ class Row:
 
     def group(self) -> str:
         """Return what the files of one sequence share: folder and name without number."""
-        return split_number(self.path)[0]
+        return names.split_number(self.path)[0]
 
     def number(self) -> int:
         """Return the place in the sequence, from 1."""
-        return split_number(self.path)[1]
-
-
-def split_number(path: str) -> tuple[str, int]:
-    """Split `a/<base>-<n>.json` into `a/<base>` and n; a name without number is the first of its sequence."""
-    stem = path.removesuffix(".json")
-    if models := _MODELS.fullmatch(os.path.basename(stem)):
-        return os.path.join(os.path.dirname(stem), models["base"]), 1
-    if (numbered := _NUMBERED.fullmatch(stem)) and int(numbered["number"]) > 1:
-        return numbered["base"], int(numbered["number"])
-    return stem, 1
+        return names.split_number(self.path)[1]
 
 
 def signature_of(status: os.stat_result) -> Signature:
@@ -360,7 +346,7 @@ def settled_mtime(path: Path) -> int:
 def _files(top: Path, folder: str) -> Iterator[tuple[str, Signature]]:
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(top / folder) as entries:
         for entry in entries:
-            if entry.name.endswith(".json") and not entry.name.startswith("."):
+            if names.is_recording(entry.name):
                 signature = _signature_of_file(entry)
                 if signature is not None:
                     yield os.path.join(folder, entry.name), signature

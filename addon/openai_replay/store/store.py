@@ -6,8 +6,6 @@ Files are written beside their target and moved into place, so that a crash leav
 from __future__ import annotations
 
 import os
-import re
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,10 +17,8 @@ from ..format.recording import FILE, JSON, Recording, decode, encode
 from ..request.identity import ApiRequest, Identity
 from ..request.rules import Rules
 from ..request.urls import authority
-from .index import Index, Row, Signature, identity_of, signature_of, split_number
-
-# How many numbers in a row may be missing from a sequence whose files somebody deleted.
-_LONGEST_GAP = 8
+from . import names
+from .index import Index, Row, Signature, identity_of, signature_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +90,7 @@ class Store:
         if api_request.is_model_list():
             return None  # their names end in a digest of the answer
         for name in api_request.names(api_request.test_id):
-            stored = self.answering(self.directory / f"{name}.json", api_request)
+            stored = self.answering(self.directory / names.file_name(name), api_request)
             if (
                 stored is not None
                 and stored.recording.test_id == api_request.test_id
@@ -110,10 +106,9 @@ class Store:
         """
         host = authority(urlsplit(api_request.url))
         with suppress(BadRecording):
-            stored = self.read(self.directory / f"{name}.json")
+            stored = self.read(self.directory / names.file_name(name))
             if stored is not None and authority(urlsplit(stored.recording.request.url)) != host:
-                # Without hyphens, after which a number at the end would be one of a sequence.
-                return f"{name}-at-{re.sub('[^A-Za-z0-9.]', '_', host)}"
+                return names.at_host(name, host)
         return name
 
     def chosen(
@@ -169,7 +164,10 @@ class Store:
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         files = [*([] if companion is None else [(companion[0], [companion[1]])]), (name, content)]
-        beside = [(self._name_beside(file_name), self.directory / file_name) for file_name, _ in files]
+        beside = [
+            (self.directory / names.temporary(file_name), self.directory / file_name)
+            for file_name, _ in files
+        ]
         try:
             for (path, _), (_, pieces) in zip(beside, files, strict=True):
                 with open(path, "wb") as file:
@@ -188,9 +186,6 @@ class Store:
             path.unlink(missing_ok=True)
         return self.directory / name
 
-    def _name_beside(self, name: str) -> Path:
-        return self.directory / f".{name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
-
     def move(self, path: Path, target: Path) -> None:
         """Give a recording another name in its folder, and the file of its body with it.
 
@@ -203,7 +198,7 @@ class Store:
         if stored is None:
             path.replace(target)
             return
-        content, name = companions[0].read_bytes(), f"{target.stem}{companions[0].suffix}"
+        content, name = companions[0].read_bytes(), names.companion(target.stem, companions[0].suffix)
         response = replace(stored.recording.response, body={FILE: name})
         moved = encode(replace(stored.recording, response=response))
         self.write(target.name, [moved], companion=(name, content))
@@ -253,27 +248,3 @@ def _first_sequence(rows: Sequence[Row]) -> list[Row]:
     """Return the rows of the first sequence in file-name order, by their numbers."""
     first = min(row.group() for row in rows)
     return sorted((row for row in rows if row.group() == first), key=Row.number)
-
-
-def absent_numbers(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield the files that would belong to a sequence: those of the numbers left out, and of the next one."""
-    first, last, present = paths[0], paths[-1], frozenset(paths)
-    _, highest = split_number(last.name)
-    for number in range(2, highest + 2):
-        path = first.with_name(f"{first.stem}-{number}.json")
-        if path not in present:
-            yield path
-
-
-def numbered(first: Path) -> Iterator[Path]:
-    """Yield the files of a sequence that exist, from its first one on."""
-    yield first
-    number, missing = 2, 0
-    while missing < _LONGEST_GAP:
-        path = first.with_name(f"{first.stem}-{number}.json")
-        if path.exists():
-            yield path
-            missing = 0
-        else:
-            missing += 1
-        number += 1

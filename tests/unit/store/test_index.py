@@ -15,7 +15,7 @@ import pytest
 from openai_replay.request.ignoring import ignore_rule
 from openai_replay.request.redaction import redactor
 from openai_replay.request.rules import Rules
-from openai_replay.store.index import Index, cache_folder, split_number
+from openai_replay.store.index import Index, cache_folder
 from unit.exchanges import NO_RULES, chat, completion, get, write_recording
 
 REQUEST = chat("Hi")
@@ -78,24 +78,6 @@ def test_sketches_are_those_of_an_endpoint(folder: Path) -> None:
         index.rows(KEY)
         found = [(path, test_id) for path, test_id, _ in index.sketches("/v1/chat/completions")]
         assert found == [("a.json", "t"), ("b.json", None)]
-
-
-@pytest.mark.parametrize(
-    ("path", "base", "number"),
-    [
-        ("ab.json", "ab", 1),
-        ("ab-2.json", "ab", 2),
-        ("x/ab-10.json", "x/ab", 10),
-        ("ab-1.json", "ab-1", 1),
-        ("ab-02.json", "ab-02", 1),
-        ("ab-cd.json", "ab-cd", 1),
-        ("-2.json", "-2", 1),
-        (f"models-{'0' * 64}-12345678.json", f"models-{'0' * 64}", 1),
-        (f"x/models-{'0' * 64}-0123abcd.json", f"x/models-{'0' * 64}", 1),
-    ],
-)
-def test_a_name_is_that_of_its_sequence_and_a_number(path: str, base: str, number: int) -> None:
-    assert split_number(path) == (base, number)
 
 
 # --- changes ------------------------------------------------------------------------------------------------------

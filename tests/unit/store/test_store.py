@@ -11,7 +11,7 @@ import pytest
 from openai_replay.errors import BadRecording, NotReplayable
 from openai_replay.format.recording import JSON
 from openai_replay.store.index import Row
-from openai_replay.store.store import Store, absent_numbers, companion_of, numbered
+from openai_replay.store.store import Store, companion_of
 from unit.exchanges import chat, completion, names, write_recording, written
 
 REQUEST = chat("Hi")
@@ -243,21 +243,7 @@ def test_a_body_in_the_recording_is_in_no_other_file(folder: Path, body: JSON) -
     assert companion_of(folder / "a.json", body) is None
 
 
-# --- numbers ------------------------------------------------------------------------------------------------------
-
-
-def test_a_sequence_goes_on_after_a_gap(folder: Path) -> None:
-    for name in ("a.json", "a-2.json", "a-5.json", "a-13.json", "a-30.json"):
-        (folder / name).touch()
-    paths = list(numbered(folder / "a.json"))
-
-    assert [path.name for path in paths] == ["a.json", "a-2.json", "a-5.json", "a-13.json"]
-    absent = [path.name for path in absent_numbers(paths)]
-    assert absent == ["a-3.json", "a-4.json", *(f"a-{number}.json" for number in range(6, 13)), "a-14.json"]
-
-
-def test_a_sequence_of_one_lacks_its_second(folder: Path) -> None:
-    assert [path.name for path in absent_numbers([folder / "a.json"])] == ["a-2.json"]
+# --- names -------------------------------------------------------------------------------------------------------
 
 
 def test_a_test_id_never_becomes_a_path(store: Store, folder: Path) -> None:
