@@ -11,7 +11,7 @@ from mitmproxy import tls
 from mitmproxy.test import tflow
 
 from openai_replay.options import OPTIONS
-from openai_replay.proxy.addon import Tap
+from openai_replay.proxy.tap import Tap
 from support.proxy import recordings
 
 from .conftest import HOST, hook, loaded, request_flow
@@ -195,7 +195,7 @@ async def test_a_bug_in_the_check_refuses_the_connection(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with loaded(folder, recording_mode="record") as addon:
-        monkeypatch.setattr("openai_replay.proxy.addon._leads_to_recorded_host", broken)
+        monkeypatch.setattr("openai_replay.proxy.guard.leads_to_recorded_host", broken)
         assert addon.refusal_to_connect(HOST) == "the addon failed; the proxy's log says why"
 
 
@@ -203,12 +203,12 @@ def broken(*_: Any, **__: Any) -> Any:
     raise RuntimeError("a bug")
 
 
-@pytest.mark.parametrize("piece", ["_describe", "_replayed", "_missed"])
+@pytest.mark.parametrize("piece", ["session.Session.describe", "replaying.replay", "replaying._missed"])
 async def test_a_bug_in_replay_leaves_the_refusal(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, piece: str
 ) -> None:
     async with loaded(folder) as replayer:
-        monkeypatch.setattr(replayer.addon, piece, broken)
+        monkeypatch.setattr(f"openai_replay.proxy.{piece}", broken)
         flow = await replayer.ask(request_flow(CHAT))
         assert error_of(flow)["message"] == "The replay failed; the proxy's log says why."
     assert "a bug" in caplog.text

@@ -190,11 +190,11 @@ def test_a_websocket_is_refused_with_the_miss(replayer: Observed) -> None:
 SABOTAGES = {
     "the replayer": ("openai_replay.replay.replayer:Replayer.answer", "recording_unavailable"),
     "the description of the request": (
-        "openai_replay.proxy.addon:OpenAIReplay._describe",
+        "openai_replay.proxy.session:Session.describe",
         "recording_unavailable",
     ),
     "the explanation of a miss": ("openai_replay.replay.miss:find_miss", "recording_unavailable"),
-    "the test id": ("openai_replay.proxy.addon:OpenAIReplay._test_id", "recording_not_found"),
+    "the test id": ("openai_replay.proxy.arrival:_test_id_of_request", "recording_not_found"),
     "the hook for headers": ("openai_replay.proxy.addon:OpenAIReplay.requestheaders", "recording_not_found"),
 }
 
@@ -216,8 +216,8 @@ def test_a_bug_in_the_addon_is_a_refusal(
     "function",
     [
         "openai_replay.proxy.addon:OpenAIReplay.request",
-        "openai_replay.proxy.addon:_is_recorded",
-        "openai_replay.proxy.addon:OpenAIReplay.request,openai_replay.proxy.addon:_leads_to_recorded_host",
+        "openai_replay.proxy.hosts:is_recorded",
+        "openai_replay.proxy.addon:OpenAIReplay.request,openai_replay.proxy.hosts:leads_to_recorded_host",
     ],
 )
 def test_a_bug_that_makes_mitmproxy_forward_ends_at_the_refused_connection(

@@ -9,11 +9,21 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from typing import Any
 
 
 def _raise(*_: Any, **__: Any) -> Any:
     raise RuntimeError("sabotaged")
+
+
+def _break(owner: Any, name: str) -> None:
+    """Replace a function where it is defined, and in each module of the package that imported it by name."""
+    working = getattr(owner, name)  # a name that is gone would make the test pass for nothing
+    setattr(owner, name, _raise)
+    for module_name, module in list(sys.modules.items()):
+        if module_name.startswith("openai_replay") and getattr(module, name, None) is working:
+            setattr(module, name, _raise)
 
 
 for _target in os.environ["SABOTAGE"].split(","):
@@ -22,5 +32,4 @@ for _target in os.environ["SABOTAGE"].split(","):
     *_parents, _name = _path.split(".")
     for _parent in _parents:
         _owner = getattr(_owner, _parent)
-    getattr(_owner, _name)  # a name that is gone would make the test pass for nothing
-    setattr(_owner, _name, _raise)
+    _break(_owner, _name)

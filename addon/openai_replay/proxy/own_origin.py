@@ -35,6 +35,10 @@ class BreakingOrigin:
         self._answers[path] = answer
         return path
 
+    def is_at(self, address: tuple[str, int, *tuple[int, ...]] | None) -> bool:
+        """Tell whether an address of a connection upstream is this origin's."""
+        return address is not None and address[:2] == (HOST, self.port)
+
     def close(self) -> None:
         """Stop listening."""
         if self._server is not None:

@@ -1,0 +1,110 @@
+"""Record a flow: tap its response, and hand the finished exchange to the worker that writes it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import Future
+from functools import partial
+
+from mitmproxy import http
+
+from ..errors import OpenAIReplayError
+from ..options import Mode
+from ..record.exchange import End, Exchange
+from ..record.recorder import Ticket
+from .endings import has_all_bytes
+from .flow_state import FlowState
+from .hosts import is_websocket
+from .replaying import replay_earlier
+from .session import Session
+from .tap import Body, Tap
+
+log = logging.getLogger(__name__)
+
+# Delay the end of a response until its file is written, but no longer than this: a test may look for the file right
+# after the call.
+_LONGEST_WAIT_FOR_FILE_S = 0.5
+
+
+async def record_or_replay(flow: http.HTTPFlow, state: FlowState) -> None:
+    """Take note of a request that is to be recorded; with record-if-missing, answer it if it was recorded before."""
+    if is_websocket(flow.request):
+        log.warning("A WebSocket to %s passes through and is not recorded.", flow.request.pretty_host)
+    elif not state.is_upload_described:
+        return
+    elif state.session.settings.mode is Mode.RECORD or not await replay_earlier(flow, state):
+        state.ticket = state.session.recorder.ask(state.session.describe(flow, state))
+
+
+def tap_response(flow: http.HTTPFlow, state: FlowState) -> None:
+    """Let a response pass as it comes, and keep a copy of its bytes if it is recorded."""
+    if flow.response is None or state.is_control or flow.response.status_code == 101:
+        return
+    if state.ticket is not None:
+        state.tap = Tap()
+        flow.response.stream = state.tap
+    elif state.is_from_origin or state.session.settings.mode is Mode.LIVE:
+        flow.response.stream = True
+
+
+async def finish_and_wait(flow: http.HTTPFlow, state: FlowState) -> None:
+    """Record a complete exchange; its file is there soon after the client has read the answer."""
+    pending = finish(flow, state, End.COMPLETE, "")
+    if pending is not None:
+        await asyncio.wait([asyncio.wrap_future(pending)], timeout=_LONGEST_WAIT_FOR_FILE_S)
+
+
+def finish(flow: http.HTTPFlow, state: FlowState, end: End, message: str) -> Future[None] | None:
+    """Hand an exchange to the thread that records it; None if it is not recorded."""
+    if state.ticket is None:
+        return None
+    ticket, state.ticket = state.ticket, None
+    session = state.session
+    session.recorder.end(ticket)
+    if flow.response is None or flow.response.status_code == 101 or state.tap is None:
+        if flow.response is None:
+            session.not_recorded(ticket.api_request, f"the API was not reached, {message}")
+        session.run.worker.submit(partial(session.recorder.drop, ticket))
+        return None
+    exchange = Exchange(
+        ticket.api_request,
+        flow.response.status_code,
+        tuple(flow.response.headers.items(multi=True)),
+        Body(state.tap, flow.response.headers.get("content-encoding", "")),
+        End.COMPLETE if has_all_bytes(flow.response, state.tap) else end,
+        message,
+        state.credentials,
+    )
+    loop = asyncio.get_running_loop()
+    return session.run.worker.submit(partial(_write, session, ticket, exchange, state.tap, loop))
+
+
+def _write(
+    session: Session, ticket: Ticket, exchange: Exchange, tap: Tap, loop: asyncio.AbstractEventLoop
+) -> None:
+    """Write a recording, on the worker's thread; a failure costs the recording and a line in the log.
+
+    The report belongs to the loop's thread.
+    """
+
+    def not_recorded(reason: str) -> None:
+        loop.call_soon_threadsafe(session.not_recorded, ticket.api_request, reason)
+
+    try:
+        if tap.problem:
+            session.recorder.drop(ticket)
+            not_recorded(tap.problem)
+            return
+        path = session.recorder.finish(ticket, exchange)
+        if path is not None:
+            test_id = ticket.api_request.test_id
+            loop.call_soon_threadsafe(session.run.report.add_recorded, test_id, session.name_of(path))
+    except (OpenAIReplayError, OSError) as exc:
+        not_recorded(str(exc))
+    except Exception as exc:
+        log.exception("A bug of this addon")
+        session.recorder.drop(ticket)
+        not_recorded(f"{type(exc).__name__}: {exc}")
+    finally:
+        tap.close()

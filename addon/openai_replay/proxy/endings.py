@@ -1,0 +1,40 @@
+"""How a response ended: whole, left by the client, or cut by the API. mitmproxy tells it only in words."""
+
+from __future__ import annotations
+
+from mitmproxy import connection, http
+
+from ..record.exchange import End
+from .tap import Tap
+
+
+def ending_after_error(flow: http.HTTPFlow) -> End:
+    """Return which side ended a flow that broke off."""
+    message = error_message(flow)
+    return End.LEFT_BY_CLIENT if _client_left(flow, message) else End.CUT_BY_UPSTREAM
+
+
+def error_message(flow: http.HTTPFlow) -> str:
+    """Return mitmproxy's words for the break, "" when it has none."""
+    return flow.error.msg if flow.error is not None else ""
+
+
+def has_all_bytes(response: http.Response, tap: Tap) -> bool:
+    """Tell whether all bytes of `content-length` passed: a client that counts them may leave at the last one."""
+    return bool(response.headers.get("content-length", "") == str(tap.size))
+
+
+def _client_left(flow: http.HTTPFlow, message: str) -> bool:
+    if message.startswith("Client disconnected"):
+        return True
+    if message.startswith("stream reset by client"):
+        return _reset_by_client(flow, message)
+    return flow.client_conn.state is not connection.ConnectionState.OPEN
+
+
+def _reset_by_client(flow: http.HTTPFlow, message: str) -> bool:
+    """Tell whose reset of an HTTP/2 stream this was: mitmproxy says "by client" of both sides."""
+    if flow.client_conn.alpn != b"h2" or flow.server_conn.alpn != b"h2":
+        return flow.client_conn.alpn == b"h2"
+    # Over HTTP/2 on both sides the reason tells: a client gives up with CANCEL (RFC 9113, section 7).
+    return message.endswith(("(CANCEL)", "(NO_ERROR)"))

@@ -1,0 +1,50 @@
+"""Per-flow state of a request to a recorded host, kept in the flow's metadata."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mitmproxy import http
+
+from ..record.recorder import Ticket
+from ..request.identity import ApiRequest
+from ..request.multipart import MultipartParser
+from .tap import Tap
+
+if TYPE_CHECKING:
+    from .session import Session
+
+_KEY = "openai_replay"
+
+
+@dataclass(slots=True)
+class FlowState:
+    """A request to a recorded host while it is under way, or one to the proxy itself.
+
+    `session` is the one that was open when the request came in: changed options count for later requests.
+    """
+
+    session: Session
+    test_id: str | None = None
+    credentials: tuple[str, ...] = ()
+    is_control: bool = False
+    control_target: str = ""
+    upload: MultipartParser | None = None
+    is_upload_described: bool = True
+    api_request: ApiRequest | None = None  # described once, by `session.describe`
+    ticket: Ticket | None = None
+    tap: Tap | None = None
+    is_from_origin: bool = False
+
+
+def state_of(flow: http.HTTPFlow) -> FlowState | None:
+    """Return the state of a flow, None when its host is not recorded."""
+    state: FlowState | None = flow.metadata.get(_KEY)
+    return state
+
+
+def keep_state(flow: http.HTTPFlow, state: FlowState) -> FlowState:
+    """Attach a state to its flow, and return it."""
+    flow.metadata[_KEY] = state
+    return state

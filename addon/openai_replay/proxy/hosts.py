@@ -1,0 +1,80 @@
+"""Which requests and connections belong to a recorded host, and the mitmproxy options that follow from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mitmproxy import connection, ctx, http
+from mitmproxy.proxy import mode_specs
+
+from ..errors import BadOption
+from ..options import Mode, Settings
+from . import control
+
+
+def is_recorded(request: http.Request, checked: Settings) -> bool:
+    """Tell whether a request goes to a recorded host. Its address is looked at first: `pretty_host` costs far more."""
+    return checked.is_recorded(request.host, request.port) or _recorded_host(request, checked) is not None
+
+
+def _recorded_host(request: http.Request, checked: Settings) -> str | None:
+    """Return the recorded host that a request goes to, by its address or by its Host header."""
+    for host in (request.pretty_host, request.host):
+        if checked.is_recorded(host, request.port):
+            return host
+    return None
+
+
+def leads_to_recorded_host(server: connection.Server, checked: Settings) -> bool:
+    """Tell whether a connection upstream would reach a recorded host, by its address or its TLS server name."""
+    if server.address is None:
+        return False
+    host, port = server.address[:2]
+    return checked.is_recorded(host, port) or checked.is_recorded(server.sni or "", port)
+
+
+def url_of(request: http.Request, checked: Settings) -> str:
+    """Return the URL of a request, with the name of the recorded host; the scheme's default port is left out."""
+    host = _recorded_host(request, checked) or request.host
+    if ":" in host:
+        host = f"[{host}]"
+    default_port = {"https": 443, "http": 80}.get(request.scheme)
+    port = "" if request.port == default_port else f":{request.port}"
+    return f"{request.scheme}://{host}{port}{request.path}"
+
+
+def is_websocket(request: http.Request) -> bool:
+    """Tell whether a request asks to be upgraded to a WebSocket (RFC 6455, section 4.1)."""
+    upgrade: str = request.headers.get("upgrade", "")
+    return upgrade.lower() == "websocket"
+
+
+def set_mitmproxy_options(checked: Settings) -> None:
+    """Decrypt the recorded hosts alone, and in replay open no connection before there is a request to answer.
+
+    With its defaults mitmproxy connects upstream at CONNECT, so that without a network every request fails.
+    """
+    changes: dict[str, Any] = {}
+    if checked.mode in (Mode.REPLAY, Mode.RECORD_IF_MISSING):
+        changes |= {"connection_strategy": "lazy", "upstream_cert": False}
+    if not ctx.options.allow_hosts and not ctx.options.ignore_hosts:
+        changes["allow_hosts"] = [pattern.authority_regex() for pattern in checked.hosts] + [
+            f"^{control.HOST}:"
+        ]
+    ctx.options.update(**changes)
+
+
+def refuse_unrecorded_reverse_proxy(checked: Settings) -> None:
+    """Check that a reverse proxy leads to a recorded host.
+
+    Raises:
+        BadOption: it does not, so nothing would be recorded or replayed.
+    """
+    for text in ctx.options.mode:
+        mode = mode_specs.ProxyMode.parse(text)
+        if isinstance(mode, mode_specs.ReverseMode) and not checked.is_recorded(*mode.address):
+            host, port = mode.address
+            raise BadOption(
+                f"mode={text}: {host}:{port} is none of recording_hosts ({', '.join(h.text for h in checked.hosts)}), "
+                f"so nothing would be recorded or replayed: add --set recording_hosts={host}:{port}"
+            )
