@@ -241,7 +241,7 @@ def test_a_bug_while_the_options_are_read_leaves_a_proxy_that_ends_without_conne
             tmp_path,
             f"recording_dir={recorded}",
             upstream=upstream,
-            environment={"SABOTAGE": "openai_replay.proxy.addon:settings", "PYTHONPATH": str(ROOT / "addon")},
+            environment={"SABOTAGE": "openai_replay.proxy.addon:resolve", "PYTHONPATH": str(ROOT / "addon")},
             script=SUPPORT / "sabotage.py",
             more_scripts=[ROOT / "addon" / "replay.py"],
         ) as running:

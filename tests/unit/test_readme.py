@@ -1,4 +1,4 @@
-"""What the README promises exists under the names that it uses."""
+"""The README and the page of options name only things that exist."""
 
 import re
 from pathlib import Path
@@ -7,12 +7,14 @@ from openai_replay.options import OPTIONS, Mode
 from openai_replay.proxy.control import HOST
 from openai_replay.wire import headers
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+OPTIONS_PAGE = (ROOT / "addon" / "OPTIONS.md").read_text(encoding="utf-8")
 
 
 def first_cells_of_table(section: str) -> list[str]:
     """Return the names in backticks that begin the rows of a section's table."""
-    text = README.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    text = OPTIONS_PAGE.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
     return re.findall(r"^\| `([a-z_-]+)` \|", text, re.MULTILINE)
 
 
@@ -22,7 +24,7 @@ def test_the_table_of_options_is_the_options_in_their_order() -> None:
 
 def test_the_defaults_are_those_of_the_options() -> None:
     for option in OPTIONS:
-        row = re.search(rf"^\| `{option.name}` \| (.*?) \|", README, re.MULTILINE)
+        row = re.search(rf"^\| `{option.name}` \| (.*?) \|", OPTIONS_PAGE, re.MULTILINE)
         assert row is not None
         default = option.default if isinstance(option.default, str) else ", ".join(option.default)
         expected = {"": "none"}.get(default, f"`{default}`")

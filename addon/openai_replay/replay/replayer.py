@@ -15,7 +15,7 @@ from ..request.identity import ApiRequest
 from ..store import names
 from ..store.store import Store
 from .answer import Answer
-from .positions import Positions as Positions
+from .positions import Positions
 from .recorded_series import KeptSeries, RecordedSeries
 
 type OnIndexThread = Callable[[Callable[[], list[Path]]], Awaitable[list[Path]]]

@@ -13,12 +13,9 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from ..format.recording import JSON
-from .body import opaque_body as opaque_body
-from .body import parse_body as parse_body
 from .normal_form import canonical, normal_body, normal_value
 from .reference_hash import SHARED_PATH, request_hash
-from .rules import Rules as Rules
-from .rules import without_ignored
+from .rules import Rules, without_ignored
 from .urls import authority, doubled_prefix, joined_query, single_prefix, sorted_query
 
 

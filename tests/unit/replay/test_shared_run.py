@@ -13,8 +13,9 @@ from openai_replay.replay.shared_run import (
     mark_ready,
     shared_folder,
 )
-from openai_replay.request.identity import ApiRequest, Rules, describe
+from openai_replay.request.identity import ApiRequest, describe
 from openai_replay.request.redaction import redactor
+from openai_replay.request.rules import Rules
 
 
 def request_of(test_id: str | None) -> ApiRequest:
