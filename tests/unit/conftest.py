@@ -58,13 +58,13 @@ def store(open_store: OpenStore) -> Store:
     return open_store()
 
 
-@pytest.fixture
-def start_replay(folder: Path) -> Iterator[StartReplay]:
-    """Starts runs that replay that folder, each as a new process would."""
+@pytest.fixture(params=[False, True], ids=["looked-at", "watched"])
+def start_replay(folder: Path, request: pytest.FixtureRequest) -> Iterator[StartReplay]:
+    """Starts runs that replay that folder, each as a new process would; the folder is watched, or looked at."""
     with ExitStack() as opened:
 
         def start(match: Match = Match.PREFER, rules: Rules = NO_RULES) -> Replay:
-            replay = Replay(folder, match, rules)
+            replay = Replay(folder, match, rules, is_watched=request.param)
             opened.enter_context(closing(replay))
             return replay
 

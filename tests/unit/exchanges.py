@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import strategies as st
 
 from openai_replay.format.recording import JSON
@@ -29,6 +30,7 @@ from openai_replay.request.redaction import redactor
 from openai_replay.request.rules import Rules
 from openai_replay.store.index import Index
 from openai_replay.store.store import Store
+from openai_replay.store.watch import watch
 
 API = "https://api.openai.com"
 CHAT = f"{API}/v1/chat/completions"
@@ -148,8 +150,15 @@ def finished(recorder: Recorder, ticket: Ticket, answer: JSON | bytes) -> Path |
 class Replay:
     """A run that replays, as a process that reads a folder anew would."""
 
-    def __init__(self, folder: Path, match: Match = Match.PREFER, rules: Rules = NO_RULES) -> None:
-        self.store = Store(folder, rules, Index(folder, rules, None))
+    def __init__(
+        self, folder: Path, match: Match = Match.PREFER, rules: Rules = NO_RULES, *, is_watched: bool = False
+    ) -> None:
+        self._watch = watch(folder) if is_watched else None
+        if is_watched and self._watch is None:
+            pytest.skip(
+                "the folder for temporary files cannot be watched: inotify and a local file system can"
+            )
+        self.store = Store(folder, rules, Index(folder, rules, None), self._watch)
         self.positions = Positions()
         self._replayer = Replayer(self.store, match, self.positions, self._at_once)
 
@@ -158,6 +167,8 @@ class Replay:
 
     def answer(self, request: ApiRequest) -> Answer | None:
         """Return the next answer to a request; the same request has the same fingerprint."""
+        if self._watch is not None:
+            self._watch.take_events()
         fingerprint = repr((request.method, request.url, request.body, request.test_id)).encode()
         return asyncio.run(self._replayer.answer(fingerprint, lambda: request))
 
@@ -181,8 +192,10 @@ class Replay:
         return self._replayer.kept
 
     def close(self) -> None:
-        """Close the index."""
+        """Close the index, and end the watch."""
         self.store.index.close()
+        if self._watch is not None:
+            self._watch.close()
 
 
 def names(folder: Path) -> list[str]:

@@ -42,12 +42,27 @@ class RecordedSeries:
     signatures: dict[Path, Signature] = field(default_factory=dict)
     kept_size: int = 0
     folder_mtime: int = UNSETTLED
+    checked_at: int | None = None
 
     def is_current(self, store: Store) -> bool:
-        """Tell whether the files on disk are the same, and would still be the ones to answer."""
+        """Tell whether the files on disk are the same, and would still be the ones to answer.
+
+        Where the folder is watched they are looked at once, and again after each change there.
+        """
+        changes = None if store.watch is None else store.watch.changes
+        if changes is not None and changes == self.checked_at:
+            return True
+        is_current = self._is_as_on_disk(store)
+        self.checked_at = changes if is_current and self._is_watched(store) else None
+        return is_current
+
+    def _is_as_on_disk(self, store: Store) -> bool:
         if self.is_named:
             return self._are_unchanged() and self._are_absent(store.directory)
         return store.index.has_settled() and self._are_unchanged()
+
+    def _is_watched(self, store: Store) -> bool:
+        return store.watch is not None and store.watch.covers(self.signatures)
 
     def size(self) -> int:
         """Return about how many bytes it takes in memory."""
@@ -93,6 +108,7 @@ class RecordedSeries:
             self.signatures |= _signatures(stored)
             self.answers[path] = render(stored, self.api_request)
             self.first = None
+            self.checked_at = None
         return bool(stored)
 
 

@@ -92,6 +92,11 @@ class SharedPositions(Positions):
             else:
                 self._database.execute("DELETE FROM positions WHERE test_id = ?", (_text(test_id),))
 
+    def close(self) -> None:
+        """Let go of the folder; the positions stay there for the other processes."""
+        self._database.close()
+        os.close(self._lock)
+
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """Wait for the other processes' transactions in the kernel, where SQLite would sleep and look again.
@@ -139,6 +144,10 @@ class SharedReport(Report):
         for event, arguments in self._events():
             _replay_event(merged, event, arguments)
         return merged.to_json(mode, recordings, test_id, all_tests=all_tests)
+
+    def close(self) -> None:
+        """Let go of the journal; its events stay there for the other processes."""
+        os.close(self._journal)
 
     def _append(self, event: str, arguments: list[JSON]) -> None:
         line = orjson.dumps([time.monotonic_ns(), event, arguments], option=orjson.OPT_APPEND_NEWLINE)

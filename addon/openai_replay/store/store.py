@@ -19,6 +19,7 @@ from ..request.rules import Rules
 from ..request.urls import authority
 from . import names
 from .index import Index, Row, Signature, identity_of, signature_of
+from .watch import FolderWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,11 @@ class Stored:
 class Store:
     """The recordings of one folder."""
 
-    def __init__(self, directory: Path, rules: Rules, index: Index) -> None:
+    def __init__(self, directory: Path, rules: Rules, index: Index, watch: FolderWatch | None = None) -> None:
+        """Open a folder; `watch` is the watch over it, None where each look-up has to check the files."""
         self.directory = directory
         self.index = index
+        self.watch = watch
         self._rules = rules
 
     def read(self, path: Path) -> Stored | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,18 @@ def test_memory_is_bounded_and_what_was_let_go_is_read_again(
     sizes = [series.kept_size for series in kept]
     assert 1 <= len(sizes) <= 10
     assert kept.size_bytes() == sum(sizes) <= 32 * 1024 * 1024
+
+
+def test_files_in_a_watched_folder_are_looked_at_once_until_something_changes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(Replay(folder.resolve(), is_watched=True)) as replay:
+        request = chat("Hi")
+        write_recording(replay.store.directory, f"{request.name()}.json", request, {"n": 1})
+        replay.body(request)
+        replay.body(request)  # looks at the file, and need not do so again
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "stat", lambda *_: pytest.fail("a file was looked at"))
+            assert replay.body(request) == {"n": 1}
+        write_recording(replay.store.directory, f"{request.name()}.json", request, {"n": 2})
+        assert replay.body(request) == {"n": 2}

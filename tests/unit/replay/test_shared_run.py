@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from openai_replay.replay.shared_run import (
@@ -37,20 +38,20 @@ def test_a_process_is_ready_once_it_says_so(tmp_path: Path) -> None:
 
 
 def test_positions_go_on_from_one_process_to_the_next(tmp_path: Path) -> None:
-    one, other = SharedPositions(tmp_path), SharedPositions(tmp_path)
-    taken = [positions.take(request_of("t"), 3) for positions in (one, other, one, other)]
-    assert taken == [0, 1, 2, 2]
-    assert one.take(request_of("t"), 1) == 0
+    with closing(SharedPositions(tmp_path)) as one, closing(SharedPositions(tmp_path)) as other:
+        taken = [positions.take(request_of("t"), 3) for positions in (one, other, one, other)]
+        assert taken == [0, 1, 2, 2]
+        assert one.take(request_of("t"), 1) == 0
 
 
 def test_a_reset_of_one_test_leaves_the_positions_of_the_others(tmp_path: Path) -> None:
-    positions = SharedPositions(tmp_path)
-    for test_id in ("a", "", None):
-        positions.take(request_of(test_id), 2)
-    positions.reset(None, all_tests=False)
-    assert [positions.take(request_of(test_id), 2) for test_id in ("a", "", None)] == [1, 1, 0]
-    positions.reset(None, all_tests=True)
-    assert [positions.take(request_of(test_id), 2) for test_id in ("a", "", None)] == [0, 0, 0]
+    with closing(SharedPositions(tmp_path)) as positions:
+        for test_id in ("a", "", None):
+            positions.take(request_of(test_id), 2)
+        positions.reset(None, all_tests=False)
+        assert [positions.take(request_of(test_id), 2) for test_id in ("a", "", None)] == [1, 1, 0]
+        positions.reset(None, all_tests=True)
+        assert [positions.take(request_of(test_id), 2) for test_id in ("a", "", None)] == [0, 0, 0]
 
 
 def test_a_report_has_the_events_of_all_processes_even_of_one_that_was_killed(tmp_path: Path) -> None:
@@ -67,17 +68,17 @@ def test_a_report_has_the_events_of_all_processes_even_of_one_that_was_killed(tm
     paths = {"PYTHONPATH": os.pathsep.join(sys.path)}
     killed = subprocess.run([sys.executable, "-c", script, str(tmp_path)], env=paths, check=False)
     assert killed.returncode == -9
-    merged = own.to_json("replay", ["a.json", "b.json"], None, all_tests=True)
+    with closing(own):
+        merged = own.to_json("replay", ["a.json", "b.json"], None, all_tests=True)
     assert merged["replayed"] == [{"recording": "a.json", "test_id": "t", "times": 2}]
     assert merged["missed"] == [{"test_id": "t", "times": 1, "request": "name", "nearest": None}]
     assert merged["unused"] == ["b.json"]
 
 
 def test_a_reset_empties_the_report_of_all_processes(tmp_path: Path) -> None:
-    one, other = SharedReport(tmp_path), SharedReport(tmp_path)
-    one.add_replayed("t", "a.json")
-    other.reset(None, all_tests=True)
-    other.add_replayed("t", "b.json")
-    assert one.to_json("replay", [], None, all_tests=True)["replayed"] == [
-        {"recording": "b.json", "test_id": "t", "times": 1}
-    ]
+    with closing(SharedReport(tmp_path)) as one, closing(SharedReport(tmp_path)) as other:
+        one.add_replayed("t", "a.json")
+        other.reset(None, all_tests=True)
+        other.add_replayed("t", "b.json")
+        reported = one.to_json("replay", [], None, all_tests=True)
+    assert reported["replayed"] == [{"recording": "b.json", "test_id": "t", "times": 1}]
