@@ -427,7 +427,7 @@ def test_websocket_echoes(upstream: Upstream) -> None:
         socket.create_connection(address) as plain,
         context.wrap_socket(plain, server_hostname="localhost") as tls,
     ):
-        tls.sendall(client.send(UpgradeRequest(host="localhost", target="/v1/realtime?model=gpt-realtime")))
+        tls.sendall(client.send(UpgradeRequest(host="localhost", target="/v1/echo")))
         client.receive_data(tls.recv(65536))
         assert [type(event) for event in client.events()] == [AcceptConnection]
         tls.sendall(client.send(TextMessage(data="hello")))

@@ -18,15 +18,19 @@ from .api import (
     images,
     models,
     moderations,
+    realtime,
     responses,
     runs,
     threads,
     vector_stores,
 )
 from .api.account import Account, Call
-from .api.answers import ApiError, error_answer
+from .api.answers import ApiError, api_headers, error_answer
+from .api.realtime import RealtimeConversation
+from .api.responses_socket import ResponsesConversation
 from .api.routes import Route
-from .exchange import Answer, Request
+from .conversation import Conversation, Echo
+from .exchange import Answer, Request, WebSocketBody
 
 # `runs` before `threads`: /v1/threads/runs is no thread called "runs".
 PARTS = (
@@ -43,6 +47,7 @@ PARTS = (
     images,
     models,
     moderations,
+    realtime,
     responses,
     runs,
     threads,
@@ -60,6 +65,28 @@ def answer_of_api(request: Request, account: Account) -> Answer:
         return _answer(request, account)
     except ApiError as error:
         return error_answer(error)
+
+
+def conversation_of_api(request: Request, account: Account) -> Answer:
+    """Return the WebSocket that a request opens: Responses, Realtime, or at any other path an echo."""
+    try:
+        _check_key(request)
+    except ApiError as error:
+        return error_answer(error)
+    path, _ = _path_and_body(request)
+    return Answer(101, api_headers(None), WebSocketBody(lambda: _conversation(path, request, account)))
+
+
+def _conversation(path: str, request: Request, account: Account) -> Conversation:
+    if path == "/v1/responses":
+        return ResponsesConversation(account)
+    parameters = request.parameters
+    model = parameters.get("model", "gpt-realtime")
+    if path == "/v1/realtime":
+        return RealtimeConversation(model, parameters.get("intent", "realtime"))
+    if path == "/v1/realtime/translations":
+        return RealtimeConversation(model, "translation")
+    return Echo()
 
 
 def _answer(request: Request, account: Account) -> Answer:

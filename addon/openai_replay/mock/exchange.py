@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any
 from urllib.parse import parse_qs
 
+from .conversation import Begin, Message
 from .delivery import Delivery
 from .events import ServerSentEvent
 
@@ -43,6 +44,10 @@ class Request:
     http_version: str
     """`HTTP/1.1` or `HTTP/2`."""
     outcome: Outcome | None = field(default=None, compare=False)
+    messages: list[Message] = field(default_factory=list, compare=False)
+    """What the client said over the WebSocket that this request opened, message by message."""
+    closed: tuple[int, str] | None = field(default=None, compare=False)
+    """Code and reason of the client's close frame, None for as long as there is none."""
 
     @property
     def path(self) -> str:
@@ -87,11 +92,13 @@ class Chunks:
 
 
 @dataclass(frozen=True, slots=True)
-class WebSocketEcho:
-    """No body: the connection becomes a WebSocket that says every message again."""
+class WebSocketBody:
+    """No body: the connection becomes a WebSocket, on which `begin()` answers."""
+
+    begin: Begin
 
 
-Body = bytes | EventStream | Chunks | WebSocketEcho
+Body = bytes | EventStream | Chunks | WebSocketBody
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 
 import h11
 
-from . import websocket
 from .delivery import Ending
-from .exchange import Answer, Header, Headers, Outcome, Request, WebSocketEcho
+from .exchange import Answer, Header, Headers, Outcome, Request, WebSocketBody
 from .transmission import transmission
+from .websocket import WebSocketConnection
 
 READ_SIZE = 65536
 Service = Callable[[Request], Answer]
@@ -40,8 +40,8 @@ class Http1Connection:
         """Answer until either side has had enough. The caller closes the connection."""
         while request := await self._maybe_request():
             answer = self._service(request)
-            if isinstance(answer.body, WebSocketEcho):
-                await self._become_websocket(request)
+            if isinstance(answer.body, WebSocketBody):
+                await self._become_websocket(request, answer, answer.body)
                 return
             outcome = await self._answer_while_client_stays(request, answer)
             self._report(request, outcome)
@@ -139,10 +139,13 @@ class Http1Connection:
                     await self._writer.drain()
         return Outcome.ANSWERED
 
-    async def _become_websocket(self, request: Request) -> None:
+    async def _become_websocket(self, request: Request, answer: Answer, body: WebSocketBody) -> None:
         trailing, _ = self._h11.trailing_data
-        await websocket.echo(request, trailing, self._reader, self._writer)
-        self._report(request, Outcome.ANSWERED)
+        gap_ms = answer.delivery.gap_ms
+        connection = WebSocketConnection(
+            request, answer.headers, body.begin(), gap_ms, self._reader, self._writer
+        )
+        self._report(request, await connection.serve(trailing))
 
     def _write(self, event: h11.Event) -> None:
         if data := self._h11.send(event):

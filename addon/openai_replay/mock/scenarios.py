@@ -15,10 +15,11 @@ from typing import Any
 
 from .api.answers import api_headers, json_bytes
 from .api.text import last_user_text
+from .conversation import AwaitMessages, Break, Close, Script, Step
 from .delivery import read_delivery
 from .errors import ScenarioError
 from .events import ServerSentEvent, compact_json
-from .exchange import Answer, Body, Chunks, EventStream, Headers, Request
+from .exchange import Answer, Body, Chunks, EventStream, Headers, Request, WebSocketBody
 from .transmission import without_fields
 
 SCENARIO_MEMBERS = ("name", "match", "answer", "sequence")
@@ -133,7 +134,8 @@ def _answer(given: dict[str, Any], scenario: Scenario, request: Request, generat
         answer = generate(request)
     else:
         body, content_type = _body(given, scenario)
-        answer = Answer(200, api_headers(content_type), body)
+        status = 101 if isinstance(body, WebSocketBody) else 200
+        answer = Answer(status, api_headers(content_type), body)
     headers = _headers(answer.headers, given)
     delivery = read_delivery(given.get("delivery", {}), scenario.name, answer.delivery)
     return replace(answer, status=given.get("status", answer.status), headers=headers, delivery=delivery)
@@ -190,6 +192,30 @@ def _chunks(value: Any, scenario: Scenario) -> tuple[Body, str]:
     return Chunks([_bytes(one, scenario.name) for one in value]), "text/event-stream; charset=utf-8"
 
 
+def _websocket(value: Any, scenario: Scenario) -> tuple[Body, None]:
+    steps = [_step(given, scenario.name) for given in value]
+    return WebSocketBody(lambda: Script(steps)), None
+
+
+def _step(given: Any, where: str) -> Step:
+    match given:
+        case {"send": str(text)}:
+            return text
+        case {"send": {"base64": str(text)}}:
+            return base64.b64decode(text)
+        case {"send": value}:
+            return compact_json(value)
+        case {"await": int(count)}:
+            return AwaitMessages(count)
+        case {"close": [int(code), str(reason)]}:
+            return Close(code, reason)
+        case {"break": True}:
+            return Break()
+    raise ScenarioError(
+        where, repr(given), '{"send": …}, {"await": COUNT}, {"close": [CODE, REASON]} or {"break": true}'
+    )
+
+
 BODIES: dict[str, Callable[[Any, Scenario], tuple[Body, str | None]]] = {
     "json": lambda value, _: (json_bytes(value), "application/json"),
     "text": lambda value, scenario: (_bytes(value, scenario.name), "text/plain; charset=utf-8"),
@@ -197,5 +223,6 @@ BODIES: dict[str, Callable[[Any, Scenario], tuple[Body, str | None]]] = {
     "hex": lambda value, _: (bytes.fromhex(value), "application/octet-stream"),
     "file": lambda value, scenario: ((scenario.folder / value).read_bytes(), "application/octet-stream"),
     "events": _event_stream,
+    "websocket": _websocket,
     "chunks": _chunks,
 }

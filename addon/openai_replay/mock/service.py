@@ -9,8 +9,8 @@ from typing import Any
 
 from .api.account import Account
 from .api.answers import ApiError, error_answer
-from .dispatch import answer_of_api
-from .exchange import Answer, Outcome, Request, WebSocketEcho
+from .dispatch import answer_of_api, conversation_of_api
+from .exchange import Answer, Outcome, Request
 from .scenarios import Scenario, load_scenarios, read_scenario
 from .websocket import asks_for_websocket
 
@@ -73,5 +73,5 @@ class Service:
 
     def _generate(self, request: Request) -> Answer:
         if asks_for_websocket(request):
-            return Answer(101, body=WebSocketEcho())
+            return conversation_of_api(request, self._account)
         return answer_of_api(request, self._account)

@@ -1,15 +1,18 @@
-"""A WebSocket that echoes (RFC 6455), with wsproto for the handshake and the frames."""
+"""The server's end of a WebSocket (RFC 6455) on a connection, with wsproto for the handshake and the frames."""
 
 from __future__ import annotations
 
 import asyncio
 
 from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, CloseConnection, Event, Message, Ping
+from wsproto.events import AcceptConnection, CloseConnection, Event, Ping, TextMessage
+from wsproto.events import BytesMessage as BinaryMessage
 from wsproto.events import Request as UpgradeRequest
-from wsproto.utilities import ProtocolError, RemoteProtocolError
+from wsproto.extensions import PerMessageDeflate
+from wsproto.utilities import ProtocolError
 
-from .exchange import Request
+from .conversation import Break, Close, Conversation, Said
+from .exchange import Headers, Outcome, Request
 
 READ_SIZE = 65536
 
@@ -19,47 +22,117 @@ def asks_for_websocket(request: Request) -> bool:
     return (request.header("upgrade") or "").lower() == "websocket"
 
 
-async def echo(
-    request: Request, trailing: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
-    """Accept the upgrade that `request` asks for and send every message back until the client closes.
+class WebSocketConnection:
+    """Lets a conversation and a client talk over a connection, after the client's GET with the upgrade.
 
     Args:
-        request: the GET with the upgrade.
-        trailing: what came in after it already.
+        request: the GET.
+        headers: fields of the 101 besides those of the handshake.
+        conversation: who answers.
+        gap_ms: the wait between two messages of the server.
         reader, writer: the connection; the caller closes it.
     """
-    connection = WSConnection(ConnectionType.SERVER)
-    headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in request.headers]
-    connection.initiate_upgrade_connection(headers, request.target.encode("latin-1"))
-    try:
-        if trailing:
-            connection.receive_data(trailing)
-        while _answer_events(connection, writer):
-            data = await reader.read(READ_SIZE)
-            connection.receive_data(data or None)
-    except (ProtocolError, RemoteProtocolError, ConnectionError):
-        return
 
+    def __init__(
+        self,
+        request: Request,
+        headers: Headers,
+        conversation: Conversation,
+        gap_ms: float,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self._request = request
+        self._headers = headers
+        self._conversation = conversation
+        self._gap_ms = gap_ms
+        self._reader = reader
+        self._writer = writer
+        self._protocol = WSConnection(ConnectionType.SERVER)
+        self._unfinished: list[str | bytes] = []
+        self._heard = asyncio.Event()
 
-def _answer_events(connection: WSConnection, writer: asyncio.StreamWriter) -> bool:
-    """Answer what has come in; return whether the WebSocket goes on."""
-    for event in connection.events():
-        if reply := _maybe_reply(event):
-            writer.write(connection.send(reply))
-        if isinstance(event, CloseConnection):
-            return False
-    return True
+    async def serve(self, trailing: bytes) -> Outcome:
+        """Talk until one side ends it; return how it ended. `trailing` is what came in after the GET already."""
+        headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in self._request.headers]
+        self._protocol.initiate_upgrade_connection(headers, self._request.target.encode("latin-1"))
+        hearing = asyncio.create_task(self._hear(trailing))
+        saying = asyncio.create_task(self._say())
+        try:
+            done, _ = await asyncio.wait({hearing, saying}, return_when=asyncio.FIRST_COMPLETED)
+            return done.pop().result()
+        except (ProtocolError, ConnectionError):
+            return Outcome.CLIENT_LEFT
+        finally:
+            for task in (hearing, saying):
+                task.cancel()
+            await asyncio.gather(hearing, saying, return_exceptions=True)
 
+    async def _hear(self, trailing: bytes) -> Outcome:
+        data: bytes | None = trailing
+        while True:
+            if data != b"":
+                self._protocol.receive_data(data)
+            for event in self._protocol.events():
+                if outcome := self._take(event):
+                    return outcome
+            data = await self._reader.read(READ_SIZE) or None
 
-def _maybe_reply(event: Event) -> Event | None:
-    match event:
-        case UpgradeRequest(subprotocols=offered):
-            return AcceptConnection(subprotocol=offered[0] if offered else None)
-        case Message():
-            return Message(data=event.data, message_finished=event.message_finished)
-        case Ping():
-            return event.response()
-        case CloseConnection():
-            return event.response()
-    return None
+    def _take(self, event: Event) -> Outcome | None:
+        match event:
+            case UpgradeRequest(subprotocols=offered):
+                self._accept(offered)
+            case TextMessage() | BinaryMessage():
+                self._take_piece(event)
+            case Ping():
+                self._send(event.response())
+            case CloseConnection(code=1006):
+                return Outcome.CLIENT_LEFT
+            case CloseConnection():
+                self._request.closed = (int(event.code), event.reason or "")
+                self._send(event.response())
+                return Outcome.ANSWERED
+        return None
+
+    def _accept(self, offered: list[str]) -> None:
+        extra = [(name.encode("ascii"), value.encode("latin-1")) for name, value in self._headers]
+        chosen = offered[0] if offered else None
+        self._send(
+            AcceptConnection(subprotocol=chosen, extensions=[PerMessageDeflate()], extra_headers=extra)
+        )
+        self._heard.set()
+
+    def _take_piece(self, event: TextMessage | BinaryMessage) -> None:
+        self._unfinished.append(event.data)
+        if event.message_finished:
+            pieces, self._unfinished = self._unfinished, []
+            message = pieces[0][:0].join(pieces)  # type: ignore[arg-type]  # all text or all bytes
+            self._request.messages.append(message)
+            self._conversation.hear(message)
+            self._heard.set()
+
+    async def _say(self) -> Outcome:
+        while True:
+            await self._heard.wait()
+            self._heard.clear()
+            while (said := self._conversation.say()) is not None:
+                if outcome := self._put(said):
+                    return outcome
+                await self._writer.drain()
+                await asyncio.sleep(self._gap_ms / 1000)
+
+    def _put(self, said: Said) -> Outcome | None:
+        match said:
+            case Close(code, reason):
+                self._send(CloseConnection(code=code, reason=reason))
+                return Outcome.ANSWERED
+            case Break():
+                return Outcome.CUT
+            case str():
+                self._send(TextMessage(data=said))
+            case bytes():
+                self._send(BinaryMessage(data=said))
+        return None
+
+    def _send(self, event: Event) -> None:
+        self._writer.write(self._protocol.send(event))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from ..exchange import Answer
-from .account import Call, page
+from .account import Account, Call, page
 from .answers import ApiError, json_answer, stream_answer
 from .identifiers import new_hex_id, now
 from .models import dated
@@ -21,18 +22,32 @@ REQUEST = "request"
 
 def _create(call: Call) -> Answer:
     body = call.body
-    if previous := body.get("previous_response_id"):
-        _check_previous(call, previous)
-    finished = _response(body)
-    if body.get("store") is not False:
-        call.account.collection("responses").add({**finished, REQUEST: body})
+    finished = created(call.account, body)
     if call.streamed:
         return stream_answer(response_events(finished, body))
     return json_answer(_at_stage(finished, 0) if body.get("background") else finished)
 
 
-def _check_previous(call: Call, previous: str) -> None:
-    if all(stored["id"] != previous for stored in call.account.collection("responses").all()):
+def created(account: Account, body: dict[str, Any], known: Collection[str] = ()) -> dict[str, Any]:
+    """Make the finished response to the request `body`, and keep it unless it says `store: false`.
+
+    Args:
+        known: ids of responses besides the stored ones that `previous_response_id` may name.
+
+    Raises:
+        ApiError: 400, `previous_response_id` names no response.
+    """
+    previous = body.get("previous_response_id")
+    if previous and previous not in known:
+        _check_previous(account, previous)
+    finished = _response(body)
+    if body.get("store") is not False:
+        account.collection("responses").add({**finished, REQUEST: body})
+    return finished
+
+
+def _check_previous(account: Account, previous: str) -> None:
+    if all(stored["id"] != previous for stored in account.collection("responses").all()):
         raise ApiError(
             400,
             f"Previous response with id '{previous}' not found.",
@@ -42,7 +57,7 @@ def _check_previous(call: Call, previous: str) -> None:
 
 
 def _response(body: dict[str, Any]) -> dict[str, Any]:
-    output = output_items(body)
+    output = [] if body.get("generate") is False else output_items(body)
     reasoning = body.get("reasoning") or {}
     cut_short = count_tokens(generated_text(output)) == body.get("max_output_tokens")
     return {

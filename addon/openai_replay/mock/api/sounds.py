@@ -10,16 +10,27 @@ import wave
 
 SAMPLES_PER_SECOND = 8000
 SECONDS = 0.5
+REALTIME_SAMPLES_PER_SECOND = 24000
 
 
 def samples(words: str) -> bytes:
     """Return half a second of a tone as 16-bit samples (the API's `pcm`)."""
+    return _tone(words, SAMPLES_PER_SECOND, int(SAMPLES_PER_SECOND * SECONDS))
+
+
+def _tone(words: str, samples_per_second: int, count: int) -> bytes:
     hertz = 220 + hashlib.sha256(words.encode()).digest()[0]
-    count = int(SAMPLES_PER_SECOND * SECONDS)
     wave_form = (
-        int(9000 * math.sin(2 * math.pi * hertz * index / SAMPLES_PER_SECOND)) for index in range(count)
+        int(9000 * math.sin(2 * math.pi * hertz * index / samples_per_second)) for index in range(count)
     )
     return struct.pack(f"<{count}h", *wave_form)
+
+
+def speech(words: str) -> bytes:
+    """Return a tenth of a second of a tone for each word, as the Realtime API's `audio/pcm`: 24 kHz, 16 bits, mono."""
+    return b"".join(
+        _tone(word, REALTIME_SAMPLES_PER_SECOND, REALTIME_SAMPLES_PER_SECOND // 10) for word in words.split()
+    )
 
 
 def wav(words: str) -> bytes:
