@@ -32,6 +32,13 @@ class MatchPolicy(enum.Enum):
     REQUIRE = "require"
 
 
+class WebSocketPolicy(enum.Enum):
+    """What becomes of an upgrade to a WebSocket at a recorded host."""
+
+    RECORD = "record"
+    REFUSE = "refuse"
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One option as mitmproxy registers it. A `default` that is a tuple makes it repeatable."""
@@ -84,6 +91,12 @@ OPTIONS = (
         (),
         "A regular expression whose matches are replaced by REDACTED before anything is written, besides API keys.",
     ),
+    Option(
+        "recording_websocket",
+        WebSocketPolicy.RECORD.value,
+        "What becomes of WebSockets to recorded hosts: record treats them like other requests, by recording_mode; "
+        "refuse answers the upgrade with 426, in every mode, and clients such as Codex use HTTP instead.",
+    ),
     Option("recording_report", "", "A file that the report of the run is written to when the proxy ends."),
 )
 
@@ -99,6 +112,7 @@ class Settings:
     test_match: MatchPolicy
     ignore: tuple[IgnoreRule, ...]
     redactor: Redactor
+    websocket: WebSocketPolicy
     report: Path | None
 
     def is_recorded(self, host: str, port: int) -> bool:
@@ -195,6 +209,9 @@ def settings(values: Mapping[str, object]) -> Settings:
         ),
         ignore=tuple(ignore_rule(text) for text in _texts("recording_ignore", values)),
         redactor=redactor(_texts("recording_redact", values)),
+        websocket=WebSocketPolicy(
+            _one_of("recording_websocket", values, [policy.value for policy in WebSocketPolicy])
+        ),
         report=_report(values),
     )
 

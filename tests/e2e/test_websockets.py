@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from wsproto import ConnectionType, WSConnection
@@ -20,10 +21,11 @@ from wsproto.events import (
     TextMessage,
 )
 
+from openai_replay.mock import Upstream
 from support.both import Both, both
-from support.proxy import CEILING_S, Proxy
+from support.proxy import CEILING_S, Proxy, proxy
 
-REALTIME = "/v1/realtime?model=gpt-realtime"
+REALTIME = "/v1/echo?model=gpt-realtime"
 WARNING = "A WebSocket to api.openai.com passes through and is not recorded."
 
 
@@ -128,11 +130,11 @@ def test_it_passes_while_recording_with_one_warning(proxies: Both) -> None:
 
 def test_it_passes_by_base_url_while_recording(by_base_url: Both) -> None:
     with direct(by_base_url.recorder) as connection:
-        said = talk(connection, "/@a%20test/v1/responses")
+        said = talk(connection, "/@a%20test/v1/echo")
 
     assert said[0] == '{"type":"session.update"}'
     assert by_base_url.recorder.log().count(WARNING) == 1
-    assert by_base_url.upstream.requests[-1].target == "/v1/responses"
+    assert by_base_url.upstream.requests[-1].target == "/v1/echo"
 
 
 @pytest.mark.parametrize("target", [REALTIME, "/v1/responses"])
@@ -168,3 +170,23 @@ def test_a_recording_of_the_same_get_does_not_answer_an_upgrade(proxies: Both) -
 
     assert recorded.result == {"id": "plain"}
     assert (status, json.loads(body)["error"]["code"]) == (400, "recording_not_found")
+
+
+@pytest.mark.parametrize("mode", ["record", "record-if-missing", "live", "replay"])
+def test_refuse_answers_426_in_every_mode(tmp_path: Path, mode: str) -> None:
+    (tmp_path / "recordings").mkdir()
+    options = (
+        f"recording_mode={mode}",
+        "recording_websocket=refuse",
+        f"recording_dir={tmp_path / 'recordings'}",
+    )
+    with (
+        Upstream() as upstream,
+        proxy(tmp_path, *options, upstream=upstream) as running,
+        through_proxy(running) as connection,
+    ):
+        connections = upstream.connections
+        status, _ = refusal(connection, REALTIME)
+
+    assert (status, upstream.requests) == (426, [])
+    assert mode != "replay" or upstream.connections == connections

@@ -55,6 +55,7 @@ def test_each_option_comes_from_the_environment() -> None:
         "recording_test_match": "require",
         "recording_ignore": ("user", "messages[*].content=a, b"),
         "recording_redact": (r"\d{3}",),
+        "recording_websocket": "record",
         "recording_report": "",
     }
 

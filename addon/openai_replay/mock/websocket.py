@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Event, Ping, TextMessage
@@ -49,7 +50,7 @@ class WebSocketConnection:
         self._reader = reader
         self._writer = writer
         self._protocol = WSConnection(ConnectionType.SERVER)
-        self._unfinished: list[str | bytes] = []
+        self._unfinished: list[Any] = []
         self._heard = asyncio.Event()
 
     async def serve(self, trailing: bytes) -> Outcome:
@@ -106,7 +107,7 @@ class WebSocketConnection:
         self._unfinished.append(event.data)
         if event.message_finished:
             pieces, self._unfinished = self._unfinished, []
-            message = pieces[0][:0].join(pieces)  # type: ignore[arg-type]  # all text or all bytes
+            message = pieces[0][:0].join(pieces)  # all of them text, or all of them bytes
             self._request.messages.append(message)
             self._conversation.hear(message)
             self._heard.set()

@@ -21,7 +21,15 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import server_hooks
 
 from ..errors import BadOption
-from ..options import OPTIONS, Mode, Settings, default_values, meant_as_ours, refuse_unknown
+from ..options import (
+    OPTIONS,
+    Mode,
+    Settings,
+    WebSocketPolicy,
+    default_values,
+    meant_as_ours,
+    refuse_unknown,
+)
 from ..options_file import resolve
 from ..replay.shared_run import mark_ready
 from . import control
@@ -30,9 +38,9 @@ from .capture import finish, finish_and_wait, record_or_replay, tap_response
 from .endings import ending_after_error, error_message
 from .flow_state import FlowState, state_of
 from .guard import Guard, refusal_to_connect, relieve_guard
-from .hosts import is_recorded, refuse_unrecorded_reverse_proxy, set_mitmproxy_options
+from .hosts import is_recorded, is_websocket, refuse_unrecorded_reverse_proxy, set_mitmproxy_options
 from .replaying import replay_or_refuse
-from .responses import control_response, open_tunnel, refusal
+from .responses import control_response, open_tunnel, refusal, use_http_instead
 from .session import Session, new_run, open_session
 from .shortcuts.hook_dispatch import (
     restore_hook_dispatch,
@@ -206,7 +214,9 @@ class OpenAIReplay:
 
 async def _api_request(flow: http.HTTPFlow, state: FlowState) -> None:
     mode = state.session.settings.mode
-    if mode is Mode.REPLAY:
+    if is_websocket(flow.request) and state.session.settings.websocket is WebSocketPolicy.REFUSE:
+        flow.response = use_http_instead()
+    elif mode is Mode.REPLAY:
         await replay_or_refuse(flow, state)
     elif mode is not Mode.LIVE:
         await record_or_replay(flow, state)

@@ -37,6 +37,15 @@ def refusal(request: http.Request, message: str, *, code: str = "recording_unava
     return http.Response.make(miss.STATUS, b"" if request.method == "HEAD" else content, headers)
 
 
+def use_http_instead() -> http.Response:
+    """Return a refusal of an upgrade to a WebSocket after which clients use HTTP (RFC 9110, section 15.5.22).
+
+    The status must name a protocol to upgrade to, so it names the one that the client may go on with.
+    """
+    content = b"WebSockets are refused by recording_websocket=refuse; use HTTP.\n"
+    return http.Response.make(426, content, [(b"upgrade", b"HTTP/1.1"), (b"content-type", b"text/plain")])
+
+
 def control_response(answer: tuple[int, bytes]) -> http.Response:
     """Return the answer of the control page: status and JSON text."""
     status, content = answer

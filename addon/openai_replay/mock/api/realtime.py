@@ -149,7 +149,9 @@ class RealtimeConversation:
             kind = "conversation.item.input_audio_transcription"
             self._said.append({"type": f"{kind}.delta", **place, "delta": transcript})
             usage = {"type": "duration", "seconds": 1}
-            self._said.append({"type": f"{kind}.completed", **place, "transcript": transcript, "usage": usage})
+            self._said.append(
+                {"type": f"{kind}.completed", **place, "transcript": transcript, "usage": usage}
+            )
         self._sound.clear()
 
     def _clear(self, event: Event) -> None:

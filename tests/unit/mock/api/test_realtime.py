@@ -66,7 +66,9 @@ def test_a_response_speaks_and_writes_down_what_it_says() -> None:
 
 def test_a_tool_that_is_named_is_called() -> None:
     conversation = opened()
-    answered(conversation, type="session.update", session={"tools": [{"type": "function", "name": "weather"}]})
+    answered(
+        conversation, type="session.update", session={"tools": [{"type": "function", "name": "weather"}]}
+    )
     answered(conversation, type="conversation.item.create", item=message("the weather please"))
     said = answered(conversation, type="response.create")
 
