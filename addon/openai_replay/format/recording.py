@@ -84,6 +84,95 @@ class Response:
     headers: Mapping[str, str] = field(default_factory=dict)
     wire: Mapping[str, JSON] = field(default_factory=dict)
 
+    def content(self) -> Content:
+        """Return what the response consists of."""
+        if self.failure is not None and not self.is_streaming:
+            return FailedCall(self.sent_status(), self.failure.data.get("body"), self.failure)
+        if self.is_streaming:
+            return _stream_content(self.body if isinstance(self.body, list) else [])
+        if self.body is None and not self.wire:
+            return Nothing()
+        if isinstance(self.body, dict) and self.body.keys() == {FILE}:
+            return BodyFile(self.body[FILE])
+        # A list without items has corrections where it is not a list of models.
+        if isinstance(self.body, list) and _is_model_list(self.body, has_notes="corrections" in self.wire):
+            return Models(self.body)
+        return Whole(self.body)
+
+    def is_broken(self) -> bool:
+        """Tell whether this is a stream that broke off."""
+        return self.is_streaming and self.failure is not None
+
+    def sent_status(self) -> int:
+        """Return the status that a client gets; that of a failed call is in its exception."""
+        if self.failure is None or self.is_streaming:
+            return self.status
+        status = self.failure.data.get("status_code")
+        if isinstance(status, int) and 200 <= status <= 599:
+            return status
+        return 500 if self.status == 200 else self.status
+
+
+@dataclass(frozen=True, slots=True)
+class Chunks:
+    """A stream, maybe one that broke off: its chunks, in envelopes where they are of a class."""
+
+    items: list[JSON]
+
+
+@dataclass(frozen=True, slots=True)
+class RawLines:
+    """A stream that is not one of chunks: the lines of its events, blank ones included."""
+
+    lines: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """A list of models, each in its envelope. A list without items is one only if the request was for models."""
+
+    items: list[JSON]
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """One JSON value, in an envelope where it is of a class."""
+
+    value: JSON
+
+
+@dataclass(frozen=True, slots=True)
+class BodyFile:
+    """A body that is not JSON, in a file beside the recording. `name` may be anything until it is checked."""
+
+    name: JSON
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """No body."""
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCall:
+    """An error: its status, and `body`, the object inside of `{"error": …}` or another text."""
+
+    status: int
+    body: JSON
+    failure: Failure
+
+
+type Content = Chunks | RawLines | Models | Whole | BodyFile | Nothing | FailedCall
+
+
+def _stream_content(body: list[JSON]) -> Chunks | RawLines:
+    lines = [item for item in body if isinstance(item, str)]
+    return RawLines(lines) if lines and len(lines) == len(body) else Chunks(body)
+
+
+def _is_model_list(body: list[JSON], *, has_notes: bool) -> bool:
+    return opened(body[0])[0] is not None if body else not has_notes
+
 
 @dataclass(frozen=True, slots=True)
 class Recording:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BadOption, BadRecording
-from ..format.recording import JSON, Response, dump_json
+from ..format.recording import JSON, Chunks, FailedCall, RawLines, Response, dump_json
 from ..replay.answer import render
 from ..request.identity import describe
 from ..request.redaction import redactor
@@ -139,16 +139,10 @@ def _entry(store: Store, path: str) -> Entry:
         request.method,
         request.endpoint,
         request.model,
-        _status(recording.response),
+        recording.response.sent_status(),
         _kind_of_answer(recording.response),
         _prompt(request.body),
     )
-
-
-def _status(response: Response) -> int:
-    """Return the status that a client gets; that of a failed call is in what the Python SDK raises for it."""
-    code = None if response.failure is None else response.failure.data.get("status_code")
-    return code if isinstance(code, int) else response.status
 
 
 def _prompt(body: JSON) -> str:
@@ -165,12 +159,13 @@ def _prompt(body: JSON) -> str:
 
 
 def _kind_of_answer(response: Response) -> str:
-    chunks = (
-        f"{len(response.body)} chunks" if isinstance(response.body, list) and response.is_streaming else ""
-    )
-    if response.failure is None:
-        return chunks
-    return f"{chunks} then broken" if chunks else "error"
+    match response.content():
+        case FailedCall():
+            return "error"
+        case Chunks(items) | RawLines(items):
+            return f"{len(items)} chunks{' then broken' if response.is_broken() else ''}"
+        case _:
+            return ""
 
 
 def _store(directory: Path) -> Store:

@@ -106,11 +106,7 @@ class Recorded:
 
     def is_retryable_failure(self) -> bool:
         """Tell whether this is a failure that clients try again: 408, 409, 429 or 5xx."""
-        response = self.recording.response
-        status = response.status
-        if response.failure is not None and not response.is_streaming:
-            code = response.failure.data.get("status_code")
-            status = code if isinstance(code, int) else status
+        status = self.recording.response.sent_status()
         return status in _RETRYABLE or status >= 500
 
     def is_success(self) -> bool:

@@ -8,13 +8,25 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BadRecording
 from ..format import json_text
-from ..format.recording import JSON, Recording, Response, opened
+from ..format.recording import (
+    JSON,
+    BodyFile,
+    Chunks,
+    FailedCall,
+    Models,
+    Nothing,
+    RawLines,
+    Recording,
+    Response,
+    Whole,
+    opened,
+)
 from ..request.identity import ApiRequest
 from ..store.store import Stored, companion_of
 from ..wire import framing, headers, rebuild
@@ -54,86 +66,55 @@ def render(stored: Sequence[Stored], api_request: ApiRequest) -> Answer:
 
 def _answered(stored: Sequence[Stored], api_request: ApiRequest) -> Answer:
     first = stored[0]
-    response = first.recording.response
     if len(stored) > 1:
         return _answer(first, api_request, JSON_TYPE, (_compact(_joined_models(stored, api_request)),))
-    if response.is_streaming:
-        return _stream(first, api_request)
-    if response.failure is not None:
-        return _failure(first, api_request, response.failure.data, response.failure.message)
-    companion = companion_of(first.path, response.body)
-    if companion is not None:
-        return _answer(first, api_request, "application/octet-stream", (_content(first.path, companion),))
-    if response.body is None and not response.wire:
-        return _answer(first, api_request, None, ())
-    return _answer(first, api_request, JSON_TYPE, (_plain(first, api_request),))
+    match first.recording.response.content():
+        case FailedCall() as failed:
+            return _failure(first, api_request, failed)
+        case RawLines(lines):
+            return _answer(first, api_request, STREAM_TYPE, _blocks(lines))
+        case Chunks(items):
+            return _answer(first, api_request, STREAM_TYPE, _events(first, api_request, items))
+        case BodyFile():
+            return _answer(first, api_request, "application/octet-stream", (_file_content(first),))
+        case Nothing():
+            return _answer(first, api_request, None, ())
+        case Models(items) if items or api_request.is_model_list():
+            return _answer(first, api_request, JSON_TYPE, (_compact(_models(first, api_request, items)),))
+        case Models(items):
+            return _answer(first, api_request, JSON_TYPE, (_compact(items),))
+        case Whole(value):
+            text = _chunks(first, api_request, [value]).text(0)
+            return _answer(first, api_request, JSON_TYPE, (text.encode(),))
 
 
 def _answer(
-    stored: Stored,
-    api_request: ApiRequest,
-    content_type: str | None,
-    pieces: tuple[bytes, ...],
-    *,
-    is_broken: bool = False,
+    stored: Stored, api_request: ApiRequest, content_type: str | None, pieces: tuple[bytes, ...]
 ) -> Answer:
     response = stored.recording.response
     implied = {} if content_type is None else {"content-type": content_type}
     sent = headers.sent(response.headers, implied | headers.implied(api_request.url))
-    return Answer(stored.path, _status(response), tuple(sent.items()), pieces, is_broken)
-
-
-def _status(response: Response) -> int:
-    if response.failure is not None and not response.is_streaming:
-        status = response.failure.data.get("status_code")
-        if isinstance(status, int) and 200 <= status <= 599:
-            return status
-        return 500 if response.status == 200 else response.status
-    return response.status
+    return Answer(stored.path, response.sent_status(), tuple(sent.items()), pieces, response.is_broken())
 
 
 def _compact(value: JSON) -> bytes:
     return json_text.compact(value).encode()
 
 
-def _content(path: Path, companion: Path) -> bytes:
+def _file_content(stored: Stored) -> bytes:
+    companion = companion_of(stored.path, stored.recording.response)
+    assert companion is not None
     try:
         return companion.read_bytes()
     except OSError as exc:
-        raise BadRecording(
-            path, f"expected the body in {companion.name}, {exc.strerror}", "$.response.body"
-        ) from exc
+        problem = f"expected the body in {companion.name}, {exc.strerror}"
+        raise BadRecording(stored.path, problem, "$.response.body") from exc
 
 
-def _plain(stored: Stored, api_request: ApiRequest) -> bytes:
-    """Return the body of a response in one piece."""
-    response = stored.recording.response
-    chunks = _chunks(stored, api_request)
-    if is_model_list(response, api_request):
-        return _compact(_list_of([chunks.value(number) for number in _numbers(response)], response))
-    return chunks.text(0).encode()
-
-
-def is_model_list(response: Response, api_request: ApiRequest) -> bool:
-    """Tell whether a body is a list of models, stored as a list of envelopes."""
-    if response.body == []:
-        return api_request.is_model_list() and "corrections" not in response.wire
-    return not response.is_streaming and _has_envelopes(response)
-
-
-def _has_envelopes(response: Response) -> bool:
-    """Tell whether a body is a list of envelopes; those that are have nothing else in them."""
-    body = response.body
-    return isinstance(body, list) and body != [] and opened(body[0])[0] is not None
-
-
-def _numbers(response: Response) -> range:
-    return range(len(response.body)) if isinstance(response.body, list) else range(1)
-
-
-def _item(response: Response, number: int) -> JSON:
-    is_in_chunks = response.is_streaming or _has_envelopes(response)
-    return response.body[number] if is_in_chunks and isinstance(response.body, list) else response.body
+def _models(stored: Stored, api_request: ApiRequest, items: list[JSON]) -> JSON:
+    """Return a list of models as the API sent it."""
+    chunks = _chunks(stored, api_request, items)
+    return _list_of([chunks.value(number) for number in range(len(items))], stored.recording.response)
 
 
 def _list_of(items: list[JSON], response: Response) -> JSON:
@@ -147,17 +128,19 @@ def _joined_models(stored: Sequence[Stored], api_request: ApiRequest) -> JSON:
     """Return the union of several lists of models, in file-name order, each model once."""
     models: dict[str, JSON] = {}
     for one in stored:
-        chunks, body = _chunks(one, api_request), one.recording.response.body
-        for number, chunk in enumerate(body if isinstance(body, list) else ()):
-            _, data = opened(chunk)
+        content = one.recording.response.content()
+        items = content.items if isinstance(content, Models) else []
+        chunks = _chunks(one, api_request, items)
+        for number, item in enumerate(items):
+            _, data = opened(item)
             model_id = data.get("id") if isinstance(data, dict) else data
             models.setdefault(json.dumps(model_id), chunks.value(number))
     return {"object": "list", "data": list(models.values())}
 
 
-def _failure(stored: Stored, api_request: ApiRequest, data: Mapping[str, JSON], message: str) -> Answer:
+def _failure(stored: Stored, api_request: ApiRequest, failed: FailedCall) -> Answer:
     """Return the JSON or text that a failed call answered with."""
-    body = data.get("body")
+    body, data, message = failed.body, failed.failure.data, failed.failure.message
     whole = _whole_error(body, message)
     if whole is not None:
         return _answer(stored, api_request, JSON_TYPE, (_compact(whole),))
@@ -181,18 +164,8 @@ def _whole_error(body: JSON, message: str) -> dict[str, JSON] | None:
     return whole if isinstance(whole, dict) and body in (whole, whole.get("error", whole)) else None
 
 
-def _stream(stored: Stored, api_request: ApiRequest) -> Answer:
-    recording = stored.recording
-    is_broken = recording.response.failure is not None
-    pieces = _raw_lines(recording.response) or _events(stored, api_request, is_broken=is_broken)
-    return _answer(stored, api_request, STREAM_TYPE, pieces, is_broken=is_broken)
-
-
-def _raw_lines(response: Response) -> tuple[bytes, ...]:
-    """Return the blocks of a stream that is stored as its lines, () for one that is stored as chunks."""
-    lines = response.body
-    if not isinstance(lines, list) or not lines or not isinstance(lines[0], str):
-        return ()
+def _blocks(lines: Sequence[str]) -> tuple[bytes, ...]:
+    """Return the blocks of a stream that is stored as its lines."""
     blocks, block = [], ""
     for line in lines:
         block += f"{line}\n"
@@ -202,22 +175,22 @@ def _raw_lines(response: Response) -> tuple[bytes, ...]:
     return (*blocks, block.encode()) if block else tuple(blocks)
 
 
-def _events(stored: Stored, api_request: ApiRequest, *, is_broken: bool) -> tuple[bytes, ...]:
+def _events(stored: Stored, api_request: ApiRequest, items: list[JSON]) -> tuple[bytes, ...]:
     recording = stored.recording
     response = recording.response
-    chunks = _chunks(stored, api_request)
+    chunks = _chunks(stored, api_request, items)
     frames = framing.Frames(response.wire)
     is_usage_unwanted = rebuild.asks_usage(recording.request.body) and not rebuild.asks_usage(
         api_request.body
     )
     pieces: list[bytes] = []
-    for number in _numbers(response):
-        class_name, data = opened(_item(response, number))
+    for number, item in enumerate(items):
+        class_name, data = opened(item)
         if is_usage_unwanted and rebuild.is_usage_chunk(class_name, data):
             continue
         pieces += frames.before(number)
         pieces.append(frames.event(number, class_name, data, chunks.text(number)))
-    pieces += frames.end(api_request.endpoint(), len(_numbers(response)), is_broken=is_broken)
+    pieces += frames.end(api_request.endpoint(), len(items), is_broken=response.is_broken())
     return frames.closed(tuple(pieces))
 
 
@@ -226,12 +199,13 @@ class _Chunks:
     """The chunks of a recording as they were on the wire."""
 
     recording: Recording
+    items: list[JSON]
     corrected: CorrectionReader
     request_body: JSON
 
     def text(self, number: int) -> str:
         """Return the compact JSON of a chunk; of one that no JSON value can hold, its recorded text."""
-        class_name, data = opened(_item(self.recording.response, number))
+        class_name, data = opened(self.items[number])
         text = self.corrected.text(number, class_name, data)
         if text is None:
             return json_text.compact(self.value(number))
@@ -240,7 +214,7 @@ class _Chunks:
 
     def value(self, number: int) -> JSON:
         """Return a chunk as the API sent it."""
-        class_name, data = opened(_item(self.recording.response, number))
+        class_name, data = opened(self.items[number])
         rebuilt = rebuild.rebuild(class_name, data, self.request_body)
         value = self.corrected.value(number, rebuilt, data)
         if framing.is_assistant_event(class_name) and isinstance(value, dict):
@@ -256,7 +230,7 @@ class _Chunks:
         )
 
 
-def _chunks(stored: Stored, api_request: ApiRequest) -> _Chunks:
+def _chunks(stored: Stored, api_request: ApiRequest, items: list[JSON]) -> _Chunks:
     recording = stored.recording
     try:
         corrected = CorrectionReader(recording.response.wire.get("corrections"))
@@ -265,6 +239,5 @@ def _chunks(stored: Stored, api_request: ApiRequest) -> _Chunks:
         raise BadRecording(stored.path, problem, place) from exc
     # Only where the recording has usage to give does it matter whether this request asked for it.
     recorded_body = recording.request.body
-    return _Chunks(
-        recording, corrected, api_request.body if rebuild.asks_usage(recorded_body) else recorded_body
-    )
+    request_body = api_request.body if rebuild.asks_usage(recorded_body) else recorded_body
+    return _Chunks(recording, items, corrected, request_body)

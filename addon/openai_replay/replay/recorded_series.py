@@ -154,7 +154,7 @@ def _signatures(stored: Iterable[Stored]) -> dict[Path, Signature]:
     """Return what changes with the files of recordings, those of their bodies included; taken before these are read."""
     signatures = {one.path: one.signature for one in stored}
     for one in stored:
-        companion = companion_of(one.path, one.recording.response.body)
+        companion = companion_of(one.path, one.recording.response)
         if companion is not None:
             with suppress(FileNotFoundError):
                 signatures[companion] = signature_of(os.stat(companion))

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..errors import BadRecording, NotReplayable
-from ..format.recording import FILE, JSON, Recording, decode, encode
+from ..format.recording import FILE, BodyFile, Recording, Response, decode, encode
 from ..request.identity import ApiRequest, Identity
 from ..request.rules import Rules
 from ..request.urls import authority
@@ -218,21 +218,20 @@ class Store:
         """Yield the files beside a recording that hold what its body is not JSON."""
         with suppress(BadRecording):
             stored = self.read(path)
-            if stored is not None and (
-                companion := companion_of(stored.path, stored.recording.response.body)
-            ):
+            if stored is not None and (companion := companion_of(stored.path, stored.recording.response)):
                 yield companion
 
 
-def companion_of(path: Path, body: JSON) -> Path | None:
+def companion_of(path: Path, response: Response) -> Path | None:
     """Return the file that a response's body is in, None when it is in the recording itself.
 
     Raises:
         BadRecording: the file is named with a folder, which could lead anywhere.
     """
-    if not isinstance(body, dict) or body.keys() != {FILE}:
+    content = response.content()
+    if not isinstance(content, BodyFile):
         return None
-    name = body[FILE]
+    name = content.name
     if not isinstance(name, str) or not name or name != os.path.basename(name) or name in (".", ".."):
         raise BadRecording(
             path, f"expected the name of a file beside the recording, got {name!r}", "$.response.body"

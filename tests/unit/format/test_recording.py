@@ -13,10 +13,18 @@ from hypothesis import strategies as st
 from openai_replay.errors import BadRecording, NotRecordable, NotReplayable
 from openai_replay.format.recording import (
     JSON,
+    BodyFile,
+    Chunks,
+    Content,
+    FailedCall,
     Failure,
+    Models,
+    Nothing,
+    RawLines,
     Recording,
     Request,
     Response,
+    Whole,
     decode,
     dump_json,
     encode,
@@ -334,3 +342,57 @@ def test_an_envelope_is_opened() -> None:
 )
 def test_anything_else_stays_as_it_is(chunk: JSON) -> None:
     assert opened(chunk) == (None, chunk)
+
+
+# --- the shape of a response --------------------------------------------------------------------------------------
+
+MODEL = envelope("openai.types.model.Model", {"id": "a"})
+NO_FAILURE = Failure({}, "")
+REFUSED = Failure({"status_code": 429, "body": {"message": "Slow down."}}, "Slow down.")
+
+
+@pytest.mark.parametrize(
+    ("response", "content"),
+    [
+        (Response(None), Nothing()),
+        (Response(None, wire={"corrections": []}), Whole(None)),
+        (Response({}), Whole({})),
+        (Response([1]), Whole([1])),
+        (Response([MODEL]), Models([MODEL])),
+        (Response([]), Models([])),
+        (Response([], wire={"corrections": []}), Whole([])),
+        (Response({"__file__": "a.mp3"}), BodyFile("a.mp3")),
+        (Response({"__file__": "a.mp3", "b": 1}), Whole({"__file__": "a.mp3", "b": 1})),
+        (Response([], is_streaming=True), Chunks([])),
+        (Response([MODEL], is_streaming=True), Chunks([MODEL])),
+        (Response([MODEL], is_streaming=True, failure=NO_FAILURE), Chunks([MODEL])),
+        (Response(["data: 1", ""], is_streaming=True), RawLines(["data: 1", ""])),
+        (Response(["data: 1", {}], is_streaming=True), Chunks(["data: 1", {}])),
+        (Response(None, failure=REFUSED), FailedCall(429, {"message": "Slow down."}, REFUSED)),
+        (Response(None, failure=NO_FAILURE), FailedCall(500, None, NO_FAILURE)),
+    ],
+)
+def test_a_response_has_one_shape(response: Response, content: Content) -> None:
+    assert response.content() == content
+
+
+@pytest.mark.parametrize(
+    ("response", "status"),
+    [
+        (Response(None, status=204), 204),
+        (Response(None, failure=REFUSED), 429),
+        (Response(None, status=404, failure=NO_FAILURE), 404),
+        (Response(None, failure=NO_FAILURE), 500),
+        (Response(None, failure=Failure({"status_code": "429"}, "")), 500),
+        (Response(None, failure=Failure({"status_code": 42}, "")), 500),
+        (Response([], is_streaming=True, failure=REFUSED), 200),
+    ],
+)
+def test_a_response_has_one_status(response: Response, status: int) -> None:
+    assert response.sent_status() == status
+
+
+def test_a_stream_that_failed_broke_off() -> None:
+    assert Response([], is_streaming=True, failure=NO_FAILURE).is_broken()
+    assert not Response([], is_streaming=True).is_broken()
+    assert not Response(None, failure=NO_FAILURE).is_broken()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from openai_replay.errors import BadRecording, NotReplayable
-from openai_replay.format.recording import JSON
+from openai_replay.format.recording import JSON, Response
 from openai_replay.store.index import Row
 from openai_replay.store.store import Store, companion_of
 from unit.exchanges import chat, completion, names, write_recording, written
@@ -232,7 +232,7 @@ def test_the_file_of_a_body_is_never_in_another_folder(store: Store, folder: Pat
     path = write_recording(folder, "a.json", REQUEST, {"__file__": name})
 
     with pytest.raises(BadRecording, match=r"expected the name of a file beside the recording"):
-        companion_of(path, {"__file__": name})
+        companion_of(path, Response({"__file__": name}))
     store.remove(path)
 
     assert outside.read_text() == "keep me"
@@ -240,7 +240,7 @@ def test_the_file_of_a_body_is_never_in_another_folder(store: Store, folder: Pat
 
 @pytest.mark.parametrize("body", [None, [], "x", {}, {"__file__": "x", "a": 1}, {"a": 1}])
 def test_a_body_in_the_recording_is_in_no_other_file(folder: Path, body: JSON) -> None:
-    assert companion_of(folder / "a.json", body) is None
+    assert companion_of(folder / "a.json", Response(body)) is None
 
 
 # --- names -------------------------------------------------------------------------------------------------------

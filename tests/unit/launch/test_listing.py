@@ -1,0 +1,39 @@
+"""`listing`: what `list` says of a recording is what replay sends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openai_replay.format.recording import Failure, Recording, Request, Response, encode
+from openai_replay.launch.listing import entries, found, shown
+from unit.exchanges import chat, completion, write_recording
+
+STATUS_CODES = st.none() | st.integers(-1, 700) | st.booleans() | st.just("429")
+FAILURES = st.builds(
+    Failure, st.fixed_dictionaries({}, optional={"status_code": STATUS_CODES}), st.just("No.")
+)
+RESPONSES = st.builds(Response, st.none(), status=st.integers(200, 599), failure=FAILURES) | st.builds(
+    Response, st.just([]), st.just(True), st.integers(200, 599), st.none() | FAILURES
+)
+
+
+@given(RESPONSES)
+def test_the_status_in_the_list_is_the_one_that_is_sent(response: Response) -> None:
+    request = Request("POST", "https://api.openai.com/v1/chat/completions", {}, "/v1/chat/completions", "")
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "a.json")
+        path.write_bytes(encode(Recording(None, request, response)))
+        listed, problems = entries(Path(folder))
+
+        assert problems == []
+        assert f"\n{listed[0].status}".encode() in b"".join(shown(path))
+
+
+def test_a_recording_is_found_by_the_beginning_of_its_name(tmp_path: Path) -> None:
+    path = write_recording(tmp_path, "hello-there.json", chat(), completion())
+
+    assert found(tmp_path, "hello") == path
