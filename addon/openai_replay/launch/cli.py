@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from ..proxy.certificate_authority import certificate_authority, data_folder
-from . import collection_commands
+from . import collection_commands, mock_command
 from .command_line import DIRECTORY, MODES, guarded
 from .environment import FORMATS, dummy_key, through_base_url, through_proxy
 from .proxy_process import PROXY_PROGRAM, addon_script
@@ -41,6 +41,9 @@ def main() -> None:
     "--fail-on-no-request", is_flag=True, help="Fail when the proxy saw no request: they may go past it."
 )
 @click.option("--prune", is_flag=True, help="After a success, remove the recordings that nobody asked for.")
+@click.option(
+    "--against-mock", is_flag=True, help="Record from the mock API: made-up answers, no key, no network."
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run_command(
     mode: str | None,
@@ -51,6 +54,7 @@ def run_command(
     fail_on_unused: bool,
     fail_on_no_request: bool,
     prune: bool,
+    against_mock: bool,
     command: Sequence[str],
 ) -> None:
     """Run COMMAND behind a proxy of its own.
@@ -74,6 +78,7 @@ def run_command(
         fail_on_unused=fail_on_unused,
         fail_on_no_request=fail_on_no_request,
         prune=prune,
+        against_mock=against_mock,
     )
     sys.exit(guarded(lambda: run(options, command, os.environ)))
 
@@ -148,5 +153,5 @@ def _occupy_standard_streams() -> None:
     os.close(opened)
 
 
-for command in collection_commands.COMMANDS:
+for command in (*collection_commands.COMMANDS, mock_command.mock_command):
     main.add_command(command)

@@ -19,7 +19,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from ..errors import OpenAIReplayError
-from ..proxy.companion import ANNOUNCE_FD, SCRIPT
+from ..proxy.companion import ANNOUNCE_FD, MOCK_SCRIPT, SCRIPT
 from ..proxy.control import HOST
 from .environment import ADDRESS
 
@@ -98,6 +98,7 @@ class ProxyConfiguration:
         options: the options, as (name, value); a list has its name several times.
         environment: what it runs in.
         log: the file descriptor that warnings and errors are written to, None for this process's standard error.
+        against_mock: the mock API takes the place of every host.
     """
 
     confdir: Path
@@ -105,10 +106,13 @@ class ProxyConfiguration:
     options: Sequence[tuple[str, str]]
     environment: Mapping[str, str]
     log: int | None = None
+    against_mock: bool = False
 
     def command(self) -> list[str]:
         """Return the command line."""
         scripts = ["-s", str(SCRIPT), "-s", str(addon_script())]
+        if self.against_mock:
+            scripts += ["-s", str(MOCK_SCRIPT)]
         command = [*PROXY_PROGRAM, "-q", *scripts, "--listen-host", ADDRESS, "--listen-port", "0"]
         command += ["--mode", self.mode, "--set", f"confdir={self.confdir}"]
         for name, value in self.options:

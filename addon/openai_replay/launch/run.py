@@ -66,6 +66,7 @@ class RunOptions:
     fail_on_unused: bool = False
     fail_on_no_request: bool = False
     prune: bool = False
+    against_mock: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,12 +133,20 @@ def planned(options: RunOptions, environment: Mapping[str, str]) -> Plan:
         given["recording_dir"] = str(Path(given["recording_dir"]).expanduser().absolute())
     target = _target(environment) if options.base_url else None
     checked = resolve(given, environment)
+    _refuse_mock_in_replay(options, checked)
     if target is None or checked.is_recorded(*target.authority()):
         return Plan(options, given, checked, (), target, original_base_url(environment))
     host, port = target.authority()
     added = (*(pattern.text for pattern in checked.hosts), f"{host}:{port}")
     checked = resolve({**given, "recording_hosts": added}, environment)
     return Plan(options, given, checked, added, target, original_base_url(environment))
+
+
+def _refuse_mock_in_replay(options: RunOptions, checked: Settings) -> None:
+    if options.against_mock and checked.mode is Mode.REPLAY:
+        raise BadOption(
+            "--against-mock: expected --mode record, record-if-missing or live; replay asks no API"
+        )
 
 
 def _target(environment: Mapping[str, str]) -> Target:
@@ -161,7 +170,10 @@ def configuration(
         ("ssl_verify_upstream_trusted_ca", str(trust.bundle(environment.get("SSL_CERT_FILE", ""))))
     )
     if plan.target is not None:
-        return ProxyConfiguration(confdir, f"reverse:{plan.target.origin}", options, environment, log)
+        mode = f"reverse:{plan.target.origin}"
+        return ProxyConfiguration(confdir, mode, options, environment, log, plan.options.against_mock)
+    if plan.options.against_mock:
+        return ProxyConfiguration(confdir, "regular", options, environment, log, against_mock=True)
     # Not with a base URL, where mitmproxy would send these credentials to the API.
     if credentials := _upstream_credentials(environment):
         options.append(("upstream_auth", credentials))
@@ -202,7 +214,8 @@ def _changes(plan: Plan, proxy: ProxyProcess, trust: Trust, environment: Mapping
     else:
         # The proxy knows the test id by its option: a user name is more than Java's properties can hold.
         changes = through_proxy(environment, port, trust, plan.settings.hosts)
-    return {**changes, **dummy_key(environment, plan.settings.mode)}
+    key_mode = Mode.REPLAY if plan.options.against_mock else plan.settings.mode
+    return {**changes, **dummy_key(environment, key_mode)}
 
 
 def _watch(proxy: ProxyProcess) -> Any:

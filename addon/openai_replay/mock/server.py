@@ -31,7 +31,8 @@ class Upstream:
 
     Args:
         port: where to listen on 127.0.0.1 with TLS; 0: any free port.
-        plain: listen with plain HTTP/1.1, too, on a free port (for hosts that are reached by http).
+        plain: listen with plain HTTP/1.1, too (for hosts that are reached by http, and for a base URL).
+        plain_port: where to listen with plain HTTP/1.1; 0: any free port.
         hosts: the names in the certificate.
         protocols: what ALPN offers, the preferred one first; `("http/1.1",)` for a host without HTTP/2.
         ca_dir: where the authority's PEM is written; None: a temporary folder.
@@ -43,6 +44,7 @@ class Upstream:
         *,
         port: int = 0,
         plain: bool = False,
+        plain_port: int = 0,
         hosts: Sequence[str] = HOSTS,
         protocols: Sequence[str] = PROTOCOLS,
         ca_dir: Path | None = None,
@@ -51,7 +53,7 @@ class Upstream:
         self.connections = 0
         """How many TCP connections were accepted, TLS or not, used or not."""
         self.port = port
-        self.plain_port: int | None = None
+        self.plain_port = plain_port
         self._plain = plain
         self._hosts = hosts
         self._protocols = protocols
@@ -124,7 +126,7 @@ class Upstream:
         context = server_context(self._hosts, self._protocols, self.ca_file)
         self.port = await self._listen(self.port, context)
         if self._plain:
-            self.plain_port = await self._listen(0, None)
+            self.plain_port = await self._listen(self.plain_port, None)
 
     async def _listen(self, port: int, context: ssl.SSLContext | None) -> int:
         server = await self._loop.create_server(self._accept, LOOPBACK, port, ssl=context, backlog=512)

@@ -54,9 +54,7 @@ class Service:
         except Exception as error:
             # A fault of ours (or a request that no client makes) must not leave the client waiting.
             log.exception("%s %s", request.method, request.target)
-            return error_answer(
-                ApiError(500, f"The upstream of the tests failed: {error!r}", type="server_error")
-            )
+            return error_answer(ApiError(500, f"The mock API failed: {error!r}", type="server_error"))
 
     def report(self, request: Request, outcome: Outcome) -> None:
         """Note how the answer to `request` ended."""

@@ -1,0 +1,106 @@
+"""The mock API without a key: `run --against-mock` records from it, `mock` serves it for a base URL."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from support.proxy import CEILING_S, bare_environment, recordings
+
+OPENAI_REPLAY = str(Path(sys.executable).with_name("openai-replay"))
+URL = "https://api.openai.com/v1/chat/completions"
+STREAM = json.dumps(
+    {"model": "gpt-4o", "stream": True, "messages": [{"role": "user", "content": "Say hello"}]}
+)
+SAYS_MOCK = (
+    b"openai-replay: The mock API answers: its texts are made up, no key is needed, "
+    b"nothing leaves this machine.\n"
+)
+
+
+def run(home: Path, *arguments: str, command: list[str]) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [OPENAI_REPLAY, "run", *arguments, "--", *command],
+        capture_output=True,
+        env=bare_environment(home),
+        cwd=home,
+        timeout=CEILING_S,
+        check=False,
+    )
+
+
+def ask(body: str, url: str = URL) -> list[str]:
+    # A program needs the key that its SDK insists on: one must be set.
+    program = f'curl -sSN {shlex.quote(url)} -H "authorization: Bearer ${{OPENAI_API_KEY:?}}" -d {shlex.quote(body)}'
+    return ["sh", "-c", program]
+
+
+def test_an_exchange_recorded_from_the_mock_is_replayed_as_one_of_the_api(tmp_path: Path) -> None:
+    recorded = run(tmp_path, "--mode", "record", "--against-mock", command=ask(STREAM))
+    assert (recorded.returncode, recorded.stdout.endswith(b"data: [DONE]\n\n")) == (0, True)
+    assert recorded.stderr == SAYS_MOCK + b"openai-replay: 0 replayed, 1 recorded, 0 missed, 0 unused\n"
+    (recording,) = recordings(tmp_path / "recordings").values()
+    assert recording["request"]["url"] == URL
+    replayed = run(tmp_path, command=ask(STREAM))
+    assert replayed.stderr == b"openai-replay: 1 replayed, 0 recorded, 0 missed, 0 unused\n"
+    assert replayed.stdout.count(b"data: ") == recorded.stdout.count(b"data: ")
+
+
+def test_with_a_base_url_the_mock_answers_too(tmp_path: Path) -> None:
+    command = [
+        "sh",
+        "-c",
+        f'curl -sS "$OPENAI_BASE_URL/chat/completions" -H "authorization: Bearer x" -d {shlex.quote(STREAM)}',
+    ]
+    result = run(tmp_path, "--mode", "record", "--against-mock", "--base-url", command=command)
+    assert result.stderr == SAYS_MOCK + b"openai-replay: 0 replayed, 1 recorded, 0 missed, 0 unused\n"
+
+
+def test_replay_does_not_take_the_mock(tmp_path: Path) -> None:
+    (tmp_path / "recordings").mkdir()
+    result = run(tmp_path, "--against-mock", command=["true"])
+    expected = b"--against-mock: expected --mode record, record-if-missing or live; replay asks no API"
+    assert (result.returncode, result.stderr) == (2, b"openai-replay: error: " + expected + b"\n")
+
+
+@contextmanager
+def mock(home: Path, *arguments: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Run `openai-replay mock`, and yield the base URL that it prints."""
+    command = [OPENAI_REPLAY, "mock", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=bare_environment(home)) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "This is a mock of the OpenAI API: its answers are made up.\n"
+            yield process.stdout.readline().strip().removeprefix("OPENAI_BASE_URL="), process
+        finally:
+            process.terminate()
+
+
+@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+def test_the_mock_serves_a_base_url_until_it_is_told_to_end(tmp_path: Path, end: signal.Signals) -> None:
+    with mock(tmp_path) as (base_url, process):
+        curl = ["curl", "-sS", f"{base_url}/chat/completions", "-H", "authorization: Bearer x", "-d", STREAM]
+        assert subprocess.run(curl, capture_output=True, check=True).stdout.endswith(b"data: [DONE]\n\n")
+        process.send_signal(end)
+        assert process.wait(CEILING_S) == 0
+
+
+def test_a_port_in_use_is_named(tmp_path: Path) -> None:
+    with mock(tmp_path) as (base_url, _):
+        port = base_url.removesuffix("/v1").rpartition(":")[2]
+        second = subprocess.run(
+            [OPENAI_REPLAY, "mock", "--port", port],
+            capture_output=True,
+            env=bare_environment(tmp_path),
+            check=False,
+        )
+    assert (second.returncode, second.stdout) == (1, b"")
+    assert second.stderr == f"Error: --port {port}: expected a free port, Address already in use\n".encode()
