@@ -17,7 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from openai_replay.format.recording import JSON, Recording, encode
-from openai_replay.record.exchange import Exchange, record
+from openai_replay.record.exchange import Exchange
+from openai_replay.record.record import record
 from openai_replay.request.identity import describe
 from openai_replay.request.redaction import redactor
 from openai_replay.request.reference_hash import request_hash

@@ -23,7 +23,8 @@ from ..errors import NotRecordable, OpenAIReplayError
 from ..request.identity import ApiRequest
 from ..store import names
 from ..store.store import Store
-from .exchange import Exchange, Recorded, record
+from .exchange import Exchange, Recorded
+from .record import record
 
 log = logging.getLogger(__name__)
 

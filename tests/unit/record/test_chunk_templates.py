@@ -15,7 +15,8 @@ from openai_replay.errors import NotRecordable
 from openai_replay.format.recording import JSON
 from openai_replay.record import chunk_templates
 from openai_replay.record.chunk_templates import ChunkTemplates, RecordedChunk
-from openai_replay.record.exchange import Exchange, record
+from openai_replay.record.exchange import Exchange
+from openai_replay.record.record import record
 from openai_replay.request.identity import ApiRequest, describe
 from unit.exchanges import API, NO_RULES, STREAM_HEADERS, chunk
 from unit.wire_objects import CHUNK, CLASSES, LEGACY, UNHURRIED, any_objects

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from openai_replay.errors import BadRecording
 from openai_replay.format.recording import JSON, Recording, decode, encode
-from openai_replay.record.exchange import End, Exchange, Recorded, record
+from openai_replay.record.exchange import End, Exchange, Recorded
+from openai_replay.record.record import record
 from openai_replay.replay.answer import Answer, render
 from openai_replay.request.identity import ApiRequest
 from openai_replay.store.store import Stored

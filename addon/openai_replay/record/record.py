@@ -1,0 +1,20 @@
+"""Make the recording of an exchange.
+
+Pure but for reading the body, which lies in a temporary file: no clock, no folder, no mitmproxy.
+"""
+
+from __future__ import annotations
+
+from .exchange import Exchange, Recorded
+from .stream import recorded_stream
+from .whole_body import recorded_whole
+
+
+def record(exchange: Exchange) -> Recorded:
+    """Return the recording of an exchange.
+
+    Raises:
+        NotRecordable: no recording could give the client the same again; the message says why.
+    """
+    is_stream = exchange.status < 400 and exchange.media_type() == "text/event-stream"
+    return recorded_stream(exchange) if is_stream else recorded_whole(exchange)

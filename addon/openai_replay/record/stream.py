@@ -1,0 +1,176 @@
+"""Record a stream: its events as chunks, or as lines where they are no chunks of the API."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ..errors import BadStream, NotRecordable
+from ..format.recording import JSON, Failure, Response, encode_chunk, envelope
+from ..sdk import classes
+from ..wire import framing, sse
+from ..wire.corrections import CorrectionNotes, Found
+from .chunk_templates import ChunkTemplates, RecordedChunk
+from .exchange import End, Exchange, Recorded, RecordedChunks, recorded_as
+from .json_value import Normaliser, correction_member, exact_json, found_corrections, is_of_this_format
+
+
+def recorded_stream(exchange: Exchange) -> Recorded:
+    """Return the recording of a stream; see `record`."""
+    stream = _Stream(exchange)
+    for event in _events(exchange):
+        stream.take(event)
+        if stream.is_raw:
+            return _raw(exchange, list(_events(exchange)))
+    return stream.recorded()
+
+
+def _raw(exchange: Exchange, events: Sequence[sse.Event]) -> Recorded:
+    """Record a stream whose events are not chunks of the API by its lines."""
+    data = [event.data for event in events if event.data is not None]
+    chunks = [text for text in data if text != sse.DONE]
+    is_broken = _is_broken(exchange, is_done=len(chunks) < len(data))
+    failure = _broken(exchange, len(chunks)) if is_broken else None
+    headers = exchange.kept_headers("text/event-stream")
+    lines: list[JSON] = [line for event in events for line in _lines_of(event)]
+    redacted = exchange.api_request.rules.redactor.json(lines, exchange.credentials)
+    return recorded_as(exchange.api_request, Response(redacted, True, exchange.status, failure, headers))
+
+
+def _events(exchange: Exchange) -> Iterator[sse.Event]:
+    """Yield the events; of a stream that broke off, only those that were complete."""
+    parser = sse.Parser()
+    try:
+        for piece in exchange.body:
+            yield from parser.feed(piece)
+        if exchange.end is End.COMPLETE:
+            yield from parser.close()
+    except BadStream as exc:
+        raise NotRecordable(f"the stream is {exc}") from exc
+
+
+class _ChunkNotes(NamedTuple):
+    """What there is to note of a chunk beside its text."""
+
+    implied_lines: tuple[str, ...]
+    corrections: Found
+    mapping: dict[str, str]
+    is_last: bool
+
+
+class _Stream:
+    """Collects the chunks of a stream, and what its framing and its chunks do not tell by themselves.
+
+    `is_raw` when its events turn out not to be chunks of the API.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._normaliser = Normaliser(exchange.api_request)
+        self._corrections = CorrectionNotes(exchange.api_request.body)
+        self._frames = framing.FrameNotes()
+        self._templates = ChunkTemplates(self._made, classes.literals())
+        self._chunks = RecordedChunks()
+        self._mapping: dict[str, str] = {}
+        self._is_done = False
+        self._is_last = False
+        self.is_raw = False
+
+    def take(self, event: sse.Event) -> None:
+        """Take the next event."""
+        if self._is_done:
+            if event.data is None:
+                self._frames.after_done(event)
+            else:
+                self.is_raw = True  # data follows [DONE]
+        elif event.data is None:
+            self._frames.block(len(self._chunks.texts), event)
+        elif event.data == sse.DONE:
+            self._is_done = True
+            self._frames.done(event)
+        else:
+            self._take_chunk(event, event.data)
+
+    def _take_chunk(self, event: sse.Event, text: str) -> None:
+        redactor = self._exchange.api_request.rules.redactor
+        make = self._made if redactor.may_match(text, self._exchange.credentials) else self._templates.made
+        made = make(text, event.lines)
+        if made is None:
+            self.is_raw = True
+            return
+        notes = made.notes
+        assert isinstance(notes, _ChunkNotes)
+        self._frames.chunk(len(self._chunks.texts), event, notes.implied_lines)
+        self._corrections.note(notes.corrections)
+        self._mapping |= notes.mapping
+        self._is_last = notes.is_last
+        self._chunks.add(made.text, made.significant)
+
+    def _made(self, text: str, lines: tuple[str, ...]) -> RecordedChunk | None:
+        """Return what is recorded of a chunk, None if it is none; nothing is noted yet."""
+        parsed = exact_json(text.encode(), self._exchange)
+        if parsed is None or not isinstance(parsed.value, dict) or is_of_this_format(parsed.value):
+            return None
+        api_request, event_name = self._exchange.api_request, sse.event_name(lines)
+        class_name = classes.class_for(
+            api_request.method, api_request.endpoint(), parsed.value, streamed=True, event=event_name
+        )
+        on_wire, mapping = self._normaliser.normalised(class_name, parsed.value)
+        if framing.is_assistant_event(class_name):
+            on_wire = {"data": on_wire, "event": event_name}
+        data = on_wire if class_name is None else classes.dump(class_name, on_wire)
+        notes = _ChunkNotes(
+            framing.implied_lines(class_name, data),
+            found_corrections(self._corrections, class_name, data, on_wire, parsed.raw_text),
+            mapping,
+            isinstance(data, dict) and data.get("type") in _LAST_EVENTS,
+        )
+        recorded = encode_chunk(data if class_name is None else envelope(class_name, data))
+        return RecordedChunk(recorded, _PADDING.sub("", recorded), notes)
+
+    def recorded(self) -> Recorded:
+        """Return the recording of the stream, which has ended."""
+        exchange = self._exchange
+        is_broken = _is_broken(exchange, is_done=self._is_done or self._is_last)
+        failure = _broken(exchange, len(self._chunks.texts)) if is_broken else None
+        headers = exchange.kept_headers("text/event-stream")
+        notes = self._frames.result(exchange.api_request.endpoint(), is_broken=is_broken) | correction_member(
+            self._corrections
+        )
+        response = Response([], True, exchange.status, failure, headers, notes)
+        return recorded_as(exchange.api_request, response, chunks=self._chunks, mapping=self._mapping)
+
+
+# In text that is indented; inside a string the quotes would be escaped. This is a member, and hardly ever the first.
+_PADDING = re.compile(r',\s*"obfuscation": "(?:[^"\\]|\\.)*"')
+
+
+def _is_broken(exchange: Exchange, *, is_done: bool) -> bool:
+    """Tell whether something is missing: a client that left when the API had said all missed nothing."""
+    return exchange.end is End.CUT_BY_UPSTREAM or (exchange.end is End.LEFT_BY_CLIENT and not is_done)
+
+
+def _lines_of(event: sse.Event) -> list[str]:
+    """Return the lines of an event, the blank one that ends it among them."""
+    data = [] if event.data is None else [f"data: {line}" for line in event.data.split("\n")]
+    return [*event.lines, *data, *([""] if event.terminated else [])]
+
+
+# A tuple, for `type` may be anything, also what has no hash.
+_LAST_EVENTS = ("response.completed", "response.failed", "response.incomplete", "error")
+
+
+def _broken(exchange: Exchange, chunks: int) -> Failure:
+    by = "the client left" if exchange.end is End.LEFT_BY_CLIENT else "the connection to the API broke"
+    message = f"The stream broke off after {chunks} chunks: {by}."
+    return Failure(
+        {
+            "category": "stream",
+            "provider": "openai",
+            "type": "IncompleteStream",
+            "message": message,
+            "ended_by": exchange.end.value,
+        },
+        message,
+    )
