@@ -203,7 +203,9 @@ def broken(*_: Any, **__: Any) -> Any:
     raise RuntimeError("a bug")
 
 
-@pytest.mark.parametrize("piece", ["session.Session.describe", "replaying.replay", "replaying._missed"])
+@pytest.mark.parametrize(
+    "piece", ["session.Session.describe_flow", "replaying.replay", "replaying.explained_miss"]
+)
 async def test_a_bug_in_replay_leaves_the_refusal(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, piece: str
 ) -> None:

@@ -190,7 +190,7 @@ def test_a_websocket_is_refused_with_the_miss(replayer: Observed) -> None:
 SABOTAGES = {
     "the replayer": ("openai_replay.replay.replayer:Replayer.answer", "recording_unavailable"),
     "the description of the request": (
-        "openai_replay.proxy.session:Session.describe",
+        "openai_replay.proxy.session:Session.describe_flow",
         "recording_unavailable",
     ),
     "the explanation of a miss": ("openai_replay.replay.miss:find_miss", "recording_unavailable"),

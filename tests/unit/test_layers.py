@@ -17,6 +17,7 @@ LAYERS = (
     {"__main__"},
     {"launch"},
     {"proxy", "engine", "collection", "mock"},
+    {"service"},
     {"options_file"},
     {"record", "replay", "report"},
     {"options"},

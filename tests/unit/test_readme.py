@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from openai_replay.options import OPTIONS, Mode
-from openai_replay.proxy.control import HOST
+from openai_replay.service.control import HOST
 from openai_replay.wire import headers
 
 ROOT = Path(__file__).resolve().parents[2]

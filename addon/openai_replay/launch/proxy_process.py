@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from ..errors import OpenAIReplayError
 from ..proxy.companion import ANNOUNCE_FD, MOCK_SCRIPT, SCRIPT
-from ..proxy.control import HOST
+from ..service.control import HOST
 from .environment import ADDRESS
 
 # A proxy that was told to end and has not after this long is ended the hard way.

@@ -32,7 +32,8 @@ from ..options import (
 )
 from ..options_file import resolve
 from ..replay.shared_run import mark_ready
-from . import control
+from ..service import control
+from ..service.answering import Refusal
 from .arrival import ConnectionTestIds, arrived, unprepared
 from .capture import finish, finish_and_wait, record_or_replay, tap_response
 from .endings import ending_after_error, error_message
@@ -40,8 +41,8 @@ from .flow_state import FlowState, state_of
 from .guard import Guard, refusal_to_connect, relieve_guard
 from .hosts import is_recorded, is_websocket, refuse_unrecorded_reverse_proxy, set_mitmproxy_options
 from .replaying import replay_or_refuse
-from .responses import control_response, open_tunnel, refusal, use_http_instead
-from .session import Session, new_run, open_session
+from .responses import control_response, open_tunnel, refused, use_http_instead
+from .session import ProxyRun, Session
 from .shortcuts.hook_dispatch import (
     restore_hook_dispatch,
     skip_test_lookup_in_task_names,
@@ -58,7 +59,7 @@ class OpenAIReplay:
     """The addon. `_session` is None while the options make no sense: then everything is refused."""
 
     def __init__(self) -> None:
-        self._run = new_run(os.environ)
+        self._run = ProxyRun.new(os.environ)
         self._session: Session | None = None
         self._test_ids = ConnectionTestIds()
         self._ending: Awaitable[None] | None = None
@@ -82,7 +83,7 @@ class OpenAIReplay:
             except BadOption as exc:
                 log.error("%s", exc)
                 return
-            self._session = open_session(self._run, checked, os.environ)
+            self._session = Session.opened(self._run, checked, os.environ)
             set_mitmproxy_options(checked)
 
     def _checked(self) -> Settings:
@@ -183,7 +184,9 @@ class OpenAIReplay:
         """Answer from the recordings, or take note of a request that is to be recorded."""
         state = state_of(flow)
         if self._session is None:
-            flow.response = refusal(flow.request, "The addon did not start; the proxy's log says why.")
+            flow.response = refused(
+                flow.request, Refusal("The addon did not start; the proxy's log says why.")
+            )
         elif state is None:
             if is_recorded(flow.request, self._session.settings):
                 await _api_request(flow, unprepared(flow, self._session))

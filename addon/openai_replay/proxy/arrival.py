@@ -12,7 +12,7 @@ from ..options import Mode
 from ..request import scope
 from ..request.multipart import MultipartParser, boundary_of
 from ..request.redaction import credentials_of
-from . import control
+from ..service import control
 from .flow_state import FlowState, keep_state
 from .hosts import is_recorded
 from .session import Session

@@ -34,7 +34,7 @@ async def record_or_replay(flow: http.HTTPFlow, state: FlowState) -> None:
     elif not state.is_upload_described:
         return
     elif state.session.settings.mode is Mode.RECORD or not await replay_earlier(flow, state):
-        state.ticket = state.session.recorder.ask(state.session.describe(flow, state))
+        state.ticket = state.session.recorder.ask(state.session.describe_flow(flow, state))
 
 
 def tap_response(flow: http.HTTPFlow, state: FlowState) -> None:

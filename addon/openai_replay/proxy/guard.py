@@ -8,9 +8,10 @@ from mitmproxy import connection, ctx, http
 from mitmproxy.proxy import server_hooks
 
 from ..options import Mode, Settings
-from . import control
+from ..service import control
+from ..service.answering import Refusal
 from .hosts import is_recorded, leads_to_recorded_host
-from .responses import refusal
+from .responses import refused
 
 _NAME = "openai_replay_guard"
 
@@ -44,7 +45,9 @@ class Guard:
     def request(self, flow: http.HTTPFlow) -> None:
         """Refuse requests to recorded hosts."""
         if self.settings is None or is_recorded(flow.request, self.settings):
-            flow.response = refusal(flow.request, "The addon was unloaded; the proxy's log says why.")
+            flow.response = refused(
+                flow.request, Refusal("The addon was unloaded; the proxy's log says why.")
+            )
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """Refuse connections to recorded hosts."""

@@ -9,7 +9,7 @@ from mitmproxy.proxy import mode_specs
 
 from ..errors import BadOption
 from ..options import Mode, Settings
-from . import control
+from ..service import control
 
 
 def is_recorded(request: http.Request, checked: Settings) -> bool:

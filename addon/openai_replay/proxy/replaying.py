@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from functools import partial
 from pathlib import Path
 
 from mitmproxy import http
 
-from ..errors import BadRecording
-from ..format.recording import JSON
-from ..replay import miss
 from ..replay.answer import Answer
+from ..service.answering import REPLAY_FAILED, Refusal, explained_miss, recorded_answer
 from .flow_state import FlowState
 from .hosts import is_websocket
 from .own_origin import HOST as ORIGIN_HOST
-from .responses import recorded_response, refusal
-
-log = logging.getLogger(__name__)
+from .responses import recorded_response, refused
 
 # Headers that say how to read the rest of a request.
 _DESCRIBING_HEADERS = {b"host", b"content-type", b"content-encoding"}
@@ -28,16 +23,17 @@ async def replay_or_refuse(flow: http.HTTPFlow, state: FlowState) -> None:
     """Set the recorded answer of a request, or the refusal that explains the miss. Nothing goes upstream."""
     try:
         if not await replay(flow, state):
-            flow.response = await _missed(flow, state)
+            missed = await explained_miss(state.session, state.session.describe_flow(flow, state))
+            flow.response = refused(flow.request, missed)
     except BaseException:
-        flow.response = refusal(flow.request, "The replay failed; the proxy's log says why.")
+        flow.response = refused(flow.request, REPLAY_FAILED)
         raise
 
 
 async def replay_earlier(flow: http.HTTPFlow, state: FlowState) -> bool:
     """Answer a request that had a recording when the run began; False if it had none."""
     recorder = state.session.recorder
-    if recorder.has_recorded(state.session.describe(flow, state)):
+    if recorder.has_recorded(state.session.describe_flow(flow, state)):
         return False
     return await replay(flow, state, but=recorder.written())
 
@@ -47,16 +43,15 @@ async def replay(flow: http.HTTPFlow, state: FlowState, *, but: frozenset[Path] 
     session = state.session
     if is_websocket(flow.request):
         return False  # a recording of the same GET is no conversation
-    try:
-        describe = partial(session.describe, flow, state)
-        answer = await session.replayer.answer(_fingerprint(flow.request, state), describe, but=but)
-    except BadRecording as exc:
-        flow.response = _unreadable(flow, state, exc)
-        return True
+    describe = partial(session.describe_flow, flow, state)
+    fingerprint = _fingerprint(flow.request, state)
+    answer = await recorded_answer(session, fingerprint, describe, state.test_id, but=but)
     if answer is None:
         return False
-    session.run.report.add_replayed(state.test_id, session.name_of(answer.path))
-    await _set_answer(flow, state, answer)
+    if isinstance(answer, Refusal):
+        flow.response = refused(flow.request, answer)
+    else:
+        await _set_answer(flow, state, answer)
     return True
 
 
@@ -78,32 +73,6 @@ async def _redirect_to_origin(flow: http.HTTPFlow, state: FlowState, answer: Ans
     request.scheme, request.host, request.port = "http", ORIGIN_HOST, origin.port or 0
     request.path = path
     flow.server_conn.via = None
-
-
-async def _missed(flow: http.HTTPFlow, state: FlowState) -> http.Response:
-    session = state.session
-    api_request = session.describe(flow, state)
-    found = await session.run.worker.call(partial(miss.find_miss, session.store, api_request))
-    session.run.report.add_miss(found)
-    log.warning("%s", found.explanation())
-    return refusal(flow.request, found.summary(), code="recording_not_found")
-
-
-def _unreadable(flow: http.HTTPFlow, state: FlowState, exc: BadRecording) -> http.Response:
-    log.error("A recording cannot be replayed: %s", exc)
-    api_request = state.session.describe(flow, state)
-    details: dict[str, JSON] = {
-        "method": api_request.method,
-        "endpoint": api_request.endpoint(),
-        "request": api_request.name(),
-        "unreadable": str(exc),
-    }
-    state.session.run.report.add_missed(state.test_id, api_request.name(), details)
-    return refusal(
-        flow.request,
-        f"The recording {exc.path.name} cannot be read; the proxy's log says where.",
-        code="recording_unreadable",
-    )
 
 
 def _fingerprint(request: http.Request, state: FlowState) -> bytes:

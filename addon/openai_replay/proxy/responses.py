@@ -9,11 +9,10 @@ from copy import copy
 from mitmproxy import http
 from mitmproxy.net.http import status_codes
 
-from ..replay import miss
 from ..replay.answer import Answer
+from ..service.answering import JSON_HEADERS, Refusal
 
 _RESPONSE = http.Response.make()
-_JSON = (("content-type", "application/json"),)
 
 
 def recorded_response(answer: Answer, request: http.Request) -> http.Response:
@@ -30,11 +29,10 @@ def recorded_response(answer: Answer, request: http.Request) -> http.Response:
     return response
 
 
-def refusal(request: http.Request, message: str, *, code: str = "recording_unavailable") -> http.Response:
-    """Return an error of the addon, with headers that keep clients from trying again."""
-    content = miss.error_body(message, code, request.headers.get("user-agent", ""))
-    headers = _header_bytes((*_JSON, ("x-should-retry", "false")))
-    return http.Response.make(miss.STATUS, b"" if request.method == "HEAD" else content, headers)
+def refused(request: http.Request, refusal: Refusal) -> http.Response:
+    """Return an error of the addon."""
+    content = b"" if request.method == "HEAD" else refusal.content(request.headers.get("user-agent", ""))
+    return http.Response.make(refusal.status, content, _header_bytes(refusal.headers))
 
 
 def use_http_instead() -> http.Response:
@@ -49,7 +47,7 @@ def use_http_instead() -> http.Response:
 def control_response(answer: tuple[int, bytes]) -> http.Response:
     """Return the answer of the control page: status and JSON text."""
     status, content = answer
-    return http.Response.make(status, content, _header_bytes(_JSON))
+    return http.Response.make(status, content, _header_bytes(JSON_HEADERS))
 
 
 def open_tunnel() -> http.Response:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openai_replay.format.recording import JSON
-from openai_replay.proxy.control import Scope, body, command
+from openai_replay.service.control import Scope, body, command
 
 
 @pytest.mark.parametrize(

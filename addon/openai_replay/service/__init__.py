@@ -1,0 +1,1 @@
+"""Answer requests from recordings, without knowing which server they come through."""

@@ -1,0 +1,131 @@
+"""The parts that replay and record for any server: settings, store, recorder, replayer, report and control page.
+
+`Run` lives as long as the process and outlives a change of options; a `Service` belongs to one set of options.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from ..errors import OpenAIReplayError
+from ..format.recording import JSON, dump_json
+from ..options import Settings
+from ..record.recorder import Recorder
+from ..replay.positions import Positions
+from ..replay.replayer import Replayer
+from ..replay.shared_run import SharedPositions, SharedReport, shared_folder
+from ..report import Report
+from ..request.identity import ApiRequest, describe
+from ..request.rules import Rules
+from ..store.index import Index, cache_folder
+from ..store.store import Store
+from ..store.watch import FolderWatch
+from . import control
+from .worker import Worker
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The parts that live as long as the process. `shared` is the folder that several workers share, None without."""
+
+    shared: Path | None
+    report: Report
+    positions: Positions
+    worker: Worker = field(default_factory=Worker)
+
+    @classmethod
+    def new(cls, environment: Mapping[str, str]) -> Self:
+        """Return the parts of a run: this process's alone, or shared with other workers of `serve --workers`."""
+        folder = shared_folder(environment)
+        if folder is None:
+            return cls(None, Report(), Positions())
+        return cls(folder, SharedReport(folder), SharedPositions(folder))
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """All that exists only while the options make sense."""
+
+    run: Run
+    settings: Settings
+    rules: Rules
+    store: Store
+    recorder: Recorder
+    replayer: Replayer
+
+    @classmethod
+    def opened(
+        cls, run: Run, settings: Settings, environment: Mapping[str, str], watch: FolderWatch | None = None
+    ) -> Self:
+        """Return the service of checked options; its index is kept in the cache folder that the environment names."""
+        rules = Rules(settings.ignore, settings.redactor)
+        index = Index(settings.directory, rules, cache_folder(environment))
+        store = Store(settings.directory, rules, index, watch)
+        replayer = Replayer(store, settings.test_match, run.positions, run.worker.call)
+        return cls(run, settings, rules, store, Recorder(store), replayer)
+
+    def close(self) -> None:
+        """Close the index, behind all work that still needs it."""
+        self.run.worker.submit(self.store.index.close)
+
+    def describe(
+        self, method: str, url: str, body: JSON, test_id: str | None, credentials: Sequence[str]
+    ) -> ApiRequest:
+        """Return a request as matching sees it, its secrets taken out.
+
+        Args:
+            url: with the name of the recorded host.
+            body: as `parse_body` or a parser of uploads gave it.
+            credentials: the values of the request's credential headers.
+        """
+        redactor = self.rules.redactor
+        url, body = redactor.text(url, credentials), redactor.json(body, credentials)
+        return describe(method, url, body, test_id, self.rules)
+
+    def name_of(self, path: Path) -> str:
+        """Return a recording's path as the report has it: relative to the folder."""
+        return path.as_posix().removeprefix(f"{self.store.directory.as_posix()}/")
+
+    def not_recorded(self, api_request: ApiRequest, reason: str) -> None:
+        """Say in the log and the report that an exchange passed and could not be recorded."""
+        what = f"{api_request.method} {api_request.endpoint()}"
+        log.error("Not recorded: %s (request %s): %s", what, api_request.name()[:12], reason)
+        self.run.report.add_not_recorded(api_request.test_id, what, reason)
+
+    # --- the control page ---
+
+    async def control_answer(self, method: str, target: str) -> tuple[int, bytes]:
+        """Return status and JSON text for a request to the proxy itself; `target` is path and query."""
+        command = control.command(method, target)
+        if command.name == "reset":
+            await self._reset(command.scope)
+        reported = await self._reported(command.scope) if command.name == "report" else None
+        return command.status, control.body(command, reported)
+
+    async def _reset(self, scope: control.Scope) -> None:
+        # On the worker's thread, so that exchanges still being written belong to the run that ends.
+        await self.run.worker.call(partial(self.recorder.reset, scope.test_id, all_tests=scope.all_tests))
+        self.run.positions.reset(scope.test_id, all_tests=scope.all_tests)
+        self.run.report.reset(scope.test_id, all_tests=scope.all_tests)
+
+    async def _reported(self, scope: control.Scope) -> JSON:
+        paths = await self.run.worker.call(self.store.index.paths)
+        mode = self.settings.mode.value
+        return self.run.report.to_json(mode, paths, scope.test_id, all_tests=scope.all_tests)
+
+    async def finish(self) -> None:
+        """Wait for all writing, and write the report where `recording_report` names a file."""
+        await self.run.worker.call(lambda: None)
+        path = self.settings.report
+        if path is not None:
+            try:
+                path.write_bytes(dump_json(await self._reported(control.Scope())))
+            except (OSError, OpenAIReplayError) as exc:
+                log.error("The report could not be written to %s: %s", path, exc)
