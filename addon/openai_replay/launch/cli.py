@@ -1,46 +1,87 @@
-"""openai-replay: the command line."""
+"""openai-replay: the command line.
+
+`run` is here, because it starts each test run and must start quickly. The other commands are imported when one of them
+is called for.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+from importlib import import_module
 
 import click
 
-from ..proxy.certificate_authority import certificate_authority, data_folder
-from . import collection_commands, mock_command
 from .command_line import DIRECTORY, MODES, guarded
-from .environment import FORMATS, dummy_key, through_base_url, through_proxy
-from .proxy_process import PROXY_PROGRAM, addon_script
-from .run import RunOptions, planned, run
-from .trust import Trust
+from .plan import RunOptions
+from .run import run
+
+# Modules that each have a tuple COMMANDS.
+_COMMAND_MODULES = ("proxy_commands", "mock_command", "collection_commands")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The group of all commands, with those of `_COMMAND_MODULES`."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by its name."""
+        return super().get_command(ctx, cmd_name) or self._others().get(cmd_name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, `run` first."""
+        return [*super().list_commands(ctx), *self._others()]
+
+    def _others(self) -> dict[str, click.Command]:
+        modules = (import_module(f".{name}", __package__) for name in _COMMAND_MODULES)
+        return {command.name: command for module in modules for command in module.COMMANDS}
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="openai-replay")
 def main() -> None:
-    """Record what programs say to the OpenAI API, and replay it: no key, no network, no cost."""
+    """Record your tests' OpenAI traffic once, with a key. After that they replay it: no key, no network, no flakiness.
+
+    \b
+    Examples:
+      openai-replay run --mode record -- pytest     record, with OPENAI_API_KEY set
+      openai-replay run -- pytest                   replay, without a key
+      openai-replay list                            see the recordings
+
+    `openai-replay COMMAND --help` explains a command and its options.
+    """
 
 
 @main.command("run", context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
-@click.option("--mode", type=MODES, help="What to do with requests; replay without this.")
+@click.option("--mode", type=MODES, help="How requests are answered; replay without this.")
 @DIRECTORY
-@click.option(
-    "--test-id", metavar="ID", help="The test that requests belong to which bring no id of their own."
-)
+@click.option("--test-id", metavar="ID", help="The test id of requests that bring none themselves.")
 @click.option(
     "--base-url", is_flag=True, help="Set OPENAI_BASE_URL, instead of proxy variables and certificates."
 )
 @click.option(
+    "--pass-key",
+    is_flag=True,
+    help="Leave the real API keys to the command while recording; without this it gets dummies, and the proxy puts the "
+    "real keys into its requests.",
+)
+@click.option(
+    "--set",
+    "more",
+    metavar="NAME=VALUE",
+    multiple=True,
+    help="Set another option of the proxy, the addon's or mitmproxy's; repeatable.",
+)
+@click.option(
     "--fail-on-miss", is_flag=True, help="Fail when a request had no recording, though the command succeeds."
 )
-@click.option("--fail-on-unused", is_flag=True, help="Fail when nobody asked for a recording.")
+@click.option("--fail-on-unused", is_flag=True, help="Fail when a recording was not used.")
 @click.option(
-    "--fail-on-no-request", is_flag=True, help="Fail when the proxy saw no request: they may go past it."
+    "--fail-on-no-request",
+    is_flag=True,
+    help="Fail when the proxy saw no request (the program may be bypassing it).",
 )
-@click.option("--prune", is_flag=True, help="After a success, remove the recordings that nobody asked for.")
+@click.option("--prune", is_flag=True, help="After a success, remove the unused recordings.")
 @click.option(
     "--against-mock", is_flag=True, help="Record from the mock API: made-up answers, no key, no network."
 )
@@ -50,6 +91,8 @@ def run_command(
     directory: str | None,
     test_id: str | None,
     base_url: bool,
+    pass_key: bool,
+    more: tuple[str, ...],
     fail_on_miss: bool,
     fail_on_unused: bool,
     fail_on_no_request: bool,
@@ -57,16 +100,25 @@ def run_command(
     against_mock: bool,
     command: Sequence[str],
 ) -> None:
-    """Run COMMAND behind a proxy of its own.
+    """Run a command behind a proxy that records or replays its OpenAI traffic.
 
     The proxy listens on a free port of 127.0.0.1, and ends with the command. Standard streams, signals and the exit
-    status are the command's; a line on standard error says at the end what was replayed, recorded, missed and unused.
+    status are the command's; a line on standard error says at the end how many requests were replayed, recorded and
+    missed, and how many recordings are unused.
+
+    \b
+    Examples:
+      openai-replay run --mode record -- npm test
+      openai-replay run --fail-on-miss --fail-on-no-request -- go test ./...
+      openai-replay run --base-url -- ./my-program
+      openai-replay run --set recording_hosts=openrouter.ai -- ./my-program
 
     The exit status is the command's, or else 127 when the command is not there, 126 when it cannot be run, 128 + n when
     signal n ended it, 125 when the proxy did not start, 2 when this command line makes no sense, and 1 when the command
-    succeeded and what --fail-on-… asks for did not.
+    succeeded and a condition of --fail-on-… did not hold.
 
-    The other options of the proxy are environment variables here, such as OPENAI_RECORDING_HOSTS.
+    The other options of the proxy are given with --set, by environment variables such as OPENAI_RECORDING_HOSTS, or in
+    the file openai-replay.toml beside the recordings.
     """
     _occupy_standard_streams()
     options = RunOptions(
@@ -74,6 +126,8 @@ def run_command(
         directory,
         test_id,
         base_url=base_url,
+        pass_key=pass_key,
+        more=more,
         fail_on_miss=fail_on_miss,
         fail_on_unused=fail_on_unused,
         fail_on_no_request=fail_on_no_request,
@@ -83,75 +137,11 @@ def run_command(
     sys.exit(guarded(lambda: run(options, command, os.environ)))
 
 
-@main.command("env")
-@click.option("--format", "style", type=click.Choice(list(FORMATS)), default="sh", show_default=True)
-@click.option(
-    "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Where the proxy listens."
-)
-@click.option(
-    "--confdir",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("~/.mitmproxy"),
-    show_default=True,
-    help="The folder of the proxy's certificate authority, mitmproxy's option of that name.",
-)
-@click.option("--mode", type=MODES, help="The proxy's mode: in replay, a key is set where there is none.")
-@click.option("--test-id", metavar="ID", help="The test that the requests belong to.")
-@click.option(
-    "--base-url", is_flag=True, help="For a proxy in mitmproxy's reverse mode: set OPENAI_BASE_URL."
-)
-def env_command(
-    style: str, port: int, confdir: Path, mode: str | None, test_id: str | None, base_url: bool
-) -> None:
-    """Print what leads programs to a proxy that runs already: eval "$(openai-replay env)"."""
-
-    def written() -> int:
-        # Where its recordings are is the proxy's business, which may run elsewhere.
-        plan = planned(RunOptions(mode, directory=".", base_url=base_url), os.environ)
-        if plan.target is not None:
-            changes = through_base_url(os.environ, port, plan.target, test_id)
-        else:
-            authority = certificate_authority(confdir.expanduser().absolute())
-            trust = Trust(data_folder(os.environ) / "trust", authority.certificate_file)
-            changes = through_proxy(os.environ, port, trust, plan.settings.hosts, test_id)
-        click.echo(FORMATS[style]({**changes, **dummy_key(os.environ, plan.settings.mode)}), nl=False)
-        return 0
-
-    sys.exit(guarded(written))
-
-
-@main.command("addon")
-def addon_command() -> None:
-    """Print the path of the script that mitmdump loads: mitmdump -s "$(openai-replay addon)"."""
-    click.echo(addon_script())
-
-
-@main.command("serve", context_settings={"ignore_unknown_options": True})
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[MITMDUMP'S OPTIONS]")
-def serve_command(arguments: Sequence[str]) -> None:
-    """Run the proxy until it is told to end: mitmdump with the addon, less what it does not need, and quicker.
-
-    \b
-    --workers N               run N processes on one port; in replay only
-    --listen-host 127.0.0.1   answer this machine alone; without it, others too
-    -p, --listen-port N       the port, 8080 without this
-    --mode reverse:URL        be the API for OPENAI_BASE_URL, not a proxy
-    --set recording_mode=…    and each other option of the addon
-
-    `mitmdump --help` has the rest.
-    """
-    os.execv(sys.executable, [*PROXY_PROGRAM, "-s", str(addon_script()), *arguments])
-
-
 def _occupy_standard_streams() -> None:
-    """Put something where a caller has closed a standard stream, before a pipe of ours takes its place.
+    """Open a file in place of each standard stream that the caller has closed, before a pipe takes its number.
 
-    The command finds it closed all the same: what Python opens is not inherited.
+    The command finds it closed all the same: files that Python opens are not inherited.
     """
     while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(opened)
-
-
-for command in (*collection_commands.COMMANDS, mock_command.mock_command):
-    main.add_command(command)

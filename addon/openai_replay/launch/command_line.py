@@ -9,7 +9,8 @@ import click
 
 from ..errors import BadOption, OpenAIReplayError
 from ..options import Mode, Settings
-from .run import FAILED, RunOptions, failure, planned
+from .plan import RunOptions, planned
+from .run import FAILED, failure
 
 # The exit status for a command line that makes no sense, as click has it.
 USAGE = 2
@@ -25,7 +26,11 @@ _FLAGS = {
 }
 
 DIRECTORY = click.option(
-    "--dir", "directory", metavar="DIR", help="The folder of the recordings; recordings without this."
+    "--dir",
+    "directory",
+    metavar="DIR",
+    type=click.Path(),
+    help="The folder of the recordings; recordings without this.",
 )
 MODES = click.Choice([mode.value for mode in Mode])
 

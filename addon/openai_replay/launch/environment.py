@@ -11,21 +11,12 @@ import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from ..options import HostPattern, Mode
+from .base_url import BASE_URL_VARIABLES, ORIGINAL_BASE_URL, Target, original_base_url
+from .running_proxy import ADDRESS
 from .trust import TRUST_STORE_PASSWORD, Trust, java_home, java_options, trust_store_of
-
-ADDRESS = "127.0.0.1"
-
-API_BASE_URL = "https://api.openai.com/v1"
-
-# The base URL of a program's API before ours took its place, empty where none was set: for a run within a run.
-ORIGINAL_BASE_URL = "OPENAI_REPLAY_ORIGINAL_BASE_URL"
-
-# LlamaIndex for Python reads the second one alone.
-BASE_URL_VARIABLES = ("OPENAI_BASE_URL", "OPENAI_API_BASE")
 
 # Long enough to be replaced where it shows up in a request, and no word that a prompt would hold.
 DUMMY_KEY = "sk-replay-needs-no-key-0"
@@ -37,39 +28,6 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 # A variable that is set, or, with None, taken away.
 type Changes = dict[str, str | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """The API behind a base URL: where mitmproxy's reverse mode leads, and the path that clients put after it."""
-
-    origin: str
-    path: str
-
-    def authority(self) -> tuple[str, int]:
-        """Return host and port."""
-        parts = urlsplit(self.origin)
-        return parts.hostname or "", parts.port or {"http": 80}.get(parts.scheme, 443)
-
-
-def target_of(environment: Mapping[str, str]) -> Target:
-    """Return the API that a program would talk to: the user's own base URL, or OpenAI's.
-
-    Raises:
-        ValueError: the base URL is no http or https URL.
-    """
-    text = original_base_url(environment) or API_BASE_URL
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"OPENAI_BASE_URL={text!r}: expected a URL such as {API_BASE_URL}")
-    return Target(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", parts.path.rstrip("/"))
-
-
-def original_base_url(environment: Mapping[str, str]) -> str:
-    """Return the base URL that the user has set, "" for none."""
-    if ORIGINAL_BASE_URL in environment:
-        return environment[ORIGINAL_BASE_URL]
-    return next((environment[name] for name in BASE_URL_VARIABLES if environment.get(name)), "")
 
 
 def proxy_url(port: int, test_id: str | None = None) -> str:
@@ -107,6 +65,7 @@ def through_proxy(
         "NO_PROXY": ",".join(without_proxy),
         "no_proxy": ",".join(without_proxy),
         "NODE_USE_ENV_PROXY": "1",
+        "PERL_LWP_ENV_PROXY": "1",
         **_trust_variables(environment, trust),
         "JAVA_TOOL_OPTIONS": _java_tool_options(environment, port, trust, without_proxy),
         **_base_urls_as_they_were(environment),
@@ -118,7 +77,7 @@ def through_base_url(
 ) -> Changes:
     """Return the variables of a program that reaches the API through a base URL of ours."""
     url = base_url(port, target.path, test_id)
-    without_proxy = ",".join(_with_loopback(_listed(environment)))
+    without_proxy = ",".join(_with_loopback(listed(environment)))
     return {
         **dict.fromkeys(BASE_URL_VARIABLES, url),
         ORIGINAL_BASE_URL: original_base_url(environment),
@@ -142,10 +101,11 @@ def applied(changes: Changes, environment: Mapping[str, str]) -> dict[str, str]:
 
 def no_proxy(environment: Mapping[str, str], hosts: Sequence[HostPattern]) -> list[str]:
     """Return the hosts that need no proxy: the user's own and loopback, except those that are recorded."""
-    return [entry for entry in _with_loopback(_listed(environment)) if not _exempts_any(entry, hosts)]
+    return [entry for entry in _with_loopback(listed(environment)) if not _exempts_any(entry, hosts)]
 
 
-def _listed(environment: Mapping[str, str]) -> list[str]:
+def listed(environment: Mapping[str, str]) -> list[str]:
+    """Return the entries of the user's NO_PROXY."""
     text = environment.get("no_proxy") or environment.get("NO_PROXY") or ""
     return [entry for entry in re.split(r"[,\s]+", text) if entry]
 
@@ -155,10 +115,10 @@ def _with_loopback(entries: Sequence[str]) -> list[str]:
 
 
 def _exempts_any(entry: str, hosts: Sequence[HostPattern]) -> bool:
-    return any(_exempts(entry, host) for host in hosts)
+    return any(exempts(entry, host) for host in hosts)
 
 
-def _exempts(entry: str, host: HostPattern) -> bool:
+def exempts(entry: str, host: HostPattern) -> bool:
     """Tell whether an entry of NO_PROXY covers a recorded host, or one of those that `*.` stands for."""
     if entry == "*":
         return True
@@ -185,11 +145,14 @@ def _trust_variables(environment: Mapping[str, str], trust: Trust) -> Changes:
     own = environment.get("SSL_CERT_FILE", "")
     requests = environment.get("REQUESTS_CA_BUNDLE", "")
     curl = environment.get("CURL_CA_BUNDLE", "")
+    perl = environment.get("PERL_LWP_SSL_CA_FILE", "")
     bundle = trust.bundle(own)
     variables: Changes = {
         "SSL_CERT_FILE": str(bundle),
         "REQUESTS_CA_BUNDLE": str(trust.bundle(requests, curl, own)),
         "CURL_CA_BUNDLE": str(trust.bundle(curl, own)),
+        "PERL_LWP_SSL_CA_FILE": str(trust.bundle(perl, own)),
+        "SYSTEM_WGETRC": str(trust.wgetrc(bundle, environment.get("SYSTEM_WGETRC", ""))),
         "NODE_EXTRA_CA_CERTS": str(trust.addition(environment.get("NODE_EXTRA_CA_CERTS", ""))),
         "DENO_CERT": str(trust.addition(environment.get("DENO_CERT", ""))),
         "PHP_INI_SCAN_DIR": _with_folder(
@@ -247,6 +210,14 @@ def _base_urls_as_they_were(environment: Mapping[str, str]) -> Changes:
 
 
 # --- writing them down ---
+
+
+def taken_back(changes: Changes, environment: Mapping[str, str]) -> Changes:
+    """Return the changes that undo `changes` in a shell that has evaluated them; other values of before are lost."""
+    unset: Changes = dict.fromkeys(changes)
+    if environment.get("OPENAI_API_KEY") == DUMMY_KEY:
+        unset["OPENAI_API_KEY"] = None
+    return {**unset, **_base_urls_as_they_were(environment)}
 
 
 def as_sh(changes: Changes) -> str:

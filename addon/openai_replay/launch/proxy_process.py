@@ -6,7 +6,6 @@ and it ends by itself when this process is gone, however that came about: its st
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import subprocess
@@ -15,28 +14,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
-from urllib.parse import quote
+from typing import Self
 
-from ..errors import OpenAIReplayError
-from ..proxy.companion import ANNOUNCE_FD, MOCK_SCRIPT, SCRIPT
-from ..service.control import HOST
-from .environment import ADDRESS
+from ..proxy.companion import ANNOUNCE_FD, DIRECT_HOSTS, KEYS_FD, MOCK_SCRIPT, SCRIPT
+from .running_proxy import ADDRESS, ProxyFailed, RunningProxy
 
 # A proxy that was told to end and has not after this long is ended the hard way.
 _LONGEST_END_S = 30
 
-_LONGEST_ANSWER_S = 120
-
-# What the proxy is to believe is in its options. Python's own variables stay: they may be how it is installed.
+# The proxy goes by its options. Python's own variables stay: they may be how it is installed.
 _NOT_FOR_THE_PROXY = ("SSLKEYLOGFILE", "MITMPROXY_SSLKEYLOGFILE", "PYTHONWARNINGS", "PYTHONDEVMODE")
 
-# Which program the proxy is, said here alone. -P: what lies about in the working directory is no module of ours.
+# The program of the proxy. -P: a file in the working directory is no module of the proxy's.
 PROXY_PROGRAM = (sys.executable, "-P", "-m", "openai_replay.proxy.serve")
-
-
-class ProxyFailed(OpenAIReplayError):
-    """The proxy did not start, or did not answer."""
 
 
 def addon_script() -> Path:
@@ -47,64 +37,26 @@ def addon_script() -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class RunningProxy:
-    """A proxy that runs, in whatever process: where it listens, and what can be asked of it."""
-
-    port: int
-    is_reverse: bool
-
-    def report(self, test_id: str | None = None) -> dict[str, Any]:
-        """Return the report of the run so far, or of one test.
-
-        Raises:
-            ProxyFailed: the proxy does not answer.
-        """
-        reported: dict[str, Any] = self._ask("GET", f"/report{_scope(test_id)}")
-        return reported
-
-    def reset(self, test_id: str) -> None:
-        """Begin the repeats of a test anew.
-
-        Raises:
-            ProxyFailed: the proxy does not answer.
-        """
-        self._ask("POST", f"/reset{_scope(test_id)}")
-
-    def _ask(self, method: str, path: str) -> Any:
-        target = f"/@{path}" if self.is_reverse else f"http://{HOST}{path}"
-        connection = http.client.HTTPConnection(ADDRESS, self.port, timeout=_LONGEST_ANSWER_S)
-        try:
-            connection.request(method, target)
-            response = connection.getresponse()
-            content = response.read()
-        except (OSError, http.client.HTTPException) as exc:
-            raise ProxyFailed(f"the proxy at {ADDRESS}:{self.port} does not answer: {exc}") from exc
-        finally:
-            connection.close()
-        if response.status != 200:
-            raise ProxyFailed(
-                f"the proxy at {ADDRESS}:{self.port} answers {method} {path} with {response.status}"
-            )
-        return json.loads(content)
-
-
-@dataclass(frozen=True, slots=True)
 class ProxyConfiguration:
-    """What a proxy is started with.
+    """The options of a proxy.
 
     Attributes:
         confdir: the folder of its certificate authority.
         mode: mitmproxy's, `regular`, `upstream:URL` or `reverse:URL`.
         options: the options, as (name, value); a list has its name several times.
-        environment: what it runs in.
-        log: the file descriptor that warnings and errors are written to, None for this process's standard error.
+        environment: its variables, without real keys.
+        real_keys: the real key for each dummy that the command has.
+        direct_hosts: the recorded hosts that are not asked through the proxy of `upstream:`.
         against_mock: the mock API takes the place of every host.
+        log: the file descriptor that warnings and errors are written to, None for this process's standard error.
     """
 
     confdir: Path
     mode: str
     options: Sequence[tuple[str, str]]
     environment: Mapping[str, str]
+    real_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+    direct_hosts: Sequence[str] = ()
     log: int | None = None
     against_mock: bool = False
 
@@ -122,11 +74,12 @@ class ProxyConfiguration:
 
 @dataclass(slots=True)
 class ProxyProcess:
-    """A proxy that runs from `with` to the end of the block, or from `start` to `stop`."""
+    """A proxy that runs from `with`, or `start`, to the end of the block, or `stop`. `wait` for it before its use."""
 
     configuration: ProxyConfiguration
     _maybe_running: RunningProxy | None = field(default=None, init=False)
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _announcement: int = field(default=-1, init=False)
 
     def __enter__(self) -> Self:
         self.start()
@@ -134,7 +87,7 @@ class ProxyProcess:
 
     @property
     def running(self) -> RunningProxy:
-        """The proxy, which has been started."""
+        """The proxy, which has been started and waited for."""
         assert self._maybe_running is not None
         return self._maybe_running
 
@@ -144,39 +97,38 @@ class ProxyProcess:
         self.stop()
 
     def start(self) -> None:
-        """Start the proxy, and return when it listens.
-
-        Raises:
-            ProxyFailed: it ended instead; it has said why on standard error.
-        """
+        """Start the proxy, and return at once: it takes a while until it listens, for which `wait` is there."""
         configuration = self.configuration
-        reading, writing = os.pipe()
-        environment = {
-            name: value for name, value in configuration.environment.items() if name not in _NOT_FOR_THE_PROXY
-        }
+        self._announcement, writing = os.pipe()
+        keys = _pipe_with(json.dumps(dict(configuration.real_keys)).encode())
+        passed = {ANNOUNCE_FD: str(writing), KEYS_FD: str(keys)}
         try:
             self._process = subprocess.Popen(
                 configuration.command(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=configuration.log,
-                pass_fds=(writing,),
-                env={**environment, ANNOUNCE_FD: str(writing)},
+                pass_fds=(writing, keys),
+                env={**_environment(configuration), **passed},
                 start_new_session=True,
             )
         finally:
             os.close(writing)
-        try:
-            # Ends when the proxy has written it, or has itself ended.
-            with open(reading, "rb") as announcement:
-                text = announcement.read()
-            if not text:
-                raise ProxyFailed("the proxy did not start")
-            is_reverse = configuration.mode.startswith("reverse:")
-            self._maybe_running = RunningProxy(int(text), is_reverse)
-        except BaseException:
-            self.stop()
-            raise
+            os.close(keys)
+
+    def wait(self) -> RunningProxy:
+        """Return the proxy when it listens.
+
+        Raises:
+            ProxyFailed: it ended instead; it has said why on standard error.
+        """
+        # Ends when the proxy has written it, or has itself ended.
+        with open(self._announcement, "rb") as announcement:
+            text = announcement.read()
+        if not text:
+            raise ProxyFailed("the proxy did not start")
+        self._maybe_running = RunningProxy(int(text), self.configuration.mode.startswith("reverse:"))
+        return self._maybe_running
 
     def stop(self) -> int:
         """End the proxy and return its exit status. It finishes what it is writing."""
@@ -195,5 +147,16 @@ class ProxyProcess:
         return self._process is not None and self._process.poll() is not None
 
 
-def _scope(test_id: str | None) -> str:
-    return "" if test_id is None else f"?test_id={quote(test_id, safe='')}"
+def _environment(configuration: ProxyConfiguration) -> dict[str, str]:
+    kept = {
+        name: value for name, value in configuration.environment.items() if name not in _NOT_FOR_THE_PROXY
+    }
+    return {**kept, DIRECT_HOSTS: " ".join(configuration.direct_hosts)}
+
+
+def _pipe_with(content: bytes) -> int:
+    """Return the reading end of a pipe that holds a few kilobytes, for a child: nobody else can read it."""
+    reading, writing = os.pipe()
+    with open(writing, "wb") as pipe:
+        pipe.write(content)
+    return reading

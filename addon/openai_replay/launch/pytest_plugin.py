@@ -13,7 +13,7 @@ import tempfile
 import threading
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Protocol, cast
 
@@ -23,8 +23,10 @@ from ..errors import OpenAIReplayError
 from ..options import Mode
 from ..proxy.certificate_authority import certificate_authority, data_folder
 from .environment import applied, base_url, dummy_key, proxy_url, through_base_url, through_proxy
-from .proxy_process import ProxyFailed, ProxyProcess, RunningProxy
-from .run import Plan, RunOptions, configuration, planned
+from .plan import Plan, RunOptions, planned
+from .proxy_process import ProxyProcess
+from .run import configuration, trust_of
+from .running_proxy import ProxyFailed, RunningProxy
 from .trust import Trust
 
 _WORKER_INPUT = "openai_replay_controller"
@@ -112,14 +114,14 @@ class OwnProxy:
     def _started(self) -> ProxyProcess:
         plan = _plan(self._config)
         authority = certificate_authority(data_folder(os.environ))
-        trust = Trust(authority.folder / "trust", authority.certificate_file)
         self._maybe_log = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the run
-        proxy = ProxyProcess(
-            configuration(plan, trust, authority.folder, os.environ, self._maybe_log.fileno())
-        )
+        configured = configuration(plan, trust_of(authority), authority, os.environ)
+        proxy = ProxyProcess(replace(configured, log=self._maybe_log.fileno()))
+        proxy.start()
         try:
-            proxy.start()
+            proxy.wait()
         except ProxyFailed as exc:
+            proxy.stop()
             self._failure = "\n".join([str(exc), *self._logged()])
             raise ProxyFailed(self._failure) from exc
         return proxy

@@ -1,88 +1,37 @@
-"""`openai-replay run`: a proxy in front of a command, and gone with it."""
+"""`openai-replay run`: a proxy in front of a command, and gone with it.
+
+Most of the time of a short run is the start of the proxy, so the rest is prepared meanwhile.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from urllib.parse import SplitResult, unquote, urlsplit
 
-from ..errors import BadOption, OpenAIReplayError
-from ..options import Mode, Settings
-from ..options_file import resolve
-from ..proxy.certificate_authority import certificate_authority, data_folder
-from ..request.rules import Rules
-from ..store.index import Index
-from ..store.store import Store
+from ..errors import OpenAIReplayError
+from ..options import Mode
+from ..proxy.certificate_authority import CertificateAuthority, certificate_authority, data_folder
 from .child import CommandFailed, held_signals, run_command
-from .environment import (
-    Changes,
-    Target,
-    applied,
-    dummy_key,
-    original_base_url,
-    target_of,
-    through_base_url,
-    through_proxy,
-)
-from .proxy_process import ProxyConfiguration, ProxyFailed, ProxyProcess
+from .environment import Changes, applied, dummy_key, through_base_url, through_proxy
+from .keys import real_keys, replaced_keys
+from .old_node import OldNode
+from .outcome import conditions, failures, hint, saw_request, summary
+from .plan import Plan, RunOptions, planned
+from .proxy_process import ProxyConfiguration, ProxyProcess
+from .running_proxy import ProxyFailed
 from .trust import Trust
+from .upstream_proxy import upstream_proxy
 
-# This program itself has failed, before the command could run: as `env`, `timeout` and `docker run` say it.
+# This program itself has failed, before the command could run: the status that `env`, `timeout` and `docker run` give.
 FAILED = 125
 
-# The command succeeded, and something that was asked for on the command line did not.
+# The command succeeded, and a condition of --fail-on-… did not hold.
 NOT_AS_ASKED = 1
-
-# How many unused recordings are named.
-_MOST_NAMED = 20
-
-_HINT = """\
-The proxy saw no request of the command to {hosts}. Either it asks no API, or it goes past the proxy:
-  Node before 22.21 (or 24.0), AI SDK 4, Python's aiohttp without trust_env=True, httpx with trust_env=False or a
-  transport of its own, and Java that replaces JAVA_TOOL_OPTIONS do not read the proxy variables.
-  {remedy}"""
-
-_USE_BASE_URL = """\
-Try `openai-replay run --base-url`, which sets OPENAI_BASE_URL instead. AI SDK 4, .NET and PHP read no variable for it:
-  there, put it into the code."""
-
-_USE_PROXY = """\
-AI SDK 4, .NET and PHP read no variable for the base URL, and a base URL in the code comes first everywhere: put
-  OPENAI_BASE_URL into the code, or try `openai-replay run` without --base-url."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What `openai-replay run` is told on its command line. None: the environment says, or the default holds."""
-
-    mode: str | None = None
-    directory: str | None = None
-    test_id: str | None = None
-    base_url: bool = False
-    fail_on_miss: bool = False
-    fail_on_unused: bool = False
-    fail_on_no_request: bool = False
-    prune: bool = False
-    against_mock: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A run that makes sense: its settings, and how the command is to reach the API."""
-
-    options: RunOptions
-    given: dict[str, str]
-    settings: Settings
-    added_hosts: tuple[str, ...]
-    target: Target | None
-    own_base_url: str
 
 
 def say(text: str) -> None:
-    """Tell the person something, on standard error; there may be nobody."""
+    """Tell the person something, on standard error; it may be closed."""
     if sys.stderr is None:  # closed by the caller; print would take standard output instead
         return
     try:
@@ -100,125 +49,89 @@ def run(options: RunOptions, command: Sequence[str], environment: Mapping[str, s
     """
     plan = planned(options, environment)
     authority = certificate_authority(data_folder(environment))
-    trust = Trust(authority.folder / "trust", authority.certificate_file)
-    proxy = ProxyProcess(configuration(plan, trust, authority.folder, environment))
+    trust = trust_of(authority)
+    proxy = ProxyProcess(configuration(plan, trust, authority, environment))
     # From here on a signal is for the command: the proxy ends after it, in any case.
     with held_signals() as held_before:
         with proxy:
-            changes = _changes(plan, proxy, trust, environment)
+            old_node = OldNode(command, environment)
+            # Made now, for any port, so that the files that it needs are there when the port is known.
+            changes_of_run(plan, 0, trust, environment)
+            port = proxy.wait().port
+            problem = old_node.problem()
+            if problem and plan.target is None:
+                say(problem)
+            changed = applied(changes_of_run(plan, port, trust, environment), environment)
             try:
-                status = run_command(command, applied(changes, environment), held_before, _watch(proxy))
+                status = run_command(command, changed, held_before, _watch(proxy))
             except CommandFailed as exc:
                 say(str(exc))
                 return exc.status
             return _closed(plan, status, proxy)
 
 
-def planned(options: RunOptions, environment: Mapping[str, str]) -> Plan:
-    """Check the options, those that come from the environment included.
-
-    Raises:
-        BadOption: says which one makes no sense, in one line.
-    """
-    given = {
-        name: value
-        for name, value in (
-            ("recording_mode", options.mode),
-            ("recording_dir", options.directory),
-            ("recording_test_id", options.test_id),
-        )
-        if value is not None
-    }
-    if "recording_dir" in given:
-        given["recording_dir"] = str(Path(given["recording_dir"]).expanduser().absolute())
-    target = _target(environment) if options.base_url else None
-    checked = resolve(given, environment)
-    _refuse_mock_in_replay(options, checked)
-    if target is None or checked.is_recorded(*target.authority()):
-        return Plan(options, given, checked, (), target, original_base_url(environment))
-    host, port = target.authority()
-    added = (*(pattern.text for pattern in checked.hosts), f"{host}:{port}")
-    checked = resolve({**given, "recording_hosts": added}, environment)
-    return Plan(options, given, checked, added, target, original_base_url(environment))
-
-
-def _refuse_mock_in_replay(options: RunOptions, checked: Settings) -> None:
-    if options.against_mock and checked.mode is Mode.REPLAY:
-        raise BadOption(
-            "--against-mock: expected --mode record, record-if-missing or live; replay asks no API"
-        )
-
-
-def _target(environment: Mapping[str, str]) -> Target:
-    try:
-        return target_of(environment)
-    except ValueError as exc:
-        raise BadOption(str(exc)) from exc
+def trust_of(authority: CertificateAuthority) -> Trust:
+    """Return the maker of the files that make clients trust an authority."""
+    return Trust(authority.folder / "trust", authority.certificate_file)
 
 
 def configuration(
-    plan: Plan,
-    trust: Trust,
-    confdir: Path,
-    environment: Mapping[str, str],
-    log: int | None = None,
+    plan: Plan, trust: Trust, authority: CertificateAuthority, environment: Mapping[str, str]
 ) -> ProxyConfiguration:
-    """Return what the proxy is started with; `confdir` is the folder of its certificate authority."""
-    options = [*plan.given.items(), *(("recording_hosts", host) for host in plan.added_hosts)]
-    # mitmproxy knows Mozilla's list alone; what the user trusts may be the proxy of a company, or of a run around us.
-    options.append(
-        ("ssl_verify_upstream_trusted_ca", str(trust.bundle(environment.get("SSL_CERT_FILE", ""))))
-    )
-    if plan.target is not None:
-        mode = f"reverse:{plan.target.origin}"
-        return ProxyConfiguration(confdir, mode, options, environment, log, plan.options.against_mock)
-    if plan.options.against_mock:
-        return ProxyConfiguration(confdir, "regular", options, environment, log, against_mock=True)
-    # Not with a base URL, where mitmproxy would send these credentials to the API.
-    if credentials := _upstream_credentials(environment):
-        options.append(("upstream_auth", credentials))
-    return ProxyConfiguration(confdir, _regular_mode(environment), options, environment, log)
-
-
-def _regular_mode(environment: Mapping[str, str]) -> str:
-    """Return mitmproxy's mode for a proxy: behind the one that the user has to use already, if there is one."""
-    upstream = _upstream(environment)
-    return f"upstream:{upstream.scheme}://{upstream.netloc.rpartition('@')[2]}" if upstream else "regular"
-
-
-def _upstream(environment: Mapping[str, str]) -> SplitResult | None:
-    names = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
-    url = next((environment[name] for name in names if environment.get(name)), "")
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    if url and parts.scheme in ("http", "https"):
-        return parts
-    if url:
-        say(
-            f"warning: the proxy {parts.scheme}://{parts.hostname} is not used: expected one of http or https"
-        )
-    return None
-
-
-def _upstream_credentials(environment: Mapping[str, str]) -> str:
-    upstream = _upstream(environment)
-    if upstream is None or not upstream.username:
-        return ""
-    return f"{unquote(upstream.username)}:{unquote(upstream.password or '')}"
-
-
-def _changes(plan: Plan, proxy: ProxyProcess, trust: Trust, environment: Mapping[str, str]) -> Changes:
-    port = proxy.running.port
-    test_id = plan.settings.test_id
-    if plan.target is not None:
-        changes = through_base_url(environment, port, plan.target, test_id)
+    """Return the configuration of the proxy of a run."""
+    options = list(plan.given)
+    if plan.settings.mode is not Mode.REPLAY:
+        # mitmproxy knows Mozilla's list alone; the user may trust a company's proxy, or that of a run around this one.
+        own = environment.get("SSL_CERT_FILE", "")
+        options.append(("ssl_verify_upstream_trusted_ca", str(trust.bundle(own))))
+    mode = f"reverse:{plan.target.origin}" if plan.target else "regular"
+    direct_hosts: tuple[str, ...] = ()
+    # Not with a base URL, where mitmproxy would send the proxy's credentials to the API.
+    if plan.target is None and not plan.options.against_mock:
+        upstream, warning = upstream_proxy(environment, plan.settings.hosts)
     else:
-        # The proxy knows the test id by its option: a user name is more than Java's properties can hold.
-        changes = through_proxy(environment, port, trust, plan.settings.hosts)
+        upstream, warning = None, ""
+    if warning:
+        say(f"warning: {warning}")
+    if upstream is not None:
+        mode, direct_hosts = f"upstream:{upstream.url}", upstream.direct_hosts
+        options += [("upstream_auth", upstream.credentials)] if upstream.credentials else []
+    replaced = _replaced_keys(plan, environment)
+    return ProxyConfiguration(
+        confdir=authority.folder,
+        mode=mode,
+        options=options,
+        environment={name: value for name, value in environment.items() if name not in replaced},
+        real_keys=real_keys(environment, replaced),
+        direct_hosts=direct_hosts,
+        against_mock=plan.options.against_mock,
+    )
+
+
+def changes_of_run(
+    plan: Plan, port: int, trust: Trust, environment: Mapping[str, str], test_id: str | None = None
+) -> Changes:
+    """Return the variables of a command that reaches the API through the proxy at `port`.
+
+    Args:
+        test_id: for a proxy that serves several tests; the proxy of one knows its id by an option.
+    """
+    if plan.target is not None:
+        changes = through_base_url(environment, port, plan.target, test_id or plan.settings.test_id)
+    else:
+        # A user name in the proxy's URL is more than Java's properties can hold, so it is left out where it can be.
+        changes = through_proxy(environment, port, trust, plan.settings.hosts, test_id)
     key_mode = Mode.REPLAY if plan.options.against_mock else plan.settings.mode
-    return {**changes, **dummy_key(environment, key_mode)}
+    return {**changes, **dummy_key(environment, key_mode), **_replaced_keys(plan, environment)}
 
 
-def _watch(proxy: ProxyProcess) -> Any:
+def _replaced_keys(plan: Plan, environment: Mapping[str, str]) -> dict[str, str]:
+    if plan.options.pass_key:
+        return {}
+    return replaced_keys(environment, plan.settings.mode, plan.settings.hosts)
+
+
+def _watch(proxy: ProxyProcess) -> Callable[[], None]:
     told = False
 
     def tell() -> None:
@@ -234,40 +147,22 @@ def _watch(proxy: ProxyProcess) -> Any:
 
 
 def _closed(plan: Plan, status: int, proxy: ProxyProcess) -> int:
-    """Say what the run did, do what was asked for at its end, and return the exit status."""
+    """Say what the run did, prune if it is to, and return the exit status."""
     try:
         reported = proxy.running.report()
     except ProxyFailed as exc:
         say(f"error: {exc}")
         return status or NOT_AS_ASKED
-    totals = reported["totals"]
-    if not _was_asked(totals) and plan.settings.mode is not Mode.LIVE:
-        say(_hint(plan))
+    if advice := hint(plan, reported):
+        say(advice)
     pruned = _prune(plan, status, reported) if plan.options.prune else 0
-    say(_summary(totals, pruned))
-    return status or _as_asked(plan.options, reported, pruned)
-
-
-def _was_asked(totals: Mapping[str, int]) -> bool:
-    return any(totals[name] for name in ("replayed", "recorded", "missed", "not_recorded"))
-
-
-def _hint(plan: Plan) -> str:
-    hosts = ", ".join(host.text for host in plan.settings.hosts)
-    text = _HINT.format(hosts=hosts, remedy=_USE_PROXY if plan.options.base_url else _USE_BASE_URL)
-    if plan.own_base_url and plan.target is None:
-        text += f"\n  OPENAI_BASE_URL is {plan.own_base_url}: expected one of the recorded hosts, see recording_hosts."
-    return text
-
-
-def _summary(totals: Mapping[str, int], pruned: int) -> str:
-    parts = [f"{totals[name]} {name}" for name in ("replayed", "recorded", "missed")]
-    if totals["not_recorded"]:
-        parts.append(f"{totals['not_recorded']} not recorded")
-    parts.append(f"{totals['unused'] - pruned} unused")
-    if pruned:
-        parts.append(f"{pruned} pruned")
-    return ", ".join(parts)
+    say(summary(reported["totals"], pruned))
+    if status:
+        return status
+    problems = failures(conditions(plan.options), reported, pruned)
+    for line in problems:
+        say(line)
+    return NOT_AS_ASKED if problems else 0
 
 
 def _prune(plan: Plan, status: int, reported: Mapping[str, Any]) -> int:
@@ -275,13 +170,18 @@ def _prune(plan: Plan, status: int, reported: Mapping[str, Any]) -> int:
     totals = reported["totals"]
     reasons = (
         (status != 0, f"the command ended with status {status}"),
-        (not _was_asked(totals), "the proxy saw no request"),
+        (not saw_request(totals), "the proxy saw no request"),
         (totals["missed"] > 0, "requests without a recording may have kept the command from asking on"),
     )
     for applies, reason in reasons:
         if applies and reported["unused"]:
             say(f"pruned nothing: {reason}")
             return 0
+    # Imported by those runs alone that remove something: each start of a run would wait for them.
+    from ..request.rules import Rules
+    from ..store.index import Index
+    from ..store.store import Store
+
     directory = plan.settings.directory
     rules = Rules(plan.settings.ignore, plan.settings.redactor)
     store = Store(directory, rules, Index(directory, rules, None))
@@ -289,25 +189,6 @@ def _prune(plan: Plan, status: int, reported: Mapping[str, Any]) -> int:
         store.remove(directory / name)
         say(f"pruned {directory / name}")
     return len(reported["unused"])
-
-
-def _as_asked(options: RunOptions, reported: Mapping[str, Any], pruned: int) -> int:
-    totals = reported["totals"]
-    if options.fail_on_no_request and not _was_asked(totals):
-        say("failed, as --fail-on-no-request asks for")
-        return NOT_AS_ASKED
-    if options.fail_on_miss and (totals["missed"] or totals["not_recorded"]):
-        say("failed, as --fail-on-miss asks for: there were requests without a recording")
-        return NOT_AS_ASKED
-    unused = reported["unused"]
-    if options.fail_on_unused and len(unused) > pruned:
-        say("failed, as --fail-on-unused asks for: nobody asked for these recordings")
-        for name in unused[:_MOST_NAMED]:
-            say(f"    {name}")
-        if len(unused) > _MOST_NAMED:
-            say(f"    … and {len(unused) - _MOST_NAMED} more")
-        return NOT_AS_ASKED
-    return 0
 
 
 def failure(exc: OpenAIReplayError, status: int) -> int:

@@ -21,10 +21,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import certifi
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
-
 TRUST_STORE_PASSWORD = "changeit"  # Java's own; what it protects is public
 
 # Where systems keep the authorities that they trust: Debian, Fedora, openSUSE, Alpine and macOS, FreeBSD.
@@ -40,6 +36,11 @@ _SYSTEM_BUNDLES = (
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----\s.*?-----END CERTIFICATE-----", re.DOTALL)
 
 _LONGEST_KEYTOOL_S = 60
+
+_SYSTEM_WGETRC = "/etc/wgetrc"
+
+# wget reads names without regard to case, "-" and "_" (its function parse_line).
+_WGET_AUTHORITIES = re.compile(r"\s*ca[-_]?certificate\s*=", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,18 @@ class Trust:
         """Return a folder with an ini file that makes PHP trust `bundle`."""
         text = f'openssl.cafile="{bundle}"\ncurl.cainfo="{bundle}"\n'.encode()
         return self._kept(f"php-{_digest(text)}/openai-replay.ini", text).parent
+
+    def wgetrc(self, bundle: Path, replaced: str) -> Path:
+        """Return wget's system-wide settings with one more, which makes it trust `bundle`.
+
+        Args:
+            replaced: the file that SYSTEM_WGETRC names now; /etc/wgetrc without it, as wget has it.
+        """
+        source = Path(replaced or _SYSTEM_WGETRC)
+        lines = source.read_text("latin-1").splitlines() if source.is_file() else []
+        kept = [line for line in lines if not _WGET_AUTHORITIES.match(line)]
+        text = "\n".join([*kept, f"ca_certificate = {bundle}", ""]).encode("latin-1")
+        return self._kept(f"wgetrc-{_digest(text)}", text)
 
     def java_trust_store(self, bundle: Path, replaced: JavaTrustStore | None, java_home: Path | None) -> Path:
         """Return a PKCS #12 trust store with the proxy's certificate and those that Java trusts.
@@ -135,6 +148,8 @@ def system_bundle() -> Path:
     for candidate in (paths.openssl_cafile, *_SYSTEM_BUNDLES):
         if Path(candidate).is_file() and _CERTIFICATE.search(Path(candidate).read_bytes()):
             return Path(candidate)
+    import certifi  # a tenth of a second, for machines that need it
+
     return Path(certifi.where())
 
 
@@ -198,6 +213,10 @@ def _read_by_keytool(store: JavaTrustStore, home: Path | None) -> bytes:
 
 
 def _pkcs12(certificates: Iterable[bytes]) -> bytes:
+    # Imported by the first run alone, which is slow anyway: later ones find the file.
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
+
     entries = []
     for number, certificate in enumerate(certificates):
         # An authority that today's parser refuses, or warns that tomorrow's will, is none that a client needs here.

@@ -56,6 +56,7 @@ def arrived(flow: http.HTTPFlow, session: Session, test_ids: ConnectionTestIds) 
         return
     if prefix is not None:
         request.path = path
+    _follow_launcher(flow, session)
     own_headers = _OWN_HEADERS & _header_names(request)
     test_id = (
         _test_id_of_request(request, own_headers, test_ids.of(flow.client_conn.id))
@@ -66,6 +67,14 @@ def arrived(flow: http.HTTPFlow, session: Session, test_ids: ConnectionTestIds) 
     for name in own_headers:
         del request.headers[name]
     _let_upload_pass(flow, state)
+
+
+def _follow_launcher(flow: http.HTTPFlow, session: Session) -> None:
+    """Put in the real keys, before the request's credentials are looked up, and go past the user's own proxy."""
+    launcher = session.run.launcher
+    launcher.prepare(flow.request)
+    if launcher.connects_directly(flow.request, session.settings) and not flow.server_conn.connected:
+        flow.server_conn.via = None
 
 
 def unprepared(flow: http.HTTPFlow, session: Session) -> FlowState:

@@ -2,32 +2,36 @@
 
 The files are those that mitmproxy makes and looks for in its `confdir`. They are made here, before any proxy starts,
 because two proxies that start at once in an empty folder would each make an authority, and one of them would sign with
-what the other one has replaced.
+a key that the other one has replaced.
+
+Each start of the command line looks at the files, so looking at them needs the standard library alone. mitmproxy, which
+takes longer to import than all the rest, is imported to make them.
 """
 
 from __future__ import annotations
 
-import datetime
 import fcntl
 import os
+import re
 import shutil
+import ssl
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography import x509
-from mitmproxy.certs import CertStore
-
 from ..errors import OpenAIReplayError
 
-# What mitmproxy calls its files.
+# mitmproxy's name for its files.
 _BASENAME = "mitmproxy"
 _KEY_BITS = 2048
 
-# One that ends sooner is replaced: a run must not outlive it.
-_SHORTEST_REST = datetime.timedelta(days=1)
+# An authority that ends sooner is replaced: a run must not outlive it.
+_SHORTEST_REST_S = 24 * 60 * 60
+
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----\s.*?-----END CERTIFICATE-----", re.DOTALL)
 
 
 class FolderNotWritable(OpenAIReplayError):
@@ -51,17 +55,39 @@ class CertificateAuthority:
         return self.folder / f"{_BASENAME}-ca.pem"
 
     def is_valid(self) -> bool:
-        """Tell whether the files are there, belong together, and will still do tomorrow."""
+        """Tell whether the files are there, belong together, and will still be valid tomorrow."""
         try:
-            public = x509.load_pem_x509_certificate(self.certificate_file.read_bytes())
-            private = x509.load_pem_x509_certificate(self.private_file.read_bytes())
+            public = _only_certificate(self.certificate_file)
+            return public == _only_certificate(self.private_file) and _end_of(public) > _tomorrow()
         except (OSError, ValueError):
             return False
-        return public == private and public.not_valid_after_utc > _soon()
 
 
-def _soon() -> datetime.datetime:
-    return datetime.datetime.now(datetime.UTC) + _SHORTEST_REST
+def _only_certificate(path: Path) -> str:
+    """Return the certificate of a PEM file.
+
+    Raises:
+        ValueError: there is another number of them than one.
+    """
+    (certificate,) = _CERTIFICATE.findall(path.read_text("latin-1"))
+    return str(certificate)
+
+
+def _end_of(authority: str) -> float:
+    """Return when a PEM of an authority ends, in seconds since 1970.
+
+    Raises:
+        ValueError: it is no certificate of an authority.
+        OSError: it is no certificate at all (ssl.SSLError).
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=authority)
+    (parsed,) = context.get_ca_certs()
+    return ssl.cert_time_to_seconds(str(parsed["notAfter"]))
+
+
+def _tomorrow() -> float:
+    return time.time() + _SHORTEST_REST_S
 
 
 def data_folder(environment: Mapping[str, str]) -> Path:
@@ -102,6 +128,8 @@ def _only_one(folder: Path) -> Iterator[None]:
 
 def _make(folder: Path) -> None:
     """Make the files beside their place, and move them there; the private key last, which makes them count."""
+    from mitmproxy.certs import CertStore
+
     unfinished = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder))
     try:
         CertStore.create_store(

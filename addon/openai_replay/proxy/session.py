@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 
 from mitmproxy import http
@@ -11,6 +12,7 @@ from ..request.identity import ApiRequest
 from ..service.service import Run, Service
 from .flow_state import FlowState
 from .hosts import url_of
+from .launcher import Launcher, launcher_of
 from .own_origin import BreakingOrigin
 
 
@@ -19,6 +21,7 @@ class ProxyRun(Run):
     """The parts that live as long as the proxy."""
 
     origin: BreakingOrigin = field(default_factory=BreakingOrigin)
+    launcher: Launcher = field(default_factory=lambda: launcher_of(os.environ))
 
 
 @dataclass(frozen=True, slots=True)

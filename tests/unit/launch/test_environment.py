@@ -9,15 +9,13 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from openai_replay.launch.base_url import ORIGINAL_BASE_URL, Target, target_of
 from openai_replay.launch.environment import (
     FORMATS,
-    ORIGINAL_BASE_URL,
     Changes,
-    Target,
     applied,
     dummy_key,
     no_proxy,
-    target_of,
     through_base_url,
     through_proxy,
 )

@@ -1,0 +1,58 @@
+"""Dummy API keys for a command that is recorded: the proxy has the real ones, the command's environment has not.
+
+A request that goes past the proxy then fails with 401, in place of being paid for in silence. The proxy replaces
+exactly the dummies, in the credential headers of requests to recorded hosts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..options import HostPattern, Mode
+from .environment import exempts
+
+# Variables of the clients of one API, and a host of that API. Their keys are replaced where that host is recorded.
+_HOST_OF_KEY = {
+    "OPENAI_ADMIN_KEY": "api.openai.com",
+    "AZURE_OPENAI_API_KEY": "name.openai.azure.com",
+    "OPENROUTER_API_KEY": "openrouter.ai",
+    "GROQ_API_KEY": "api.groq.com",
+    "MISTRAL_API_KEY": "api.mistral.ai",
+    "DEEPSEEK_API_KEY": "api.deepseek.com",
+    "TOGETHER_API_KEY": "api.together.xyz",
+    "ANTHROPIC_API_KEY": "api.anthropic.com",
+    "GEMINI_API_KEY": "generativelanguage.googleapis.com",
+    "GOOGLE_API_KEY": "generativelanguage.googleapis.com",
+}
+
+# The variable that OpenAI's SDKs read for whatever base URL.
+_KEY_OF_ANY_HOST = "OPENAI_API_KEY"
+
+_RECORDING = (Mode.RECORD, Mode.RECORD_IF_MISSING)
+
+
+def replaced_keys(environment: Mapping[str, str], mode: Mode, hosts: Sequence[HostPattern]) -> dict[str, str]:
+    """Return the variables whose values are real keys that the command need not have, with a dummy for each.
+
+    Args:
+        environment: the environment of the command without the proxy.
+        hosts: the recorded hosts. A key for other hosts is left to the command, which needs it there.
+    """
+    if mode not in _RECORDING:
+        return {}
+    names = [_KEY_OF_ANY_HOST, *(name for name, host in _HOST_OF_KEY.items() if _covers(hosts, host))]
+    return {name: dummy_of(name) for name in names if environment.get(name)}
+
+
+def real_keys(environment: Mapping[str, str], dummies: Mapping[str, str]) -> dict[str, str]:
+    """Return the real key for each dummy."""
+    return {dummy: environment[name] for name, dummy in dummies.items()}
+
+
+def dummy_of(name: str) -> str:
+    """Return the dummy for the key in a variable: of the form that clients expect, and seen to be none in an error."""
+    return f"sk-replay-no-real-{name.lower().replace('_', '-')}"
+
+
+def _covers(hosts: Sequence[HostPattern], host: str) -> bool:
+    return any(pattern.matches(host, 443) or exempts(host, pattern) for pattern in hosts)

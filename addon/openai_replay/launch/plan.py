@@ -1,0 +1,121 @@
+"""The plan of a run: its options, checked, and how the command will reach the API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import BadOption
+from ..options import OPTIONS, Mode, Settings
+from ..options_file import resolve
+from .base_url import Target, original_base_url, target_of
+
+_LISTS = {option.name: not isinstance(option.default, str) for option in OPTIONS}
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The options of `openai-replay run`. None: the environment or the options file says, or the default holds.
+
+    Attributes:
+        more: further options for the proxy, `NAME=VALUE` as mitmproxy's `--set` takes them.
+    """
+
+    mode: str | None = None
+    directory: str | None = None
+    test_id: str | None = None
+    base_url: bool = False
+    pass_key: bool = False
+    fail_on_miss: bool = False
+    fail_on_unused: bool = False
+    fail_on_no_request: bool = False
+    prune: bool = False
+    against_mock: bool = False
+    more: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run that makes sense: its settings, and how the command will reach the API.
+
+    Attributes:
+        given: the proxy's options that the command line gives, as (name, value); a list has its name several times.
+        target: the API behind the base URL, None for a run through the proxy.
+        own_base_url: the base URL that the user has set, "" for none.
+    """
+
+    options: RunOptions
+    given: tuple[tuple[str, str], ...]
+    settings: Settings
+    target: Target | None
+    own_base_url: str
+
+
+def planned(options: RunOptions, environment: Mapping[str, str]) -> Plan:
+    """Check the options, with the environment's and the options file's.
+
+    Raises:
+        BadOption: says which one makes no sense, in one line.
+    """
+    given = {**_set_options(options), **_named_options(options)}
+    target = _target(environment) if options.base_url else None
+    checked = resolve(given, environment)
+    _refuse_mock_in_replay(options, checked)
+    if target is not None and not checked.is_recorded(*target.authority()):
+        hosts = (*(pattern.text for pattern in checked.hosts), target.host_pattern())
+        given["recording_hosts"] = hosts
+        checked = resolve(given, environment)
+    of_mitmproxy = tuple(pair for pair in _pairs(options.more) if pair[0] not in _LISTS)
+    return Plan(options, (*_flattened(given), *of_mitmproxy), checked, target, original_base_url(environment))
+
+
+def _refuse_mock_in_replay(options: RunOptions, checked: Settings) -> None:
+    if options.against_mock and checked.mode is Mode.REPLAY:
+        raise BadOption(
+            "--against-mock: expected --mode record, record-if-missing or live; replay asks no API"
+        )
+
+
+def _named_options(options: RunOptions) -> dict[str, str]:
+    """Return the options that have a name of their own on the command line."""
+    named = {
+        "recording_mode": options.mode,
+        "recording_dir": options.directory and str(Path(options.directory).expanduser().absolute()),
+        "recording_test_id": options.test_id,
+    }
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _set_options(options: RunOptions) -> dict[str, str | tuple[str, ...]]:
+    """Return the addon's options among those of `--set`; a name that comes again adds to a list."""
+    collected: dict[str, str | tuple[str, ...]] = {}
+    for name, value in _pairs(options.more):
+        if name in _LISTS:
+            collected[name] = (*collected.get(name, ()), value) if _LISTS[name] else value
+    return collected
+
+
+def _pairs(texts: tuple[str, ...]) -> list[tuple[str, str]]:
+    pairs = []
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise BadOption(f"--set {text!r}: expected NAME=VALUE, such as recording_hosts=api.openai.com")
+        pairs.append((name, value))
+    return pairs
+
+
+def _flattened(given: Mapping[str, str | tuple[str, ...]]) -> list[tuple[str, str]]:
+    return [
+        (name, item)
+        for name, value in given.items()
+        for item in ((value,) if isinstance(value, str) else value)
+    ]
+
+
+def _target(environment: Mapping[str, str]) -> Target:
+    try:
+        return target_of(environment)
+    except ValueError as exc:
+        raise BadOption(str(exc)) from exc

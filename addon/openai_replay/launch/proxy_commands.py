@@ -1,0 +1,179 @@
+"""Commands for a proxy that runs by itself: env, proxy, addon, serve, completion."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from click.shell_completion import get_completion_class
+
+from ..options import Mode
+from ..proxy.certificate_authority import certificate_authority, data_folder
+from .command_line import DIRECTORY, MODES, guarded
+from .environment import FORMATS, base_url, dummy_key, proxy_url, taken_back, through_base_url, through_proxy
+from .plan import Plan, RunOptions, planned
+from .proxy_process import PROXY_PROGRAM, ProxyProcess, addon_script
+from .run import changes_of_run, configuration, trust_of
+from .trust import Trust
+
+_PROGRAM = "openai-replay"
+_COMPLETE_VARIABLE = "_OPENAI_REPLAY_COMPLETE"
+_SHELLS = ("bash", "zsh", "fish")
+
+# mitmproxy listens on all interfaces unless it is told otherwise.
+_LISTEN_HERE = ("--listen-host", "127.0.0.1")
+
+
+@click.command("env")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(list(FORMATS)),
+    default="sh",
+    show_default=True,
+    help="How the variables are written.",
+)
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Where the proxy listens."
+)
+@click.option(
+    "--confdir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("~/.mitmproxy"),
+    show_default=True,
+    help="The folder of the proxy's certificate authority, mitmproxy's option of that name.",
+)
+@click.option("--mode", type=MODES, help="The proxy's mode: in replay, a key is set where there is none.")
+@click.option("--test-id", metavar="ID", help="The test that the requests belong to.")
+@click.option(
+    "--base-url", is_flag=True, help="For a proxy in mitmproxy's reverse mode: set OPENAI_BASE_URL."
+)
+@click.option("--unset", is_flag=True, help="Print the lines that take the variables away again.")
+def env_command(
+    style: str,
+    port: int,
+    confdir: Path,
+    mode: str | None,
+    test_id: str | None,
+    base_url: bool,
+    unset: bool,
+) -> None:
+    """Print the variables that lead programs to a proxy that runs already.
+
+    \b
+    Examples:
+      eval "$(openai-replay env)"           for a proxy on port 8080
+      eval "$(openai-replay env --unset)"   afterwards
+      openai-replay env --format dotenv >.env
+    """
+
+    def written() -> int:
+        # The folder of the recordings is the proxy's business, which may run elsewhere.
+        plan = planned(RunOptions(mode, directory=".", base_url=base_url), os.environ)
+        if plan.target is not None:
+            changes = through_base_url(os.environ, port, plan.target, test_id)
+        else:
+            authority = certificate_authority(confdir.expanduser().absolute())
+            trust = Trust(data_folder(os.environ) / "trust", authority.certificate_file)
+            changes = through_proxy(os.environ, port, trust, plan.settings.hosts, test_id)
+        changes |= dummy_key(os.environ, plan.settings.mode)
+        click.echo(FORMATS[style](taken_back(changes, os.environ) if unset else changes), nl=False)
+        return 0
+
+    sys.exit(guarded(written))
+
+
+@click.command("proxy")
+@click.option("--mode", type=MODES, help="How requests are answered; replay without this.")
+@DIRECTORY
+@click.option("--base-url", is_flag=True, help="Be the API for OPENAI_BASE_URL, not a proxy.")
+@click.option("--pass-key", is_flag=True, help="Do not replace real API keys by dummies while recording.")
+@click.option("--test-id", metavar="ID", help="A test id to have in the printed variables.")
+def proxy_command(
+    mode: str | None, directory: str | None, base_url: bool, pass_key: bool, test_id: str | None
+) -> None:
+    """Run a proxy for another program, such as a test runner: on a free port, until standard input ends.
+
+    Prints one line of JSON when the proxy listens: its port, its URL, whether it is a base URL's, its mode, the
+    recorded hosts, and the environment that leads a program to it (null stands for a variable to be unset).
+    """
+
+    def held() -> int:
+        plan = planned(RunOptions(mode, directory, base_url=base_url, pass_key=pass_key), os.environ)
+        authority = certificate_authority(data_folder(os.environ))
+        trust = trust_of(authority)
+        with ProxyProcess(configuration(plan, trust, authority, os.environ)) as proxy:
+            changes_of_run(
+                plan, 0, trust, os.environ, test_id
+            )  # the files that it needs, while the proxy starts
+            port = proxy.wait().port
+            changes = changes_of_run(plan, port, trust, os.environ, test_id)
+            click.echo(json.dumps(_description(plan, port, test_id) | {"environment": changes}))
+            sys.stdin.buffer.read()
+        return 0
+
+    sys.exit(guarded(held))
+
+
+def _description(plan: Plan, port: int, test_id: str | None) -> dict[str, object]:
+    target = plan.target
+    return {
+        "port": port,
+        "url": proxy_url(port, test_id) if target is None else base_url(port, target.path, test_id),
+        "is_reverse": target is not None,
+        "mode": plan.settings.mode.value,
+        "hosts": [] if plan.settings.mode is Mode.LIVE else [host.text for host in plan.settings.hosts],
+    }
+
+
+@click.command("addon")
+def addon_command() -> None:
+    """Print the path of the script for mitmdump, mitmproxy and mitmweb: mitmdump -s "$(openai-replay addon)"."""
+    click.echo(addon_script())
+
+
+@click.command("serve", context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[MITMDUMP'S OPTIONS]")
+def serve_command(arguments: Sequence[str]) -> None:
+    """Run the proxy until Ctrl-C: mitmdump with the addon, without the parts that the addon does not need, and faster.
+
+    \b
+    --workers N               run N processes on one port; in replay only
+    --listen-host 0.0.0.0     answer other machines, too; without it, this one alone
+    -p, --listen-port N       the port, 8080 without this
+    --mode reverse:URL        be the API for OPENAI_BASE_URL, not a proxy
+    --set recording_mode=…    and each other option of the addon
+
+    \b
+    Examples:
+      openai-replay serve --set recording_mode=record
+      openai-replay serve --mode reverse:https://api.openai.com -p 9000
+
+    `mitmdump --help` has the rest.
+    """
+    # The last of two counts, so a user's own address does.
+    os.execv(sys.executable, [*PROXY_PROGRAM, "-s", str(addon_script()), *_LISTEN_HERE, *arguments])
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(_SHELLS))
+def completion_command(shell: str) -> None:
+    """Print the completion of this command for a shell.
+
+    \b
+    Examples:
+      eval "$(openai-replay completion bash)"    in ~/.bashrc
+      eval "$(openai-replay completion zsh)"     in ~/.zshrc
+      openai-replay completion fish >~/.config/fish/completions/openai-replay.fish
+    """
+    complete = get_completion_class(shell)
+    assert complete is not None
+    group = click.get_current_context().find_root().command
+    click.echo(complete(group, {}, _PROGRAM, _COMPLETE_VARIABLE).source())
+
+
+COMMANDS = (env_command, proxy_command, addon_command, serve_command, completion_command)

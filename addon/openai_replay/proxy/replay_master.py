@@ -1,0 +1,83 @@
+"""mitmproxy's master with only the addons that relay, decrypt, authenticate and load scripts.
+
+Most of what a replayed request costs there is the way of its hooks to some forty addons, see
+`shortcuts/hook_dispatch.py`. Here the addons are few, and the handlers of a hook are looked up once.
+
+Command line, configuration, log and scripts are mitmdump's, less what belongs to the addons that are not here: no
+flow is printed, saved, changed or replayed by mitmproxy itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from mitmproxy import options
+from mitmproxy.addons import (
+    core,
+    disable_h2c,
+    errorcheck,
+    next_layer,
+    proxyserver,
+    script,
+    update_alt_svc,
+    upstream_auth,
+)
+from mitmproxy.master import Master
+from mitmproxy.proxy import mode_specs
+
+from ..replay.shared_run import shared_folder
+from .companion import ANNOUNCE_FD
+from .shortcuts.elliptic_certificates import EllipticTlsConfig
+from .shortcuts.hook_dispatch import Addons
+from .workers import listen_with_others
+
+# mitmproxy's manager of addons carries no annotations.
+# mypy: allow-untyped-calls
+
+
+class ReplayMaster(Master):
+    """mitmproxy's master with the addons that relay and decrypt."""
+
+    def __init__(self, opts: options.Options) -> None:
+        super().__init__(opts, with_termlog=True)
+        if shared_folder(os.environ) is not None:
+            listen_with_others()
+            _listen_without_udp()
+        termlog = self._termlog_addon
+        self.addons = Addons(self)
+        self.addons.add(
+            termlog,
+            core.Core(),
+            disable_h2c.DisableH2C(),
+            *_authentication(),
+            proxyserver.Proxyserver(),
+            script.ScriptLoader(),
+            next_layer.NextLayer(),
+            EllipticTlsConfig(),
+            upstream_auth.UpstreamAuth(),
+            update_alt_svc.UpdateAltSvc(),
+            errorcheck.ErrorCheck(),
+        )
+        # A hook that mitmproxy deprecated, for which it would format every line of the log a second time.
+        self._legacy_log_events.uninstall()
+
+
+def _authentication() -> Iterator[object]:
+    """Yield mitmproxy's addon for passwords, except for the proxy of `openai-replay run`: it would start later."""
+    if ANNOUNCE_FD not in os.environ:
+        from mitmproxy.addons import proxyauth
+
+        yield proxyauth.ProxyAuth()
+
+
+def _listen_without_udp() -> None:
+    """Leave out the UDP port that mitmproxy opens for HTTP/3 in reverse mode: workers cannot share it."""
+    prepare = mode_specs.ReverseMode.__post_init__
+
+    def prepare_for_tcp(mode: mode_specs.ReverseMode) -> None:
+        prepare(mode)
+        if mode.transport_protocol == mode_specs.BOTH:
+            mode.transport_protocol = mode_specs.TCP
+
+    setattr(mode_specs.ReverseMode, "__post_init__", prepare_for_tcp)  # noqa: B010  # mypy forbids the other
