@@ -19,7 +19,7 @@ LAYERS = (
     {"proxy", "engine", "collection", "mock"},
     {"service"},
     {"options_file"},
-    {"record", "replay", "report"},
+    {"record", "replay", "report", "transcript"},
     {"options"},
     {"store", "wire"},
     {"request", "sdk"},
