@@ -5,13 +5,17 @@ from __future__ import annotations
 import difflib
 import enum
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import BadOption
 from .request.ignoring import IgnoreRule, ignore_rule
 from .request.redaction import Redactor, redactor
+from .trouble.fault_rules import parse_fault
+from .trouble.pacing import parse_pacing
+from .trouble.retry_after import parse_cap
+from .trouble.terms import Terms
 
 ENVIRONMENT_PREFIX = "OPENAI_"
 
@@ -97,6 +101,28 @@ OPTIONS = (
         "What becomes of WebSockets to recorded hosts: record treats them like other requests, by recording_mode; "
         "refuse answers the upgrade with 426, in every mode, and clients such as Codex use HTTP instead.",
     ),
+    Option(
+        "recording_timing",
+        "false",
+        "true: keep, while recording, when each chunk or message came, for recording_pacing=recorded.",
+    ),
+    Option(
+        "recording_pacing",
+        "instant",
+        "How fast replay sends answers: instant; recorded, with the recorded delays; 2x or 0.5x of that speed; or "
+        "ttft=80ms,gap=12ms±20%,seed=1 with made-up delays. The header X-Replay-Pacing sets it for one request.",
+    ),
+    Option(
+        "recording_faults",
+        (),
+        "A fault for replay to put into recorded answers, such as rate_limit;retry_after=2;first=2 or "
+        "cut_after=12;p=0.1;seed=7. The header X-Replay-Fault sets it for one request.",
+    ),
+    Option(
+        "recording_retry_after",
+        "recorded",
+        "The most seconds that the retry-after of a replayed failure may say, or recorded.",
+    ),
     Option("recording_report", "", "A file that the report of the run is written to when the proxy ends."),
 )
 
@@ -114,6 +140,8 @@ class Settings:
     redactor: Redactor
     websocket: WebSocketPolicy
     report: Path | None
+    keeps_times: bool = False
+    terms: Terms = Terms()
 
     def is_recorded(self, host: str, port: int) -> bool:
         """Tell whether `host` (a name, in any case) at `port` is one of `recording_hosts`."""
@@ -213,7 +241,26 @@ def settings(values: Mapping[str, object]) -> Settings:
             _one_of("recording_websocket", values, [policy.value for policy in WebSocketPolicy])
         ),
         report=_report(values),
+        keeps_times=_one_of("recording_timing", values, ("false", "true")) == "true",
+        terms=_terms(values),
     )
+
+
+def _terms(values: Mapping[str, object]) -> Terms:
+    return Terms(
+        pacing=_parsed("recording_pacing", parse_pacing, _text("recording_pacing", values)),
+        faults=tuple(
+            _parsed("recording_faults", parse_fault, text) for text in _texts("recording_faults", values)
+        ),
+        most_wait_s=_parsed("recording_retry_after", parse_cap, _text("recording_retry_after", values)),
+    )
+
+
+def _parsed[T](name: str, parse: Callable[[str], T], text: str) -> T:
+    try:
+        return parse(text)
+    except ValueError as exc:
+        raise BadOption(f"{name}={text!r}: {exc}") from exc
 
 
 def _text(name: str, values: Mapping[str, object]) -> str:

@@ -23,10 +23,20 @@ class Report:
     not_recorded: list[dict[str, JSON]] = field(default_factory=list)
     misses: dict[tuple[str | None, str], dict[str, JSON]] = field(default_factory=dict)
     missed: Counter[tuple[str | None, str]] = field(default_factory=Counter)
+    paced: Counter[tuple[str | None, str]] = field(default_factory=Counter)
+    faulted: Counter[tuple[str | None, str]] = field(default_factory=Counter)
 
     def add_replayed(self, test_id: str | None, recording: str) -> None:
         """Take note that a recording answered a request of a test."""
         self.replayed[test_id, recording] += 1
+
+    def add_paced(self, test_id: str | None) -> None:
+        """Take note that an answer took its time."""
+        self.paced[test_id, ""] += 1
+
+    def add_faulted(self, test_id: str | None, fault: str) -> None:
+        """Take note that an answer had an injected fault; `fault` is its kind, such as `rate_limit`."""
+        self.faulted[test_id, fault] += 1
 
     def add_recorded(self, test_id: str | None, recording: str) -> None:
         """Take note that a recording was written for a test."""
@@ -62,6 +72,8 @@ class Report:
             self.recorded,
             self.misses,
             self.missed,
+            self.paced,
+            self.faulted,
         )
         for table in tables:
             for key in [key for key in table if all_tests or key[0] == test_id]:
@@ -84,6 +96,8 @@ class Report:
         replayed = [key for key in self.replayed if all_tests or key[0] == test_id]
         recorded = [key for key in self.recorded if all_tests or key[0] == test_id]
         missed = [key for key in self.missed if all_tests or key[0] == test_id]
+        paced = [key for key in self.paced if all_tests or key[0] == test_id]
+        faulted = [key for key in self.faulted if all_tests or key[0] == test_id]
         not_recorded = [entry for entry in self.not_recorded if all_tests or entry["test_id"] == test_id]
         return {
             "mode": mode,
@@ -93,6 +107,8 @@ class Report:
                 "missed": sum(self.missed[key] for key in missed),
                 "not_recorded": len(not_recorded),
                 "unused": len(unused),
+                "paced": sum(self.paced[key] for key in paced),
+                "faulted": sum(self.faulted[key] for key in faulted),
             },
             "replayed": [
                 {"recording": recording, "test_id": test, "times": self.replayed[test, recording]}
@@ -102,6 +118,11 @@ class Report:
             "missed": [self._missed(key) for key in missed],
             "not_recorded": [*not_recorded],
             "unused": unused,
+            "paced": [{"test_id": key[0], "times": self.paced[key]} for key in paced],
+            "faulted": [
+                {"fault": fault, "test_id": test, "times": self.faulted[test, fault]}
+                for test, fault in faulted
+            ],
         }
 
     def _missed(self, key: tuple[str | None, str]) -> dict[str, JSON]:

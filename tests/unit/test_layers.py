@@ -21,7 +21,7 @@ LAYERS = (
     {"options_file"},
     {"record", "replay", "report", "transcript"},
     {"options"},
-    {"store", "wire"},
+    {"store", "wire", "trouble"},
     {"request", "sdk"},
     {"format"},
     {"errors"},

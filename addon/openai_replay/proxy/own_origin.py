@@ -1,38 +1,64 @@
-"""A tiny HTTP/1.1 origin on a free port of 127.0.0.1, for what mitmproxy cannot send by itself: a response that breaks.
+"""An HTTP/1.1 server on a free port of 127.0.0.1 that sends answers piece by piece: paced, broken, stalled or reset.
 
-mitmproxy sends an answer set by an addon whole. So a request whose recording broke off is redirected here; this
-origin sends the pieces it has and closes the connection without the last chunk, and mitmproxy relays the break to
-its client as it would relay a real one.
+mitmproxy sends an answer set by an addon whole and at once. So a request that gets its answer in another way is
+redirected here, and mitmproxy relays this server's bytes, pauses and breaks to its client as it would relay an API's.
+
+One clock, the event loop's, drives all answers: each piece has an absolute time, so that delays do not add up, and an
+answer that waits costs a timer and no task.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
-from collections.abc import Sequence
-from contextlib import suppress
+import socket
+import struct
+from dataclasses import dataclass
 from http import HTTPStatus
 
-from ..replay.answer import Answer
+from ..replay.delivery import Delivery, Ending
 
 HOST = "127.0.0.1"
 
+_KNOWN = frozenset(status.value for status in HTTPStatus)
+_HEAD_END = b"\r\n\r\n"
 
-class BreakingOrigin:
-    """Serves each prepared answer once, under a path that nobody can guess, and breaks off after it."""
+# A request head from mitmproxy is a few KB, and its own limit for one line is 64 KiB.
+_LONGEST_HEAD_BYTES = 1024 * 1024
+
+# SO_LINGER with 0 seconds: closing sends a TCP reset (socket(7)). Windows has shorter integers here.
+_RESET_ON_CLOSE = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A prepared answer, and the time of the event loop's clock from which its delays count."""
+
+    delivery: Delivery
+    start_s: float
+
+
+class OwnOrigin:
+    """Serves each prepared answer once, under a path that cannot be guessed."""
 
     def __init__(self) -> None:
         self._server: asyncio.Server | None = None
-        self._answers: dict[str, Answer] = {}
+        self._due: dict[str, Due] = {}
         self.port: int | None = None
 
-    async def prepare(self, answer: Answer) -> str:
-        """Return the path under which an answer can be fetched once; the server is started with the first."""
+    async def prepare(self, delivery: Delivery) -> str:
+        """Return the path under which an answer can be fetched once; the server is started with the first.
+
+        The delays of the answer count from now.
+        """
+        loop = asyncio.get_running_loop()
+        start_s = loop.time()
         if self._server is None:
-            self._server = await asyncio.start_server(self._serve, HOST, 0)
+            self._server = await loop.create_server(lambda: _Connection(self._due), HOST, 0, backlog=4096)
             self.port = self._server.sockets[0].getsockname()[1]
         path = f"/{secrets.token_urlsafe(16)}"
-        self._answers[path] = answer
+        self._due[path] = Due(delivery, start_s)
         return path
 
     def is_at(self, address: tuple[str, int, *tuple[int, ...]] | None) -> bool:
@@ -45,26 +71,143 @@ class BreakingOrigin:
             self._server.close()
             self._server = None
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            path = head.partition(b" ")[2].partition(b" ")[0]
-            answer = self._answers.pop(path.decode("latin-1"), None)
-            if answer is not None:
-                writer.write(_head(answer.status, answer.headers))
-                for piece in filter(None, answer.pieces):  # an empty chunk would say that the answer is whole
-                    writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-                await writer.drain()
-        writer.close()
-        with suppress(ConnectionError):
-            await writer.wait_closed()
+
+class _Connection(asyncio.Protocol):
+    """One connection of mitmproxy's, which may fetch several answers one after the other."""
+
+    def __init__(self, due: dict[str, Due]) -> None:
+        self._due = due
+        self._received = b""
+        self._playback: Playback | None = None
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, end, rest = self._received.partition(_HEAD_END)
+        if end:
+            self._received = rest
+            self._answer(head)
+        elif len(self._received) > _LONGEST_HEAD_BYTES:
+            self._close()
+
+    def _answer(self, head: bytes) -> None:
+        path = head.partition(b" ")[2].partition(b" ")[0]
+        due = self._due.pop(path.decode("latin-1"), None)
+        if due is None or self._transport is None:
+            self._close()
+        else:
+            self._playback = Playback(due, self._transport)
+            self._playback.go_on()
+
+    def pause_writing(self) -> None:
+        if self._playback is not None:
+            self._playback.pause()
+
+    def resume_writing(self) -> None:
+        if self._playback is not None:
+            self._playback.resume()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._playback is not None:
+            self._playback.stop()
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
 
 
-def _head(status: int, headers: Sequence[tuple[str, str]]) -> bytes:
+class Playback:
+    """Sends one answer over a transport, each part when its time has come."""
+
+    def __init__(self, due: Due, transport: asyncio.Transport) -> None:
+        self._delivery = delivery = due.delivery
+        self._transport = transport
+        self._loop = asyncio.get_running_loop()
+        self._is_chunked = delivery.length is None
+        self._next = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_paused = False
+        start_s = due.start_s
+        # The head is part 0, then the steps.
+        self._times_s = [
+            start_s + at_ms / 1000
+            for at_ms in (delivery.head_at_ms, *(step.at_ms for step in delivery.steps))
+        ]
+        self._end_s = start_s + delivery.end_at_ms / 1000
+
+    def go_on(self) -> None:
+        """Send all parts that are due, and wait for the next one."""
+        self._timer = None
+        now_s = self._loop.time()
+        due = []
+        while self._next < len(self._times_s) and self._times_s[self._next] <= now_s:
+            due.append(self._part(self._next))
+            self._next += 1
+        if due:
+            self._transport.write(b"".join(due))
+        self._wait_or_end(now_s)
+
+    def _wait_or_end(self, now_s: float) -> None:
+        if self._is_paused or self._transport.is_closing():
+            return
+        at_s = self._times_s[self._next] if self._next < len(self._times_s) else self._end_s
+        if at_s > now_s:
+            self._timer = self._loop.call_at(at_s, self.go_on)
+        else:
+            self._end()
+
+    def pause(self) -> None:
+        """Hold back: the client reads more slowly than the answer comes."""
+        self._is_paused = True
+        self.stop()
+
+    def resume(self) -> None:
+        """Send again."""
+        self._is_paused = False
+        self.go_on()
+
+    def stop(self) -> None:
+        """Forget the next part."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _part(self, number: int) -> bytes:
+        if number == 0:
+            return head_of(self._delivery)
+        data = self._delivery.steps[number - 1].data
+        if self._is_chunked and data:  # an empty chunk would say that the answer is whole
+            return b"%x\r\n%s\r\n" % (len(data), data)
+        return data
+
+    def _end(self) -> None:
+        match self._delivery.ending:
+            case Ending.WHOLE if self._is_chunked:
+                self._transport.write(b"0\r\n\r\n")
+            case Ending.CUT | Ending.RESET:
+                # A reset here would take bytes along that mitmproxy has yet to relay: the client alone gets one.
+                self._transport.close()
+            case _:  # a body with its length is whole; a stall has no end
+                pass
+
+
+def reset_on_close(transport: asyncio.BaseTransport) -> None:
+    """Let a connection end with a TCP reset whenever it is closed."""
+    connection: socket.socket | None = transport.get_extra_info("socket")
+    if connection is not None:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+
+
+def head_of(delivery: Delivery) -> bytes:
+    """Return status line and headers of an answer (RFC 9112)."""
+    status = delivery.status
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase if status in _KNOWN else ''}"]
-    lines += [f"{name}: {value}" for name, value in headers]
-    lines += ["transfer-encoding: chunked", "", ""]
-    return "\r\n".join(lines).encode("utf-8", "surrogateescape")
-
-
-_KNOWN = frozenset(status.value for status in HTTPStatus)
+    lines += [f"{name}: {value}" for name, value in delivery.headers]
+    framing = (
+        "transfer-encoding: chunked" if delivery.length is None else f"content-length: {delivery.length}"
+    )
+    return "\r\n".join([*lines, framing, "", ""]).encode("utf-8", "surrogateescape")

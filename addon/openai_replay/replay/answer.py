@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BadRecording
-from ..format import json_text
+from ..format import delays, json_text
 from ..format.recording import (
     JSON,
     BodyFile,
@@ -38,13 +38,18 @@ STREAM_TYPE = "text/event-stream; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A response to send. `pieces` are the events of a stream, else one body; `is_broken`: break off after them."""
+    """A response to send. `pieces` are the events of a stream, else one body; `is_broken`: break off after them.
+
+    `times_ms` are the recorded times of its head, its pieces and its end, in ms after the request; () without them.
+    """
 
     path: Path
     status: int
     headers: tuple[tuple[str, str], ...]
     pieces: tuple[bytes, ...]
     is_broken: bool = False
+    is_stream: bool = False
+    times_ms: tuple[int, ...] = ()
 
     def size(self) -> int:
         """Return how many bytes the body has."""
@@ -94,7 +99,15 @@ def _answer(
     response = stored.recording.response
     implied = {} if content_type is None else {"content-type": content_type}
     sent = headers.sent(response.headers, implied | headers.implied(api_request.url))
-    return Answer(stored.path, response.sent_status(), tuple(sent.items()), pieces, response.is_broken())
+    return Answer(
+        path=stored.path,
+        status=response.sent_status(),
+        headers=tuple(sent.items()),
+        pieces=pieces,
+        is_broken=response.is_broken(),
+        is_stream=response.is_streaming,
+        times_ms=delays.decode(response.wire.get(delays.NAME)),
+    )
 
 
 def _compact(value: JSON) -> bytes:

@@ -8,20 +8,42 @@ type PositionKey = tuple[str | None, str, str]
 
 
 class Positions:
-    """How often each request that has several answers was made in this run."""
+    """How often each request that has several answers was made in this run, and how often each that may fail."""
 
     def __init__(self) -> None:
         self._next: dict[PositionKey, int] = {}
+        self._attempts: dict[PositionKey, int] = {}
 
     def take(self, api_request: ApiRequest, length: int) -> int:
         """Return which of so many answers a request gets, counted from 0: the next one, in the end the last."""
         if length == 1:
             return 0
-        key = (api_request.test_id, api_request.identity.key, api_request.identity.stream_options)
-        position = self._next.get(key, 0)
-        self._next[key] = position + 1
-        return min(position, length - 1)
+        return min(_counted(self._next, _key(api_request)), length - 1)
+
+    def peek(self, api_request: ApiRequest, length: int) -> int:
+        """Return the answer that `take` would return, and leave it the next one."""
+        return min(self._next.get(_key(api_request), 0), length - 1)
+
+    def attempt(self, api_request: ApiRequest) -> int:
+        """Count an attempt of a request that may get a fault; return how many there were before."""
+        return _counted(self._attempts, _key(api_request))
 
     def reset(self, test_id: str | None, *, all_tests: bool) -> None:
         """Begin all repeats anew, or those of one test."""
-        self._next = {} if all_tests else {key: n for key, n in self._next.items() if key[0] != test_id}
+        self._next = {} if all_tests else _of_other_tests(self._next, test_id)
+        self._attempts = {} if all_tests else _of_other_tests(self._attempts, test_id)
+
+
+def _key(api_request: ApiRequest) -> PositionKey:
+    return (api_request.test_id, api_request.identity.key, api_request.identity.stream_options)
+
+
+def _counted(counts: dict[PositionKey, int], key: PositionKey) -> int:
+    """Add one to a count, and return it as it was before."""
+    count = counts.get(key, 0)
+    counts[key] = count + 1
+    return count
+
+
+def _of_other_tests(counts: dict[PositionKey, int], test_id: str | None) -> dict[PositionKey, int]:
+    return {key: count for key, count in counts.items() if key[0] != test_id}

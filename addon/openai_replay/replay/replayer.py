@@ -7,6 +7,7 @@ or removed counts for the next one.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,13 @@ from ..options import MatchPolicy
 from ..request.identity import ApiRequest
 from ..store import names
 from ..store.store import Store
+from ..trouble.fault_rules import FaultRule
+from ..trouble.pacing import plan
+from ..trouble.retry_after import capped
+from ..trouble.terms import Terms
+from . import faults
 from .answer import Answer
+from .delivery import Delivery, deliver
 from .positions import Positions
 from .recorded_series import KeptSeries, RecordedSeries
 
@@ -47,14 +54,50 @@ class Replayer:
         Raises:
             BadRecording: the recording that answers cannot be read or sent.
         """
+        series = await self._current_series(fingerprint, describe, but)
+        return None if series is None else self._next(fingerprint, series)
+
+    async def delivery(
+        self,
+        fingerprint: bytes,
+        describe: Callable[[], ApiRequest],
+        terms: Terms,
+        *,
+        but: frozenset[Path] = frozenset(),
+    ) -> Delivery | None:
+        """Return the next answer as a schedule: paced, and with the fault whose turn it is. See `answer`.
+
+        A fault that leaves a client without the whole answer does not use it up: the client's retry gets it.
+        """
+        series = await self._current_series(fingerprint, describe, but)
+        if series is None:
+            return None
+        firing = self._firing_rules(series.api_request, terms)
+        answer = self._next(fingerprint, series, is_spent=not firing)
+        if answer is None:
+            return None
+        paced = _paced(answer, series.api_request, terms)
+        rule = faults.first_suitable(firing, paced)
+        if firing and (rule is None or rule.spends_the_answer()):
+            self._take_position(series)
+        faulty = paced if rule is None else faults.apply(rule, paced)
+        return replace(faulty, headers=capped(faulty.headers, terms.most_wait_s))
+
+    def _firing_rules(self, api_request: ApiRequest, terms: Terms) -> tuple[FaultRule, ...]:
+        rules = [rule for rule in terms.faults if rule.concerns(api_request)]
+        if not rules:
+            return ()
+        attempt = self._positions.attempt(api_request)
+        return tuple(rule for rule in rules if rule.fires(api_request, attempt))
+
+    async def _current_series(
+        self, fingerprint: bytes, describe: Callable[[], ApiRequest], but: frozenset[Path]
+    ) -> RecordedSeries | None:
         series = self.kept.get(fingerprint)
-        if series is None or not series.is_current(self._store):
-            self.kept.forget(fingerprint)
-            found = await self.find(describe(), but=but)
-            if found is None:
-                return None
-            series = found
-        return self._next(fingerprint, series)
+        if series is not None and series.is_current(self._store):
+            return series
+        self.kept.forget(fingerprint)
+        return await self.find(describe(), but=but)
 
     async def find(
         self, api_request: ApiRequest, *, but: frozenset[Path] = frozenset()
@@ -89,11 +132,22 @@ class Replayer:
         )
         return self._store.chosen(api_request, rows, own_test_only=self._own_test_only, but=but)
 
-    def _next(self, fingerprint: bytes, series: RecordedSeries) -> Answer | None:
-        """Return the answer whose turn it is; None when all the files went away since they were found."""
-        number = 0
-        if not series.api_request.is_model_list():
-            number = self._positions.take(series.api_request, len(series.paths))
+    def _take_position(self, series: RecordedSeries) -> int:
+        if series.api_request.is_model_list():
+            return 0
+        return self._positions.take(series.api_request, len(series.paths))
+
+    def _peek_position(self, series: RecordedSeries) -> int:
+        if series.api_request.is_model_list():
+            return 0
+        return self._positions.peek(series.api_request, len(series.paths))
+
+    def _next(self, fingerprint: bytes, series: RecordedSeries, *, is_spent: bool = True) -> Answer | None:
+        """Return the answer whose turn it is; None when all the files went away since they were found.
+
+        A repeat gets the next one, or the same again if this one is not spent.
+        """
+        number = self._take_position(series) if is_spent else self._peek_position(series)
         while series.paths:
             path = series.paths[min(number, len(series.paths) - 1)]
             if path in series.answers:
@@ -104,3 +158,8 @@ class Replayer:
             else:
                 series.paths = tuple(other for other in series.paths if other != path)
         return None
+
+
+def _paced(answer: Answer, api_request: ApiRequest, terms: Terms) -> Delivery:
+    draw_key = f"{api_request.test_id or ''}\n{api_request.identity.key}"
+    return deliver(answer, plan(terms.pacing, answer.times_ms, len(answer.pieces), draw_key))

@@ -25,15 +25,19 @@ from .positions import Positions
 ENVIRONMENT_NAME = "OPENAI_REPLAY_SHARED_RUN"
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS positions (
+CREATE TABLE IF NOT EXISTS {} (
     test_id TEXT NOT NULL, key TEXT, stream_options TEXT, next INTEGER, PRIMARY KEY (test_id, key, stream_options)
 ) WITHOUT ROWID
 """
 
-_TAKE = """
-INSERT INTO positions VALUES (?, ?, ?, 1)
+_COUNT = """
+INSERT INTO {} VALUES (?, ?, ?, 1)
 ON CONFLICT DO UPDATE SET next = next + 1 RETURNING next
 """
+
+_PEEK = "SELECT next FROM positions WHERE test_id = ? AND key = ? AND stream_options = ?"
+
+_TABLES = ("positions", "attempts")
 
 # How long a process waits for another one's transaction, which takes microseconds.
 _LONGEST_WAIT_S = 30
@@ -60,7 +64,7 @@ def _ready_file(folder: Path, pid: int) -> Path:
 
 
 class SharedPositions(Positions):
-    """How often each request that has several answers was made, of all processes of a run."""
+    """How often each request that has several answers or may fail was made, of all processes of a run."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -73,24 +77,36 @@ class SharedPositions(Positions):
         self._lock = os.open(folder / "positions.lock", os.O_CREAT | os.O_RDWR, 0o600)
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=OFF")  # the run ends with the machine
-        self._database.execute(_SCHEMA)
+        for table in _TABLES:
+            self._database.execute(_SCHEMA.format(table))
 
     def take(self, api_request: ApiRequest, length: int) -> int:
         """Return which of so many answers a request gets, counted from 0: the next one, in the end the last."""
         if length == 1:
             return 0
-        key = (_text(api_request.test_id), api_request.identity.key, api_request.identity.stream_options)
+        return min(self._counted("positions", api_request), length) - 1
+
+    def peek(self, api_request: ApiRequest, length: int) -> int:
+        """Return the answer that `take` would return, and leave it the next one."""
         with self._turn():
-            rows = self._database.execute(_TAKE, key).fetchall()
-        return min(int(rows[0][0]), length) - 1
+            rows = self._database.execute(_PEEK, _key(api_request)).fetchall()
+        return min(int(rows[0][0]) if rows else 0, length - 1)
+
+    def attempt(self, api_request: ApiRequest) -> int:
+        """Count an attempt of a request that may get a fault; return how many there were before."""
+        return self._counted("attempts", api_request) - 1
+
+    def _counted(self, table: str, api_request: ApiRequest) -> int:
+        """Add one to a count, and return it."""
+        with self._turn():
+            rows = self._database.execute(_COUNT.format(table), _key(api_request)).fetchall()
+        return int(rows[0][0])
 
     def reset(self, test_id: str | None, *, all_tests: bool) -> None:
         """Begin all repeats anew, or those of one test."""
         with self._turn():
-            if all_tests:
-                self._database.execute("DELETE FROM positions")
-            else:
-                self._database.execute("DELETE FROM positions WHERE test_id = ?", (_text(test_id),))
+            for table in _TABLES:
+                self._database.execute(f"DELETE FROM {table} WHERE ? OR test_id = ?", (all_tests, _text(test_id)))
 
     def close(self) -> None:
         """Let go of the folder; the positions stay there for the other processes."""
@@ -110,6 +126,10 @@ class SharedPositions(Positions):
             os.lockf(self._lock, os.F_ULOCK, 0)
 
 
+def _key(api_request: ApiRequest) -> tuple[str, str, str]:
+    return (_text(api_request.test_id), api_request.identity.key, api_request.identity.stream_options)
+
+
 def _text(test_id: str | None) -> str:
     """Return a key for a test id; no test id is another key than an empty one."""
     return "" if test_id is None else f"={test_id}"
@@ -127,6 +147,14 @@ class SharedReport(Report):
     def add_replayed(self, test_id: str | None, recording: str) -> None:
         """Take note that a recording answered a request of a test."""
         self._append("replayed", [test_id, recording])
+
+    def add_paced(self, test_id: str | None) -> None:
+        """Take note that an answer took its time."""
+        self._append("paced", [test_id])
+
+    def add_faulted(self, test_id: str | None, fault: str) -> None:
+        """Take note that an answer had an injected fault."""
+        self._append("faulted", [test_id, fault])
 
     def add_missed(self, test_id: str | None, request: str, details: dict[str, JSON]) -> None:
         """Take note of a request without a recording."""
@@ -166,6 +194,10 @@ def _replay_event(report: Report, event: str, arguments: list[JSON]) -> None:
     match event, arguments:
         case "replayed", [test_id, str(recording)]:
             report.add_replayed(_maybe_text(test_id), recording)
+        case "paced", [test_id]:
+            report.add_paced(_maybe_text(test_id))
+        case "faulted", [test_id, str(fault)]:
+            report.add_faulted(_maybe_text(test_id), fault)
         case "missed", [test_id, str(request), dict(details)]:
             report.add_missed(_maybe_text(test_id), request, details)
         case "reset", [test_id, bool(all_tests)]:

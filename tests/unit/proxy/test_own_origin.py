@@ -1,23 +1,23 @@
-"""`origin`: an answer breaks off after its pieces, as a real one would. Over loopback, for that is what it is."""
+"""`own_origin`: an answer comes piece by piece, each at its time, and ends as it should. Over loopback."""
 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
-from openai_replay.proxy.own_origin import HOST, BreakingOrigin
-from openai_replay.replay.answer import Answer
+from openai_replay.proxy.own_origin import HOST, OwnOrigin
+from openai_replay.replay.delivery import Delivery, Ending, Step
 
 HEADERS = (("content-type", "text/event-stream; charset=utf-8"), ("retry-after", "1"))
 
 
-def an_answer(*pieces: bytes, status: int = 200) -> Answer:
-    return Answer(Path("x.json"), status, HEADERS, pieces, is_broken=True)
+def an_answer(*pieces: bytes, status: int = 200, ending: Ending = Ending.CUT) -> Delivery:
+    return Delivery(status, HEADERS, tuple(Step(0, piece) for piece in pieces), ending=ending)
 
 
-async def fetched(origin: BreakingOrigin, path: str) -> bytes:
+async def fetched(origin: OwnOrigin, path: str) -> bytes:
     """Return all that comes until the connection ends."""
     reader, writer = await asyncio.open_connection(HOST, origin.port)
     writer.write(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
@@ -27,9 +27,9 @@ async def fetched(origin: BreakingOrigin, path: str) -> bytes:
     return received
 
 
-def served(*answers: Answer) -> list[bytes]:
+def served(*answers: Delivery) -> list[bytes]:
     async def run() -> list[bytes]:
-        origin = BreakingOrigin()
+        origin = OwnOrigin()
         try:
             paths = [await origin.prepare(answer) for answer in answers]
             return [await fetched(origin, path) for path in paths]
@@ -44,9 +44,10 @@ HEAD = (
 )
 
 
+@pytest.mark.parametrize("ending", [Ending.CUT, Ending.RESET])
 @pytest.mark.parametrize("count", [0, 1, 3])
-def test_a_stream_breaks_off_after_its_pieces(count: int) -> None:
-    [received] = served(an_answer(*[b"data: 1\n\n"] * count))
+def test_a_stream_breaks_off_after_its_pieces(count: int, ending: Ending) -> None:
+    [received] = served(an_answer(*[b"data: 1\n\n"] * count, ending=ending))
     assert received == b"HTTP/1.1 200 OK\r\n" + HEAD + b"9\r\ndata: 1\n\n\r\n" * count
 
 
@@ -63,7 +64,7 @@ def test_a_status_without_a_name_is_sent_as_it_is() -> None:
 
 def test_each_answer_is_served_once_under_a_path_of_its_own() -> None:
     async def run() -> None:
-        origin = BreakingOrigin()
+        origin = OwnOrigin()
         try:
             one, other = await origin.prepare(an_answer(b"1")), await origin.prepare(an_answer(b"2"))
             assert one != other
@@ -84,7 +85,7 @@ def test_a_large_answer_comes_whole() -> None:
 
 def test_nobody_listens_before_the_first_answer_and_after_the_end() -> None:
     async def run() -> None:
-        origin = BreakingOrigin()
+        origin = OwnOrigin()
         assert origin.port is None
         path = await origin.prepare(an_answer(b"1"))
         origin.close()
@@ -97,7 +98,7 @@ def test_nobody_listens_before_the_first_answer_and_after_the_end() -> None:
 @pytest.mark.parametrize("request_bytes", [b"", b"GET", b"\r\n\r\n", b"x" * 100_000])
 def test_what_is_no_request_gets_nothing(request_bytes: bytes) -> None:
     async def run() -> bytes:
-        origin = BreakingOrigin()
+        origin = OwnOrigin()
         try:
             await origin.prepare(an_answer(b"1"))
             reader, writer = await asyncio.open_connection(HOST, origin.port)
@@ -110,3 +111,92 @@ def test_what_is_no_request_gets_nothing(request_bytes: bytes) -> None:
             origin.close()
 
     assert asyncio.run(run()) == b""
+
+
+async def received_until(reader: asyncio.StreamReader, end: bytes) -> list[tuple[float, bytes]]:
+    """Return the reads up to one that ends so, each with its time on the loop's clock."""
+    reads: list[tuple[float, bytes]] = []
+    loop = asyncio.get_running_loop()
+    while not (reads and b"".join(data for _, data in reads).endswith(end)):
+        data = await reader.read(65536)
+        reads.append((loop.time(), data))
+    return reads
+
+
+def test_no_piece_comes_before_its_time_and_all_of_them_come() -> None:
+    steps = tuple(Step(20.0 * number, b"data: %d\n\n" % number) for number in range(1, 6))
+    paced = Delivery(200, HEADERS, steps, head_at_ms=10, end_at_ms=120)
+
+    async def run() -> tuple[float, list[tuple[float, bytes]]]:
+        origin = OwnOrigin()
+        try:
+            start = asyncio.get_running_loop().time()
+            path = await origin.prepare(paced)
+            reader, writer = await asyncio.open_connection(HOST, origin.port)
+            writer.write(f"GET {path} HTTP/1.1\r\n\r\n".encode())
+            reads = await received_until(reader, b"0\r\n\r\n")
+            writer.close()
+            return start, reads
+        finally:
+            origin.close()
+
+    start, reads = asyncio.run(run())
+    received = b""
+    came_ms: dict[Step, float] = {}
+    for at, data in reads:
+        received += data
+        came_ms |= {
+            step: (at - start) * 1000 for step in steps if step.data in received and step not in came_ms
+        }
+
+    assert [came_ms[step] >= step.at_ms for step in steps] == [True] * 5
+    assert (reads[-1][0] - start) * 1000 >= 120
+    assert received.count(b"data: ") == 5
+
+
+def test_a_body_with_its_length_leaves_the_connection_for_the_next_answer() -> None:
+    async def run() -> list[bytes]:
+        origin = OwnOrigin()
+        try:
+            one = Delivery(200, (), (Step(0, b"one"),), length=3)
+            paths = [await origin.prepare(one), await origin.prepare(replace(one, steps=(Step(0, b"two"),)))]
+            reader, writer = await asyncio.open_connection(HOST, origin.port)
+            bodies = []
+            for path in paths:
+                writer.write(f"GET {path} HTTP/1.1\r\n\r\n".encode())
+                assert (await reader.readuntil(b"\r\n\r\n")).endswith(b"content-length: 3\r\n\r\n")
+                bodies.append(await reader.readexactly(3))
+            writer.close()
+            return bodies
+        finally:
+            origin.close()
+
+    assert asyncio.run(run()) == [b"one", b"two"]
+
+
+def test_a_stall_keeps_the_connection_open_until_the_client_leaves() -> None:
+    async def run() -> bytes:
+        origin = OwnOrigin()
+        try:
+            stalled = await origin.prepare(an_answer(b"data: 1\n\n", ending=Ending.STALL))
+            other = await origin.prepare(an_answer(b"data: 2\n\n"))
+            reader, writer = await asyncio.open_connection(HOST, origin.port)
+            writer.write(f"GET {stalled} HTTP/1.1\r\n\r\n".encode())
+            await reader.readuntil(b"data: 1\n\n\r\n")
+            await fetched(origin, other)
+            assert not reader.at_eof()
+            writer.write_eof()
+            rest = await reader.read()
+            writer.close()
+            await writer.wait_closed()
+            return rest
+        finally:
+            origin.close()
+
+    assert asyncio.run(run()) == b""
+
+
+def test_a_slow_reader_gets_all_of_a_paced_answer() -> None:
+    steps = tuple(Step(float(number), b"x" * 1_000_000) for number in range(8))
+    [received] = served(Delivery(200, (), steps, end_at_ms=8, ending=Ending.CUT))
+    assert received.count(b"x") == 8_000_000

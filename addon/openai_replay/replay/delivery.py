@@ -1,0 +1,79 @@
+"""An answer as a schedule: which bytes are sent when, and how it ends.
+
+Whoever sends answers (the proxy's own origin, another server) keeps to this schedule, and needs no rule besides it.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ..trouble.pacing import Times
+from .answer import Answer
+
+
+class Ending(enum.Enum):
+    """How a delivery ends."""
+
+    WHOLE = "whole"  # as HTTP ends a complete message
+    CUT = "cut"  # the connection is closed (HTTP/2: the stream is reset) before the message is complete
+    RESET = "reset"  # the same, by a TCP reset where the transport has one
+    STALL = "stall"  # nothing more is sent, and the connection stays open until the client leaves
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Bytes that are sent at once, so many ms after the request."""
+
+    at_ms: float
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A response and when each part of it is sent, in ms after its request.
+
+    `length` is the value for `content-length`; None for a stream, which says no length. `path` is the recording,
+    `fault` the kind of the injected fault, "" without one; `is_paced`: the answer takes its time for its pacing.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    steps: tuple[Step, ...]
+    head_at_ms: float = 0.0
+    end_at_ms: float = 0.0
+    ending: Ending = Ending.WHOLE
+    length: int | None = None
+    path: Path | None = None
+    fault: str = ""
+    is_paced: bool = False
+
+    def is_instant(self) -> bool:
+        """Tell whether it is one complete message that goes out at once, so that any server can send it."""
+        return self.ending is Ending.WHOLE and self.end_at_ms <= 0
+
+    def body(self) -> bytes:
+        """Return all bytes of the body."""
+        return b"".join(step.data for step in self.steps)
+
+
+def deliver(answer: Answer, times: Times) -> Delivery:
+    """Return the schedule of an answer without faults; a recorded break stays a break."""
+    return Delivery(
+        status=answer.status,
+        headers=answer.headers,
+        steps=tuple(Step(at, piece) for at, piece in zip(times.pieces, answer.pieces, strict=True)),
+        head_at_ms=times.head,
+        end_at_ms=times.end,
+        ending=Ending.CUT if answer.is_broken else Ending.WHOLE,
+        length=None if answer.is_stream else answer.size(),
+        path=answer.path,
+        is_paced=not times.is_instant(),
+    )
+
+
+def cut(delivery: Delivery, steps: tuple[Step, ...], ending: Ending) -> Delivery:
+    """Return a delivery that ends after some first steps."""
+    last = steps[-1].at_ms if steps else delivery.head_at_ms
+    return replace(delivery, steps=steps, end_at_ms=last, ending=ending)

@@ -1,0 +1,186 @@
+"""Fault injection: choose the rule that fires for a request, and put the fault into its recorded answer.
+
+A chunk is an event of a stream with data, `[DONE]` among them; chunks are counted from 1. An answer that is no stream
+has one chunk, and breaks in the middle of it. A rule about a chunk that an answer does not have is passed over.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from ..format.json_text import compact
+from ..trouble.fault_rules import FaultKind, FaultRule
+from .delivery import Delivery, Ending, Step, cut
+
+# Faulty answers name their fault in this header.
+HEADER = "x-replay-fault"
+
+_REPLACING = frozenset((FaultKind.RATE_LIMIT, FaultKind.ERROR))
+_AFTER = frozenset((FaultKind.CUT_AFTER, FaultKind.RESET_AFTER, FaultKind.STALL_AFTER))
+_CHUNK_KINDS = _AFTER | {FaultKind.MALFORMED_AT, FaultKind.DUPLICATE_AT}
+
+
+def first_suitable(rules: Iterable[FaultRule], delivery: Delivery) -> FaultRule | None:
+    """Return the first rule that suits an answer, None without one."""
+    return next((rule for rule in rules if _suits(rule, delivery)), None)
+
+
+def _suits(rule: FaultRule, delivery: Delivery) -> bool:
+    """Tell whether an answer has the chunk that a rule is about."""
+    if rule.kind is FaultKind.DUPLICATE_AT and delivery.length is not None:
+        return False  # two JSON texts in one body are no repeated chunk
+    is_whole_body = rule.kind in _AFTER and delivery.length is not None
+    return rule.kind not in _CHUNK_KINDS or is_whole_body or rule.number <= len(_chunk_places(delivery))
+
+
+def apply(rule: FaultRule, delivery: Delivery) -> Delivery:
+    """Return a delivery with a fault in it; the answer says so in the header `x-replay-fault`."""
+    if rule.kind in _REPLACING:
+        return _failed(rule, delivery)
+    faulty = _ALTERED[rule.kind](rule, delivery)
+    return replace(faulty, headers=(*faulty.headers, (HEADER, rule.kind.value)), fault=rule.kind.value)
+
+
+def _chunk_places(delivery: Delivery) -> list[int]:
+    """Return which steps are chunks; the others are comments."""
+    if delivery.length is not None:
+        return list(range(len(delivery.steps)))
+    return [place for place, step in enumerate(delivery.steps) if _DATA.search(step.data)]
+
+
+_DATA = re.compile(rb"^data:?", re.MULTILINE)
+
+
+def _steps_of(delivery: Delivery, chunks: int) -> tuple[Step, ...]:
+    """Return the steps up to a chunk; of an answer that is no stream, half of its body."""
+    if chunks == 0:
+        return ()
+    if delivery.length is not None:
+        return tuple(replace(step, data=_half(step.data)) for step in delivery.steps)
+    return delivery.steps[: _chunk_places(delivery)[chunks - 1] + 1]
+
+
+def _half(data: bytes) -> bytes:
+    return data[: len(data) // 2]
+
+
+def _cut(rule: FaultRule, delivery: Delivery) -> Delivery:
+    return cut(delivery, _steps_of(delivery, rule.number), Ending.CUT)
+
+
+def _reset(rule: FaultRule, delivery: Delivery) -> Delivery:
+    return cut(delivery, _steps_of(delivery, rule.number), Ending.RESET)
+
+
+def _stalled(rule: FaultRule, delivery: Delivery) -> Delivery:
+    before = _steps_of(delivery, rule.number)
+    if rule.pause_ms is None:
+        return cut(delivery, before, Ending.STALL)
+    sent = sum(len(step.data) for step in before)
+    after = _later(_without_first(delivery.steps, sent), rule.pause_ms)
+    return replace(delivery, steps=(*before, *after), end_at_ms=delivery.end_at_ms + rule.pause_ms)
+
+
+def _without_first(steps: Sequence[Step], size: int) -> list[Step]:
+    """Return the steps after so many bytes."""
+    rest = []
+    for step in steps:
+        if size < len(step.data):
+            rest.append(replace(step, data=step.data[size:]))
+        size = max(0, size - len(step.data))
+    return rest
+
+
+def _later(steps: Iterable[Step], by_ms: float) -> list[Step]:
+    return [replace(step, at_ms=step.at_ms + by_ms) for step in steps]
+
+
+def _slow(rule: FaultRule, delivery: Delivery) -> Delivery:
+    """Delay each chunk by the same time once more than the one before it."""
+    pause = rule.pause_ms or 0.0
+    steps = [
+        replace(step, at_ms=step.at_ms + pause * number) for number, step in enumerate(delivery.steps, 1)
+    ]
+    end = delivery.end_at_ms + pause * max(1, len(steps))
+    return replace(delivery, head_at_ms=delivery.head_at_ms + pause, steps=tuple(steps), end_at_ms=end)
+
+
+def _malformed(rule: FaultRule, delivery: Delivery) -> Delivery:
+    if delivery.length is not None:
+        steps = _steps_of(delivery, 1)
+        return replace(delivery, steps=steps, length=sum(len(step.data) for step in steps))
+    place = _chunk_places(delivery)[rule.number - 1]
+    return _with_steps(delivery, place, [_with_half_its_data(delivery.steps[place])])
+
+
+def _with_half_its_data(step: Step) -> Step:
+    """Cut the JSON of an event in half; its lines stay whole, so that the JSON alone is at fault."""
+    lines = step.data.split(b"\n")
+    halved = [_half_of_value(line) if line.startswith(b"data:") else line for line in lines]
+    return replace(step, data=b"\n".join(halved))
+
+
+def _half_of_value(line: bytes) -> bytes:
+    value = line.removeprefix(b"data:").lstrip()
+    return b"data: " + _half(value)
+
+
+def _duplicated(rule: FaultRule, delivery: Delivery) -> Delivery:
+    place = _chunk_places(delivery)[rule.number - 1]
+    return _with_steps(delivery, place, [delivery.steps[place]] * 2)
+
+
+def _with_steps(delivery: Delivery, place: int, steps: list[Step]) -> Delivery:
+    """Put other steps in the place of one."""
+    return replace(delivery, steps=(*delivery.steps[:place], *steps, *delivery.steps[place + 1 :]))
+
+
+_ALTERED: Mapping[FaultKind, Callable[[FaultRule, Delivery], Delivery]] = {
+    FaultKind.CUT_AFTER: _cut,
+    FaultKind.RESET_AFTER: _reset,
+    FaultKind.STALL_AFTER: _stalled,
+    FaultKind.MALFORMED_AT: _malformed,
+    FaultKind.DUPLICATE_AT: _duplicated,
+    FaultKind.SLOW: _slow,
+}
+
+
+# --- failures in place of an answer -------------------------------------------------------------------------------
+
+# `type` and `code` as the API has them (platform.openai.com/docs/guides/error-codes).
+_ERRORS = {
+    400: ("invalid_request_error", None),
+    401: ("invalid_request_error", "invalid_api_key"),
+    403: ("invalid_request_error", "unsupported_country_region_territory"),
+    404: ("invalid_request_error", "model_not_found"),
+    429: ("requests", "rate_limit_exceeded"),
+    503: ("server_error", "service_unavailable"),
+}
+
+
+def _failed(rule: FaultRule, delivery: Delivery) -> Delivery:
+    """Return the API's error in place of the recorded answer; its message says that a rule made it."""
+    kind, code = _ERRORS.get(
+        rule.number, ("server_error" if rule.number >= 500 else "invalid_request_error", None)
+    )
+    message = f"This failure was injected in replay by the rule {rule.text!r}."
+    body = compact({"error": {"message": message, "type": kind, "param": None, "code": code}}).encode()
+    headers = (
+        ("content-type", "application/json"),
+        *((name, value) for name, value in delivery.headers if name == "openai-version"),
+        *_retry_after(rule.retry_after_ms),
+        (HEADER, rule.kind.value),
+    )
+    return Delivery(
+        rule.number, headers, (Step(0.0, body),), length=len(body), path=delivery.path, fault=rule.kind.value
+    )
+
+
+def _retry_after(wait_ms: float | None) -> tuple[tuple[str, str], ...]:
+    """Return the header in whole seconds (RFC 9110, 10.2.3), and the API's own in ms for shorter times."""
+    if wait_ms is None:
+        return ()
+    whole_seconds = (("retry-after", str(int(-(-wait_ms // 1000)))),)
+    return whole_seconds if wait_ms % 1000 == 0 else (*whole_seconds, ("retry-after-ms", str(round(wait_ms))))

@@ -1,0 +1,26 @@
+"""Durations as options and headers write them: `80ms`, `1.5s`, `2m`."""
+
+from __future__ import annotations
+
+import re
+
+_DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|m)", re.ASCII)
+_UNIT_MS = {"ms": 1.0, "s": 1000.0, "m": 60_000.0}
+
+# A week. A larger number is a typing error, and asyncio's clock does not take every float.
+_LONGEST_MS = 7 * 24 * 3_600_000.0
+
+
+def duration_ms(text: str) -> float:
+    """Return a duration in milliseconds.
+
+    Raises:
+        ValueError: the text is no number with one of the units ms, s and m, or is longer than a week.
+    """
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"expected a duration such as 80ms, 1.5s or 2m, got {text!r}")
+    milliseconds = float(match["number"]) * _UNIT_MS[match["unit"]]
+    if milliseconds > _LONGEST_MS:
+        raise ValueError(f"expected a duration of at most a week, got {text!r}")
+    return milliseconds

@@ -1,0 +1,37 @@
+"""`retry_after`: a cap shortens waits and never makes one longer."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from openai_replay.trouble.retry_after import capped, parse_cap
+
+
+@pytest.mark.parametrize(("text", "cap"), [("recorded", math.inf), ("0", 0), ("2", 2), ("0.5", 0.5)])
+def test_a_cap_is_read(text: str, cap: float) -> None:
+    assert parse_cap(text) == cap
+
+
+@pytest.mark.parametrize("text", ["", "never", "-1", "1s", "inf", "nan"])
+def test_another_text_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^expected recorded, or the most seconds that a client waits"):
+        parse_cap(text)
+
+
+@pytest.mark.parametrize(
+    ("header", "cap", "value"),
+    [
+        (("retry-after", "20"), 2, "2"),
+        (("retry-after", "1"), 2, "1"),
+        (("retry-after", "20"), math.inf, "20"),
+        (("retry-after", "20"), 0, "0"),
+        (("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT"), 2, "2"),
+        (("retry-after-ms", "1500.5"), 0.5, "500"),
+        (("retry-after-ms", "100"), 0.5, "100"),
+        (("content-type", "20"), 2, "20"),
+    ],
+)
+def test_a_wait_is_no_longer_than_the_cap(header: tuple[str, str], cap: float, value: str) -> None:
+    assert capped([header], cap) == ((header[0], value),)
