@@ -2,6 +2,7 @@
 
 OpenAIReplayError
 ├── BadOption          an option makes no sense: mitmdump does not start
+├── BadHeader          a request's own header makes no sense: the request is refused
 ├── BadStream          bytes that are no text/event-stream that can be recorded without loss
 ├── BadRecording       a file among the recordings cannot be read
 │   └── NotReplayable  a well-formed file that is no HTTP exchange
@@ -19,6 +20,10 @@ class OpenAIReplayError(Exception):
 
 class BadOption(OpenAIReplayError):
     """An option has a value that makes no sense, or a name that does not exist."""
+
+
+class BadHeader(OpenAIReplayError):
+    """A header for this proxy has a value that makes no sense: `<header>=<value>: <problem>`."""
 
 
 class BadStream(OpenAIReplayError):

@@ -140,8 +140,8 @@ class Settings:
     redactor: Redactor
     websocket: WebSocketPolicy
     report: Path | None
-    keeps_times: bool = False
-    terms: Terms = Terms()
+    keeps_times: bool
+    terms: Terms
 
     def is_recorded(self, host: str, port: int) -> bool:
         """Tell whether `host` (a name, in any case) at `port` is one of `recording_hosts`."""

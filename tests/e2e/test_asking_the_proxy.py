@@ -63,7 +63,15 @@ def test_the_report_tells_what_was_replayed_missed_and_left_unused(tmp_path: Pat
     missed = report.pop("missed")
     assert report == {
         "mode": "replay",
-        "totals": {"replayed": 4, "recorded": 0, "missed": 2, "not_recorded": 0, "unused": 1},
+        "totals": {
+            "replayed": 4,
+            "recorded": 0,
+            "missed": 2,
+            "not_recorded": 0,
+            "unused": 1,
+            "paced": 0,
+            "faulted": 0,
+        },
         "replayed": [
             {"recording": names["b1"], "test_id": None, "times": 3},
             {"recording": names["a1"], "test_id": "one", "times": 1},
@@ -71,6 +79,8 @@ def test_the_report_tells_what_was_replayed_missed_and_left_unused(tmp_path: Pat
         "recorded": [],
         "not_recorded": [],
         "unused": [names["a2"]],
+        "paced": [],
+        "faulted": [],
     }
     assert [(one["test_id"], one["method"], one["endpoint"], one["times"]) for one in missed] == [
         ("two", "POST", "/v1/chat/completions", 2)
@@ -111,6 +121,8 @@ def test_a_reset_empties_the_report_of_one_test_or_of_all(tmp_path: Path, folder
             "missed": 0,
             "not_recorded": 0,
             "unused": 3,
+            "paced": 0,
+            "faulted": 0,
         }
 
 
@@ -122,7 +134,15 @@ def test_the_report_tells_what_was_recorded(tmp_path: Path, upstream: Upstream) 
             client.send(chat("a"), test_id="one")
         report = ask(client, "/report")
     assert report["mode"] == "record"
-    assert report["totals"] == {"replayed": 0, "recorded": 2, "missed": 0, "not_recorded": 0, "unused": 0}
+    assert report["totals"] == {
+        "replayed": 0,
+        "recorded": 2,
+        "missed": 0,
+        "not_recorded": 0,
+        "unused": 0,
+        "paced": 0,
+        "faulted": 0,
+    }
     names = sorted(recordings(tmp_path / "recordings"), key=len)
     assert report["recorded"] == [{"recording": name, "test_id": "one"} for name in names]
 
@@ -206,7 +226,15 @@ def test_the_report_is_written_when_the_proxy_ends(tmp_path: Path, folder: Path)
         assert not file.exists()
         assert running.stop() == 0
     assert json.loads(file.read_text()) == asked
-    assert asked["totals"] == {"replayed": 1, "recorded": 0, "missed": 1, "not_recorded": 0, "unused": 2}
+    assert asked["totals"] == {
+        "replayed": 1,
+        "recorded": 0,
+        "missed": 1,
+        "not_recorded": 0,
+        "unused": 2,
+        "paced": 0,
+        "faulted": 0,
+    }
 
 
 def test_the_report_of_a_recording_run_has_all_of_it(tmp_path: Path, upstream: Upstream) -> None:

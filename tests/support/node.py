@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,12 @@ from .proxy import CEILING_S, Proxy
 PROGRAM = Path(__file__).with_name("node_calls.mjs")
 
 
-def node(running: Proxy, calls: list[Any], *, test_id: str) -> list[dict[str, Any]]:
+def node(
+    running: Proxy, calls: list[Any], *, test_id: str, options: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
     """Return what openai-node gets for some calls; the program says how calls and answers look.
+
+    `options` are those of its client, such as `maxRetries`.
 
     Skips the test where the toolchain is missing, but not in CI.
     """
@@ -27,7 +32,7 @@ def node(running: Proxy, calls: list[Any], *, test_id: str) -> list[dict[str, An
         pytest.skip(reason)
     executable, program = client.build()
     done = subprocess.run(
-        [executable, "--input-type=module", "-", json.dumps(calls), test_id],
+        [executable, "--input-type=module", "-", json.dumps(calls), test_id, json.dumps(options or {})],
         input=PROGRAM.read_bytes(),
         cwd=Path(program).parent,  # where the package is found
         env=running.environment(NODE_USE_ENV_PROXY="1"),

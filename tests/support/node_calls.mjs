@@ -1,12 +1,17 @@
 // Calls of openai-node, given as JSON: [[path to the method, its argument], …], and the test id that they are made
-// with; prints what each of them gives.
+// with, and the options of its client; prints what each of them gives.
 //
 // A stream gives what arrived of it and, if it broke, the error that ended it. {"name", "text"} under "file" is a file.
 
 import OpenAI, { toFile } from "openai";
 
-const [, , calls, testId] = process.argv;
-const client = new OpenAI({ maxRetries: 0, defaultHeaders: { "X-Test-Id": testId } });
+const [, , calls, testId, options] = process.argv;
+const { headers, ...clientOptions } = JSON.parse(options);
+const client = new OpenAI({
+  maxRetries: 0,
+  defaultHeaders: { "X-Test-Id": testId, ...headers },
+  ...clientOptions,
+});
 
 async function argumentOf({ file, ...members }) {
   return file ? { ...members, file: await toFile(Buffer.from(file.text), file.name) } : members;

@@ -5,16 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from openai_replay.replay.answer import Answer
-from openai_replay.replay.delivery import Delivery, deliver
-from openai_replay.trouble.pacing import INSTANT, plan
 
 JSON_HEADERS = (("content-type", "application/json"), ("openai-version", "2020-10-01"))
 STREAM_HEADERS = (("content-type", "text/event-stream; charset=utf-8"),)
-
-
-def at_once(answer: Answer) -> Delivery:
-    """Return an answer without any delay."""
-    return deliver(answer, plan(INSTANT, (), len(answer.pieces), ""))
 
 
 def a_stream(*pieces: bytes, is_broken: bool = False) -> Answer:

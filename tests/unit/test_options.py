@@ -57,6 +57,10 @@ def test_each_option_comes_from_the_environment() -> None:
         "recording_redact": (r"\d{3}",),
         "recording_websocket": "record",
         "recording_report": "",
+        "recording_timing": "false",
+        "recording_pacing": "instant",
+        "recording_faults": (),
+        "recording_retry_after": "recorded",
     }
 
 
@@ -246,3 +250,47 @@ def test_any_host_is_a_pattern_or_refused_in_one_line(text: str) -> None:
     else:
         lines = [pattern.authority_regex()]
     assert len(lines) == 1
+
+
+# --- pacing and faults --------------------------------------------------------------------------------------------
+
+
+def test_answers_are_replayed_at_once_and_without_faults_by_default(tmp_path: Path) -> None:
+    result = checked(tmp_path)
+    assert result.terms.are_plain()
+    assert not result.keeps_times
+
+
+def test_the_terms_of_answers_are_read(tmp_path: Path) -> None:
+    result = checked(
+        tmp_path,
+        recording_timing="true",
+        recording_pacing="2x",
+        recording_faults=["rate_limit;first=2", "error=503"],
+        recording_retry_after="0.5",
+    )
+    assert result.keeps_times
+    assert result.terms.pacing.speed == 2
+    assert [rule.text for rule in result.terms.faults] == ["rate_limit;first=2", "error=503"]
+    assert result.terms.most_wait_s == 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("recording_timing", "yes", "recording_timing='yes': expected one of false, true"),
+        ("recording_pacing", "2y", "recording_pacing='2y': unknown word '2y': Allowed: instant, recorded"),
+        (
+            "recording_faults",
+            ["rate_limit", "rate_limt"],
+            "recording_faults='rate_limt': unknown word 'rate_limt': did you mean rate_limit?",
+        ),
+        ("recording_retry_after", "2s", "recording_retry_after='2s': expected recorded, or the most seconds"),
+    ],
+)
+def test_a_term_that_makes_no_sense_is_an_error(
+    tmp_path: Path, name: str, value: object, problem: str
+) -> None:
+    with pytest.raises(BadOption) as caught:
+        checked(tmp_path, **{name: value})
+    assert str(caught.value).startswith(problem)

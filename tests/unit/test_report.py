@@ -34,7 +34,15 @@ RECORDINGS = ["3.json", "2.json", "1.json", "unused.json", "sub/unused.json"]
 def test_the_report_of_all_tests(report: Report) -> None:
     assert report.to_json("replay", RECORDINGS, None, all_tests=True) == {
         "mode": "replay",
-        "totals": {"replayed": 4, "recorded": 1, "missed": 2, "not_recorded": 1, "unused": 2},
+        "totals": {
+            "replayed": 4,
+            "recorded": 1,
+            "missed": 2,
+            "not_recorded": 1,
+            "unused": 2,
+            "paced": 0,
+            "faulted": 0,
+        },
         "replayed": [
             {"recording": "1.json", "test_id": "a", "times": 2},
             {"recording": "1.json", "test_id": "b", "times": 1},
@@ -54,16 +62,62 @@ def test_the_report_of_all_tests(report: Report) -> None:
         ],
         "not_recorded": [{"test_id": "b", "request": "POST /v1/x", "reason": "the disk is full"}],
         "unused": ["sub/unused.json", "unused.json"],
+        "paced": [],
+        "faulted": [],
     }
 
 
 @pytest.mark.parametrize(
     ("test_id", "totals"),
     [
-        ("a", {"replayed": 2, "recorded": 1, "missed": 2, "not_recorded": 0, "unused": 2}),
-        ("b", {"replayed": 1, "recorded": 0, "missed": 0, "not_recorded": 1, "unused": 2}),
-        (None, {"replayed": 1, "recorded": 0, "missed": 0, "not_recorded": 0, "unused": 2}),
-        ("unheard of", {"replayed": 0, "recorded": 0, "missed": 0, "not_recorded": 0, "unused": 2}),
+        (
+            "a",
+            {
+                "replayed": 2,
+                "recorded": 1,
+                "missed": 2,
+                "not_recorded": 0,
+                "unused": 2,
+                "paced": 0,
+                "faulted": 0,
+            },
+        ),
+        (
+            "b",
+            {
+                "replayed": 1,
+                "recorded": 0,
+                "missed": 0,
+                "not_recorded": 1,
+                "unused": 2,
+                "paced": 0,
+                "faulted": 0,
+            },
+        ),
+        (
+            None,
+            {
+                "replayed": 1,
+                "recorded": 0,
+                "missed": 0,
+                "not_recorded": 0,
+                "unused": 2,
+                "paced": 0,
+                "faulted": 0,
+            },
+        ),
+        (
+            "unheard of",
+            {
+                "replayed": 0,
+                "recorded": 0,
+                "missed": 0,
+                "not_recorded": 0,
+                "unused": 2,
+                "paced": 0,
+                "faulted": 0,
+            },
+        ),
     ],
 )
 def test_the_report_of_one_test(report: Report, test_id: str | None, totals: dict[str, JSON]) -> None:
@@ -80,6 +134,8 @@ def test_a_reset_of_one_test_forgets_what_concerns_it(report: Report) -> None:
         "missed": 0,
         "not_recorded": 0,
         "unused": 3,
+        "paced": 0,
+        "faulted": 0,
     }
     assert report.to_json("replay", RECORDINGS, "b", all_tests=False)["replayed"] == others["replayed"]
     assert (
@@ -107,6 +163,8 @@ def test_a_client_that_runs_away_does_not_fill_the_memory() -> None:
         "missed": 1005,
         "not_recorded": 1000,
         "unused": 0,
+        "paced": 0,
+        "faulted": 0,
     }
     assert len(report.misses) == 1000
     missed = result["missed"]
@@ -119,3 +177,24 @@ def test_texts_that_are_no_unicode_are_reported_all_the_same() -> None:
     report.add_replayed("\ud800", "odd-\udcff.json")
     value = report.to_json("replay", [], None, all_tests=True)
     assert json.loads(dump_json(value)) == value
+
+
+def test_paced_and_faulty_answers_are_counted_per_test(report: Report) -> None:
+    for test_id in ("a", "a", "b"):
+        report.add_paced(test_id)
+        report.add_faulted(test_id, "rate_limit")
+    report.add_faulted("a", "cut_after")
+    of_a = report.to_json("replay", RECORDINGS, "a", all_tests=False)
+    report.reset("a", all_tests=False)
+    of_all = report.to_json("replay", RECORDINGS, None, all_tests=True)
+
+    assert of_a["paced"] == [{"test_id": "a", "times": 2}]
+    assert of_a["faulted"] == [
+        {"fault": "rate_limit", "test_id": "a", "times": 2},
+        {"fault": "cut_after", "test_id": "a", "times": 1},
+    ]
+    assert of_a["totals"] == {**of_a["totals"], "paced": 2, "faulted": 3}  # type: ignore[dict-item]
+    assert (of_all["paced"], of_all["faulted"]) == (
+        [{"test_id": "b", "times": 1}],
+        [{"fault": "rate_limit", "test_id": "b", "times": 1}],
+    )

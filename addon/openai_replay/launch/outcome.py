@@ -59,6 +59,7 @@ def summary(totals: Mapping[str, int], pruned: int = 0) -> str:
     if totals["not_recorded"]:
         parts.append(f"{totals['not_recorded']} not recorded")
     parts.append(f"{totals['unused'] - pruned} unused")
+    parts += [f"{totals[name]} {name}" for name in ("paced", "faulted") if totals[name]]
     if pruned:
         parts.append(f"{pruned} pruned")
     return ", ".join(parts)

@@ -382,8 +382,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         return
     if totals is None:
         return
-    counts = ", ".join(f"{totals[name]} {name}" for name in ("replayed", "recorded", "missed", "unused"))
+    counts = [f"{totals[name]} {name}" for name in ("replayed", "recorded", "missed", "unused")]
+    counts += [f"{totals[name]} {name}" for name in ("paced", "faulted") if totals[name]]
     terminalreporter.section("openai-replay")
     for line in proxies.warnings():
         terminalreporter.write_line(line, yellow=True)
-    terminalreporter.write_line(counts)
+    terminalreporter.write_line(", ".join(counts))

@@ -36,6 +36,7 @@ from ..service import control
 from ..service.answering import Refusal
 from .arrival import ConnectionTestIds, arrived, unprepared
 from .capture import finish, finish_and_wait, record_or_replay, tap_response
+from .client_reset import reset_client
 from .endings import ending_after_error, error_message
 from .flow_state import FlowState, state_of
 from .guard import Guard, refusal_to_connect, relieve_guard
@@ -84,6 +85,7 @@ class OpenAIReplay:
                 log.error("%s", exc)
                 return
             self._session = Session.opened(self._run, checked, os.environ)
+            self._session.announce_terms()
             set_mitmproxy_options(checked)
 
     def _checked(self) -> Settings:
@@ -213,6 +215,8 @@ class OpenAIReplay:
         state = state_of(flow)
         if state is not None:
             finish(flow, state, ending_after_error(flow), error_message(flow))
+            if state.ends_in_reset:
+                reset_client(flow)
 
 
 async def _api_request(flow: http.HTTPFlow, state: FlowState) -> None:

@@ -13,6 +13,7 @@ from ..request import scope
 from ..request.multipart import MultipartParser, boundary_of
 from ..request.redaction import credentials_of
 from ..service import control
+from ..trouble.terms import FAULT_HEADER, PACING_HEADER, OwnHeaders
 from .flow_state import FlowState, keep_state
 from .hosts import is_recorded
 from .session import Session
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 
 # Headers that a client sends to this proxy alone.
 _PROXY_AUTHORIZATION = "proxy-authorization"
-_OWN_HEADERS = {scope.HEADER, _PROXY_AUTHORIZATION}
+_OWN_HEADERS = {scope.HEADER, _PROXY_AUTHORIZATION, PACING_HEADER, FAULT_HEADER}
 
 
 class ConnectionTestIds:
@@ -64,6 +65,8 @@ def arrived(flow: http.HTTPFlow, session: Session, test_ids: ConnectionTestIds) 
         or session.settings.test_id
     )
     state = keep_state(flow, FlowState(session, test_id, _credentials(request)))
+    if own_headers & {PACING_HEADER, FAULT_HEADER}:
+        state.own_headers = OwnHeaders(request.headers.get(PACING_HEADER), request.headers.get(FAULT_HEADER))
     for name in own_headers:
         del request.headers[name]
     _let_upload_pass(flow, state)

@@ -10,6 +10,7 @@ from mitmproxy import http
 from ..record.recorder import Ticket
 from ..request.identity import ApiRequest
 from ..request.multipart import MultipartParser
+from ..trouble.terms import NO_OWN_HEADERS, OwnHeaders
 from .tap import Tap
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class FlowState:
     ticket: Ticket | None = None
     tap: Tap | None = None
     is_from_origin: bool = False
+    own_headers: OwnHeaders = NO_OWN_HEADERS
+    ends_in_reset: bool = False
 
 
 def state_of(flow: http.HTTPFlow) -> FlowState | None:

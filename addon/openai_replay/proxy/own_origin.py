@@ -10,6 +10,7 @@ answer that waits costs a timer and no task.
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import secrets
 import socket
@@ -155,6 +156,8 @@ class Playback:
         if self._is_paused or self._transport.is_closing():
             return
         at_s = self._times_s[self._next] if self._next < len(self._times_s) else self._end_s
+        if math.isinf(at_s):
+            return  # stalled before the head
         if at_s > now_s:
             self._timer = self._loop.call_at(at_s, self.go_on)
         else:
@@ -195,11 +198,9 @@ class Playback:
                 pass
 
 
-def reset_on_close(transport: asyncio.BaseTransport) -> None:
-    """Let a connection end with a TCP reset whenever it is closed."""
-    connection: socket.socket | None = transport.get_extra_info("socket")
-    if connection is not None:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+def reset_on_close(connection: socket.socket) -> None:
+    """Let a connection end with a TCP reset when it is closed."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
 
 
 def head_of(delivery: Delivery) -> bytes:

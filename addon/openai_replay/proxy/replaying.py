@@ -9,6 +9,7 @@ from pathlib import Path
 from mitmproxy import http
 
 from ..replay.answer import Answer
+from ..replay.delivery import Delivery, Ending, at_once
 from ..service.answering import REPLAY_FAILED, Refusal, explained_miss, recorded_answer
 from .flow_state import FlowState
 from .hosts import is_websocket
@@ -45,7 +46,9 @@ async def replay(flow: http.HTTPFlow, state: FlowState, *, but: frozenset[Path] 
         return False  # a recording of the same GET is no conversation
     describe = partial(session.describe_flow, flow, state)
     fingerprint = _fingerprint(flow.request, state)
-    answer = await recorded_answer(session, fingerprint, describe, state.test_id, but=but)
+    answer = await recorded_answer(
+        session, fingerprint, describe, state.test_id, own_headers=state.own_headers, but=but
+    )
     if answer is None:
         return False
     if isinstance(answer, Refusal):
@@ -55,18 +58,31 @@ async def replay(flow: http.HTTPFlow, state: FlowState, *, but: frozenset[Path] 
     return True
 
 
-async def _set_answer(flow: http.HTTPFlow, state: FlowState, answer: Answer) -> None:
-    if answer.is_broken:
-        await _redirect_to_origin(flow, state, answer)
+async def _set_answer(flow: http.HTTPFlow, state: FlowState, answer: Answer | Delivery) -> None:
+    if isinstance(answer, Delivery):
+        await _send(flow, state, answer)
+    elif answer.is_broken:
+        await _send(flow, state, at_once(answer))
     else:
-        flow.response = recorded_response(answer, flow.request)
+        flow.response = recorded_response(
+            answer.status, answer.headers, b"".join(answer.pieces), flow.request
+        )
 
 
-async def _redirect_to_origin(flow: http.HTTPFlow, state: FlowState, answer: Answer) -> None:
-    """Redirect a request to the origin that breaks its answer off where the recorded one broke."""
+async def _send(flow: http.HTTPFlow, state: FlowState, delivery: Delivery) -> None:
+    """Let mitmproxy send an answer that goes out at once, and the own origin any other."""
+    if delivery.is_instant() or flow.request.method == "HEAD":
+        flow.response = recorded_response(delivery.status, delivery.headers, delivery.body(), flow.request)
+    else:
+        await _redirect_to_origin(flow, state, delivery)
+
+
+async def _redirect_to_origin(flow: http.HTTPFlow, state: FlowState, delivery: Delivery) -> None:
+    """Redirect a request to the origin that keeps to the schedule of its answer."""
     origin = state.session.run.origin
-    path = await origin.prepare(answer)
+    path = await origin.prepare(delivery)
     state.is_from_origin = True
+    state.ends_in_reset = delivery.ending is Ending.RESET
     flow.response = None
     request = flow.request
     request.method, request.content = "GET", None

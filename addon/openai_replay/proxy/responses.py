@@ -9,21 +9,22 @@ from copy import copy
 from mitmproxy import http
 from mitmproxy.net.http import status_codes
 
-from ..replay.answer import Answer
 from ..service.answering import JSON_HEADERS, Refusal
 
 _RESPONSE = http.Response.make()
 
 
-def recorded_response(answer: Answer, request: http.Request) -> http.Response:
+def recorded_response(
+    status: int, headers: Sequence[tuple[str, str]], body: bytes, request: http.Request
+) -> http.Response:
     """Return a recorded answer as mitmproxy sends it: whole."""
-    content = b"" if request.method == "HEAD" else b"".join(answer.pieces)
+    content = b"" if request.method == "HEAD" else body
     # A copy: `Response.make` checks the type of each member, which is a thirtieth of the time of a whole request.
     response = copy(_RESPONSE)
     response.data = data = copy(_RESPONSE.data)
-    data.status_code = answer.status
-    data.reason = status_codes.RESPONSES.get(answer.status, "").encode()
-    data.headers = http.Headers([*_header_bytes(answer.headers), (b"content-length", b"%d" % len(content))])
+    data.status_code = status
+    data.reason = status_codes.RESPONSES.get(status, "").encode()
+    data.headers = http.Headers([*_header_bytes(headers), (b"content-length", b"%d" % len(content))])
     data.content = content
     data.timestamp_start = data.timestamp_end = time.time()
     return response

@@ -13,14 +13,14 @@ from ..service.service import Run, Service
 from .flow_state import FlowState
 from .hosts import url_of
 from .launcher import Launcher, launcher_of
-from .own_origin import BreakingOrigin
+from .own_origin import OwnOrigin
 
 
 @dataclass(frozen=True, slots=True)
 class ProxyRun(Run):
     """The parts that live as long as the proxy."""
 
-    origin: BreakingOrigin = field(default_factory=BreakingOrigin)
+    origin: OwnOrigin = field(default_factory=OwnOrigin)
     launcher: Launcher = field(default_factory=lambda: launcher_of(os.environ))
 
 

@@ -9,7 +9,7 @@ import enum
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ..trouble.pacing import Times
+from ..trouble.pacing import INSTANT, Times, plan
 from .answer import Answer
 
 
@@ -35,9 +35,11 @@ class Delivery:
     """A response and when each part of it is sent, in ms after its request.
 
     `length` is the value for `content-length`; None for a stream, which says no length. `path` is the recording,
-    `fault` the kind of the injected fault, "" without one; `is_paced`: the answer takes its time for its pacing.
+    `fault` the kind of the injected fault, "" without one; `is_paced`: the answer takes its time for its pacing;
+    `lacks_times`: it should, and its recording has no times.
     """
 
+    path: Path
     status: int
     headers: tuple[tuple[str, str], ...]
     steps: tuple[Step, ...]
@@ -45,9 +47,9 @@ class Delivery:
     end_at_ms: float = 0.0
     ending: Ending = Ending.WHOLE
     length: int | None = None
-    path: Path | None = None
     fault: str = ""
     is_paced: bool = False
+    lacks_times: bool = False
 
     def is_instant(self) -> bool:
         """Tell whether it is one complete message that goes out at once, so that any server can send it."""
@@ -58,9 +60,15 @@ class Delivery:
         return b"".join(step.data for step in self.steps)
 
 
+def at_once(answer: Answer) -> Delivery:
+    """Return the schedule of an answer that is not paced."""
+    return deliver(answer, plan(INSTANT, (), len(answer.pieces), ""))
+
+
 def deliver(answer: Answer, times: Times) -> Delivery:
     """Return the schedule of an answer without faults; a recorded break stays a break."""
     return Delivery(
+        path=answer.path,
         status=answer.status,
         headers=answer.headers,
         steps=tuple(Step(at, piece) for at, piece in zip(times.pieces, answer.pieces, strict=True)),
@@ -68,7 +76,6 @@ def deliver(answer: Answer, times: Times) -> Delivery:
         end_at_ms=times.end,
         ending=Ending.CUT if answer.is_broken else Ending.WHOLE,
         length=None if answer.is_stream else answer.size(),
-        path=answer.path,
         is_paced=not times.is_instant(),
     )
 

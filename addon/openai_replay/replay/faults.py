@@ -6,6 +6,7 @@ has one chunk, and breaks in the middle of it. A rule about a chunk that an answ
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -75,12 +76,15 @@ def _reset(rule: FaultRule, delivery: Delivery) -> Delivery:
 
 
 def _stalled(rule: FaultRule, delivery: Delivery) -> Delivery:
+    """Stall after some chunks; after none of them, before the head, as when a server hangs."""
     before = _steps_of(delivery, rule.number)
-    if rule.pause_ms is None:
-        return cut(delivery, before, Ending.STALL)
+    pause = math.inf if rule.pause_ms is None else rule.pause_ms
+    head_at_ms = delivery.head_at_ms if before else delivery.head_at_ms + pause
+    if math.isinf(pause):
+        return replace(cut(delivery, before, Ending.STALL), head_at_ms=head_at_ms)
     sent = sum(len(step.data) for step in before)
-    after = _later(_without_first(delivery.steps, sent), rule.pause_ms)
-    return replace(delivery, steps=(*before, *after), end_at_ms=delivery.end_at_ms + rule.pause_ms)
+    steps = (*before, *_later(_without_first(delivery.steps, sent), pause))
+    return replace(delivery, head_at_ms=head_at_ms, steps=steps, end_at_ms=delivery.end_at_ms + pause)
 
 
 def _without_first(steps: Sequence[Step], size: int) -> list[Step]:
@@ -173,9 +177,8 @@ def _failed(rule: FaultRule, delivery: Delivery) -> Delivery:
         *_retry_after(rule.retry_after_ms),
         (HEADER, rule.kind.value),
     )
-    return Delivery(
-        rule.number, headers, (Step(0.0, body),), length=len(body), path=delivery.path, fault=rule.kind.value
-    )
+    failure = Delivery(delivery.path, rule.number, headers, (Step(0.0, body),), length=len(body))
+    return replace(failure, fault=rule.kind.value)
 
 
 def _retry_after(wait_ms: float | None) -> tuple[tuple[str, str], ...]:

@@ -162,4 +162,5 @@ class Replayer:
 
 def _paced(answer: Answer, api_request: ApiRequest, terms: Terms) -> Delivery:
     draw_key = f"{api_request.test_id or ''}\n{api_request.identity.key}"
-    return deliver(answer, plan(terms.pacing, answer.times_ms, len(answer.pieces), draw_key))
+    delivery = deliver(answer, plan(terms.pacing, answer.times_ms, len(answer.pieces), draw_key))
+    return replace(delivery, lacks_times=terms.pacing.needs_recorded_times() and not answer.times_ms)

@@ -106,7 +106,9 @@ class SharedPositions(Positions):
         """Begin all repeats anew, or those of one test."""
         with self._turn():
             for table in _TABLES:
-                self._database.execute(f"DELETE FROM {table} WHERE ? OR test_id = ?", (all_tests, _text(test_id)))
+                self._database.execute(
+                    f"DELETE FROM {table} WHERE ? OR test_id = ?", (all_tests, _text(test_id))
+                )
 
     def close(self) -> None:
         """Let go of the folder; the positions stay there for the other processes."""

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ..errors import BadRecording
+from ..errors import BadHeader, BadRecording
 from ..format.recording import JSON
 from ..replay import miss
 from ..replay.answer import Answer
+from ..replay.delivery import Delivery
 from ..request.identity import ApiRequest
+from ..trouble.terms import NO_OWN_HEADERS, OwnHeaders, Terms
 from .service import Service
 
 log = logging.getLogger(__name__)
@@ -20,6 +22,11 @@ log = logging.getLogger(__name__)
 type Headers = tuple[tuple[str, str], ...]
 
 JSON_HEADERS: Headers = (("content-type", "application/json"),)
+
+_NO_TIMES = (
+    "%s has no times, so it is replayed at once, like every recording that was not made with "
+    "recording_timing=true. (This is said once.)"
+)
 
 type Describe = Callable[[], ApiRequest]
 
@@ -47,22 +54,52 @@ async def recorded_answer(
     describe: Describe,
     test_id: str | None,
     *,
+    own_headers: OwnHeaders = NO_OWN_HEADERS,
     but: frozenset[Path] = frozenset(),
-) -> Answer | Refusal | None:
+) -> Answer | Delivery | Refusal | None:
     """Return the answer of a recording, a refusal where it cannot be read, None where there is none.
+
+    An answer that is neither paced nor faulty is an `Answer`, to be sent at once; any other is a schedule.
 
     Args:
         fingerprint: equal for requests of one test that are the same to the byte.
         describe: gives the request as matching sees it; called only when it is not remembered.
+        own_headers: the request's pacing and faults.
         but: files that must not answer.
     """
     try:
-        answer = await service.replayer.answer(fingerprint, describe, but=but)
+        terms = service.settings.terms.of_request(own_headers)
+        answer = await _under_terms(service, terms, fingerprint, describe, but)
     except BadRecording as exc:
         return _unreadable(service, describe(), exc)
+    except BadHeader as exc:
+        return Refusal(str(exc), "replay_header_invalid")
     if answer is not None:
         service.run.report.add_replayed(test_id, service.name_of(answer.path))
+    if isinstance(answer, Delivery):
+        _report_trouble(service, test_id, answer)
     return answer
+
+
+async def _under_terms(
+    service: Service, terms: Terms, fingerprint: bytes, describe: Describe, but: frozenset[Path]
+) -> Answer | Delivery | None:
+    if terms.are_plain():
+        return await service.replayer.answer(fingerprint, describe, but=but)
+    return await service.replayer.delivery(fingerprint, describe, terms, but=but)
+
+
+def _report_trouble(service: Service, test_id: str | None, delivery: Delivery) -> None:
+    """Count a paced or faulty answer, and log a fault, so that nobody takes it for a finding."""
+    name = service.name_of(delivery.path)
+    if delivery.is_paced:
+        service.run.report.add_paced(test_id)
+    if delivery.fault:
+        service.run.report.add_faulted(test_id, delivery.fault)
+        log.info("Injected the fault %s into the answer %s (test %s).", delivery.fault, name, test_id)
+    if delivery.lacks_times and not service.run.untimed:
+        service.run.untimed.append(delivery.path)
+        log.warning(_NO_TIMES, name)
 
 
 async def explained_miss(service: Service, api_request: ApiRequest) -> Refusal:

@@ -14,7 +14,7 @@ from typing import Self
 
 from ..errors import OpenAIReplayError
 from ..format.recording import JSON, dump_json
-from ..options import Settings
+from ..options import Mode, Settings
 from ..record.recorder import Recorder
 from ..replay.positions import Positions
 from ..replay.replayer import Replayer
@@ -33,12 +33,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The parts that live as long as the process. `shared` is the folder that several workers share, None without."""
+    """The parts that live as long as the process.
+
+    `shared` is the folder that several workers share, None without. `untimed` is the first recording without times
+    that was to be replayed with its recorded ones.
+    """
 
     shared: Path | None
     report: Report
     positions: Positions
     worker: Worker = field(default_factory=Worker)
+    untimed: list[Path] = field(default_factory=list)
 
     @classmethod
     def new(cls, environment: Mapping[str, str]) -> Self:
@@ -70,6 +75,12 @@ class Service:
         store = Store(settings.directory, rules, index, watch)
         replayer = Replayer(store, settings.test_match, run.positions, run.worker.call)
         return cls(run, settings, rules, store, Recorder(store), replayer)
+
+    def announce_terms(self) -> None:
+        """Say in the log that answers are delayed or get faults, so that these are not taken for findings."""
+        terms = self.settings.terms
+        if self.settings.mode in (Mode.REPLAY, Mode.RECORD_IF_MISSING) and not terms.are_plain():
+            log.warning("Recorded answers are not sent as they were: %s.", terms.summary())
 
     def close(self) -> None:
         """Close the index, behind all work that still needs it."""

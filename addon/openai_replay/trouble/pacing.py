@@ -14,7 +14,7 @@ import math
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 
 from .choices import unknown_word
@@ -46,10 +46,14 @@ class MadeUpDelays:
 
 @dataclass(frozen=True, slots=True)
 class Pacing:
-    """How fast an answer is sent: at once, or by its recorded times divided by `speed`, or by made-up delays."""
+    """How fast an answer is sent: at once, or by its recorded times divided by `speed`, or by made-up delays.
+
+    `text` is the option's value, for messages.
+    """
 
     speed: float = math.inf
     made_up: MadeUpDelays | None = None
+    text: str = field(default="", compare=False)
 
     def is_instant(self) -> bool:
         """Tell whether an answer goes out at once."""
@@ -83,7 +87,7 @@ def parse_pacing(text: str) -> Pacing:
         ValueError: in one line, the fault and the forms that are allowed.
     """
     try:
-        return _parsed(text.strip())
+        return replace(_parsed(text.strip()), text=text.strip())
     except ValueError as exc:
         raise ValueError(f"{exc} (expected {EXPECTED})") from exc
 

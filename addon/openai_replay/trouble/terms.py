@@ -6,12 +6,24 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from ..errors import BadHeader
 from .fault_rules import FaultRule, parse_faults_header
 from .pacing import INSTANT, Pacing, parse_pacing
 
 # Request headers, in lower case. They never go upstream.
 PACING_HEADER = "x-replay-pacing"
 FAULT_HEADER = "x-replay-fault"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnHeaders:
+    """The values of a request's headers for this proxy, None for a header that it does not have."""
+
+    pacing: str | None = None
+    fault: str | None = None
+
+
+NO_OWN_HEADERS = OwnHeaders()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +38,26 @@ class Terms:
         """Tell whether recorded answers go out as they are and at once."""
         return not self.faults and self.pacing.is_instant() and math.isinf(self.most_wait_s)
 
-    def of_request(self, pacing: str | None, fault: str | None) -> Terms:
-        """Return the terms of a request with the values of its headers, None for one that it does not have.
+    def summary(self) -> str:
+        """Return the options that are not at their defaults, in words for the log."""
+        parts = [f"recording_pacing={self.pacing.text}"] if not self.pacing.is_instant() else []
+        parts += [f"recording_faults={rule.text}" for rule in self.faults]
+        parts += [f"recording_retry_after={self.most_wait_s:g}"] if not math.isinf(self.most_wait_s) else []
+        return ", ".join(parts)
 
-        A header takes the place of its option; an empty `X-Replay-Fault` turns faults off.
+    def of_request(self, headers: OwnHeaders) -> Terms:
+        """Return the terms of a request: a header takes the place of its option.
+
+        An empty `X-Replay-Fault` turns faults off.
 
         Raises:
-            ValueError: which header makes no sense, and the words that are allowed.
+            BadHeader: which header makes no sense, and the words that are allowed.
         """
         terms = self
-        if pacing is not None:
-            terms = replace(terms, pacing=_read("X-Replay-Pacing", parse_pacing, pacing))
-        if fault is not None:
-            terms = replace(terms, faults=_read("X-Replay-Fault", parse_faults_header, fault))
+        if headers.pacing is not None:
+            terms = replace(terms, pacing=_read("X-Replay-Pacing", parse_pacing, headers.pacing))
+        if headers.fault is not None:
+            terms = replace(terms, faults=_read("X-Replay-Fault", parse_faults_header, headers.fault))
         return terms
 
 
@@ -46,4 +65,4 @@ def _read[T](header: str, parse: Callable[[str], T], value: str) -> T:
     try:
         return parse(value)
     except ValueError as exc:
-        raise ValueError(f"{header}={value!r}: {exc}") from exc
+        raise BadHeader(f"{header}={value!r}: {exc}") from exc

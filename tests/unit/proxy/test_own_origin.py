@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from openai_replay.proxy.own_origin import HOST, OwnOrigin
 from openai_replay.replay.delivery import Delivery, Ending, Step
 
+PATH = Path("x.json")
 HEADERS = (("content-type", "text/event-stream; charset=utf-8"), ("retry-after", "1"))
 
 
 def an_answer(*pieces: bytes, status: int = 200, ending: Ending = Ending.CUT) -> Delivery:
-    return Delivery(status, HEADERS, tuple(Step(0, piece) for piece in pieces), ending=ending)
+    return Delivery(PATH, status, HEADERS, tuple(Step(0, piece) for piece in pieces), ending=ending)
 
 
 async def fetched(origin: OwnOrigin, path: str) -> bytes:
@@ -125,7 +127,7 @@ async def received_until(reader: asyncio.StreamReader, end: bytes) -> list[tuple
 
 def test_no_piece_comes_before_its_time_and_all_of_them_come() -> None:
     steps = tuple(Step(20.0 * number, b"data: %d\n\n" % number) for number in range(1, 6))
-    paced = Delivery(200, HEADERS, steps, head_at_ms=10, end_at_ms=120)
+    paced = Delivery(PATH, 200, HEADERS, steps, head_at_ms=10, end_at_ms=120)
 
     async def run() -> tuple[float, list[tuple[float, bytes]]]:
         origin = OwnOrigin()
@@ -158,7 +160,7 @@ def test_a_body_with_its_length_leaves_the_connection_for_the_next_answer() -> N
     async def run() -> list[bytes]:
         origin = OwnOrigin()
         try:
-            one = Delivery(200, (), (Step(0, b"one"),), length=3)
+            one = Delivery(PATH, 200, (), (Step(0, b"one"),), length=3)
             paths = [await origin.prepare(one), await origin.prepare(replace(one, steps=(Step(0, b"two"),)))]
             reader, writer = await asyncio.open_connection(HOST, origin.port)
             bodies = []
@@ -198,5 +200,5 @@ def test_a_stall_keeps_the_connection_open_until_the_client_leaves() -> None:
 
 def test_a_slow_reader_gets_all_of_a_paced_answer() -> None:
     steps = tuple(Step(float(number), b"x" * 1_000_000) for number in range(8))
-    [received] = served(Delivery(200, (), steps, end_at_ms=8, ending=Ending.CUT))
+    [received] = served(Delivery(PATH, 200, (), steps, end_at_ms=8, ending=Ending.CUT))
     assert received.count(b"x") == 8_000_000

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from openai_replay.replay.delivery import Delivery, Ending, Step, cut, deliver
+from openai_replay.replay.delivery import Delivery, Ending, Step, at_once, cut, deliver
 from openai_replay.trouble.pacing import parse_pacing, plan
-from unit.deliveries import STREAM_HEADERS, a_body, a_stream, at_once, chunks
+from unit.deliveries import STREAM_HEADERS, a_body, a_stream, chunks
 
 
 def test_a_stream_is_sent_by_its_times() -> None:
@@ -15,7 +15,13 @@ def test_a_stream_is_sent_by_its_times() -> None:
 
     one, two = chunks(2)
     assert delivery == Delivery(
-        200, STREAM_HEADERS, (Step(5, one), Step(6, two)), head_at_ms=5, end_at_ms=6, path=answer.path, is_paced=True
+        answer.path,
+        200,
+        STREAM_HEADERS,
+        (Step(5, one), Step(6, two)),
+        head_at_ms=5,
+        end_at_ms=6,
+        is_paced=True,
     )
     assert delivery.body() == one + two
     assert not delivery.is_instant()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openai_replay.replay.delivery import Delivery, Ending, deliver
+from openai_replay.replay.delivery import Delivery, Ending, at_once, deliver
 from openai_replay.replay.faults import apply, first_suitable
 from openai_replay.trouble.fault_rules import FaultRule, parse_fault
 from openai_replay.trouble.pacing import parse_pacing, plan
-from unit.deliveries import a_body, a_stream, at_once, chunks
+from unit.deliveries import a_body, a_stream, chunks
 
 STREAM = at_once(a_stream(b": keep-alive\n\n", *chunks(4), b"data: [DONE]\n\n"))
 BODY = at_once(a_body())
@@ -67,6 +68,12 @@ def test_a_stall_with_a_duration_goes_on_afterwards() -> None:
     paced = apply(parse_fault("stall_after=1;for=1s"), STREAM)
     assert [step.at_ms for step in paced.steps] == [0, 0, 1000, 1000, 1000, 1000]
     assert (paced.body(), paced.ending, paced.end_at_ms) == (STREAM.body(), Ending.WHOLE, 1000)
+
+
+def test_a_stall_after_no_chunk_keeps_the_head_back_too() -> None:
+    assert with_fault("stall_after=0").head_at_ms == math.inf
+    assert with_fault("stall_after=0;for=1s").head_at_ms == 1000
+    assert [step.at_ms for step in with_fault("stall_after=0;for=1s", BODY).steps] == [1000]
 
 
 def test_a_stall_in_a_whole_body_keeps_its_bytes() -> None:

@@ -11,8 +11,10 @@ import pytest
 
 from openai_replay.options import OPTIONS, settings
 from openai_replay.replay.answer import Answer
+from openai_replay.replay.delivery import Delivery
 from openai_replay.service.answering import Refusal, explained_miss, recorded_answer
 from openai_replay.service.service import Run, Service
+from openai_replay.trouble.terms import NO_OWN_HEADERS, OwnHeaders
 from unit.exchanges import chat, write_recording
 
 
@@ -27,11 +29,11 @@ def service(folder: Path, tmp_path: Path) -> Iterator[Service]:
     service.run.worker.close()
 
 
-def ask(service: Service, text: str) -> Answer | Refusal:
+def ask(service: Service, text: str, headers: OwnHeaders = NO_OWN_HEADERS) -> Answer | Delivery | Refusal:
     request = chat(text)
 
-    async def answered() -> Answer | Refusal:
-        answer = await recorded_answer(service, text.encode(), lambda: request, None)
+    async def answered() -> Answer | Delivery | Refusal:
+        answer = await recorded_answer(service, text.encode(), lambda: request, None, own_headers=headers)
         return answer or await explained_miss(service, request)
 
     return asyncio.run(answered())
@@ -70,3 +72,46 @@ def test_the_report_is_written_at_the_end(service: Service, folder: Path, tmp_pa
     ask(service, "Hi")
     asyncio.run(service.finish())
     assert json.loads((tmp_path / "report.json").read_bytes())["totals"]["replayed"] == 1
+
+
+def test_the_headers_of_a_request_pace_it_and_put_a_fault_into_it(service: Service, folder: Path) -> None:
+    write_recording(folder, "a.json", chat("Hi"), {"n": 1})
+    paced = ask(service, "Hi", OwnHeaders(pacing="ttft=5ms"))
+    faulty = ask(service, "Hi", OwnHeaders(fault="rate_limit;first=1"))
+    after = ask(service, "Hi", OwnHeaders(fault="rate_limit;first=1"))
+    refused = ask(service, "Hi", OwnHeaders(fault="rate_limits"))
+    report = control(service, "GET", "/report")[1]
+
+    assert isinstance(paced, Delivery)
+    assert (paced.end_at_ms, paced.fault) == (5, "")
+    assert isinstance(faulty, Delivery)
+    assert (faulty.status, faulty.fault) == (429, "rate_limit")
+    assert isinstance(after, Delivery)
+    assert (after.status, after.fault) == (200, "")
+    assert isinstance(refused, Refusal)
+    assert refused.code == "replay_header_invalid"
+    assert report["paced"] == [{"test_id": None, "times": 1}]
+    assert report["faulted"] == [{"fault": "rate_limit", "test_id": None, "times": 1}]
+
+
+def test_a_reset_lets_faults_begin_again(service: Service, folder: Path) -> None:
+    write_recording(folder, "a.json", chat("Hi"), {"n": 1})
+    statuses = []
+    for _ in range(2):
+        control(service, "POST", "/reset")
+        for _ in range(2):
+            answer = ask(service, "Hi", OwnHeaders(fault="error=500;first=1"))
+            statuses.append(answer.status)
+    assert statuses == [500, 200, 500, 200]
+
+
+def test_a_recording_without_times_is_pointed_out_once(
+    service: Service, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for text in ("Hi", "Bye"):
+        write_recording(folder, f"{text}.json", chat(text), {"n": 1})
+        ask(service, text, OwnHeaders(pacing="recorded"))
+    assert [record.message for record in caplog.records] == [
+        "Hi.json has no times, so it is replayed at once, like every recording that was not made with "
+        "recording_timing=true. (This is said once.)"
+    ]

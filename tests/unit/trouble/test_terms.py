@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import pytest
 
+from openai_replay.errors import BadHeader
 from openai_replay.trouble.fault_rules import parse_fault
 from openai_replay.trouble.pacing import INSTANT, parse_pacing
-from openai_replay.trouble.terms import Terms
+from openai_replay.trouble.terms import OwnHeaders, Terms
 
 OPTIONS = Terms(parse_pacing("2x"), (parse_fault("rate_limit"),), 2)
 
 
 def test_a_request_without_headers_has_the_terms_of_the_options() -> None:
-    assert OPTIONS.of_request(None, None) is OPTIONS
+    assert OPTIONS.of_request(OwnHeaders(None, None)) is OPTIONS
 
 
 def test_headers_take_the_place_of_the_options() -> None:
-    terms = OPTIONS.of_request("instant", "error=500,cut_after=1")
+    terms = OPTIONS.of_request(OwnHeaders("instant", "error=500,cut_after=1"))
     assert terms == Terms(INSTANT, (parse_fault("error=500"), parse_fault("cut_after=1")), 2)
 
 
 def test_an_empty_fault_header_turns_faults_off() -> None:
-    assert OPTIONS.of_request(None, "") == Terms(OPTIONS.pacing, (), 2)
+    assert OPTIONS.of_request(OwnHeaders(None, "")) == Terms(OPTIONS.pacing, (), 2)
 
 
 @pytest.mark.parametrize(
@@ -39,8 +40,13 @@ def test_plain_terms_leave_answers_as_they_are(terms: Terms, are_plain: bool) ->
 
 def test_an_error_names_the_header_and_its_value() -> None:
     with pytest.raises(
-        ValueError, match=r"^X-Replay-Fault='cut_aftr=1': unknown word 'cut_aftr': did you mean cut_after"
+        BadHeader, match=r"^X-Replay-Fault='cut_aftr=1': unknown word 'cut_aftr': did you mean cut_after"
     ):
-        Terms().of_request(None, "cut_aftr=1")
-    with pytest.raises(ValueError, match=r"^X-Replay-Pacing='slow': unknown word 'slow'"):
-        Terms().of_request("slow", None)
+        Terms().of_request(OwnHeaders(None, "cut_aftr=1"))
+    with pytest.raises(BadHeader, match=r"^X-Replay-Pacing='slow': unknown word 'slow'"):
+        Terms().of_request(OwnHeaders("slow", None))
+
+
+def test_the_summary_names_the_options_that_are_set() -> None:
+    assert OPTIONS.summary() == "recording_pacing=2x, recording_faults=rate_limit, recording_retry_after=2"
+    assert Terms().summary() == ""
