@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import click
 
 from ..errors import BadOption, OpenAIReplayError
 from ..options import Mode, Settings
-from .plan import RunOptions, planned
+from ..options_file import resolve
 from .run import FAILED, failure
 
 # The exit status for a command line that makes no sense, as click has it.
@@ -35,13 +35,23 @@ DIRECTORY = click.option(
 MODES = click.Choice([mode.value for mode in Mode])
 
 
-def folder_settings(directory: str | None, mode: Mode = Mode.REPLAY) -> Settings:
+def folder_settings(
+    directory: str | None, mode: Mode = Mode.REPLAY, more_hosts: Sequence[str] = ()
+) -> Settings:
     """Return the settings for a folder of recordings, by the command line or else the environment.
+
+    Args:
+        more_hosts: recorded hosts besides those of the options.
 
     Raises:
         BadOption: an option makes no sense; in replay, also that the folder does not exist.
     """
-    return planned(RunOptions(mode.value, directory), os.environ).settings
+    given = {"recording_mode": mode.value, **({} if directory is None else {"recording_dir": directory})}
+    checked = resolve(given, os.environ)
+    if not more_hosts:
+        return checked
+    hosts = (*(host.text for host in checked.hosts), *more_hosts)
+    return resolve({**given, "recording_hosts": hosts}, os.environ)
 
 
 def _of_command_line(problem: BadOption, given: Mapping[str, object]) -> BadOption:

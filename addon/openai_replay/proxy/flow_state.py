@@ -1,9 +1,14 @@
-"""Per-flow state of a request to a recorded host, kept in the flow's metadata."""
+"""Per-flow state of a request to a recorded host.
+
+It lies beside the flow and not in `flow.metadata`: mitmproxy copies and saves that with the flow (`mitmdump -w`), and
+the state holds what cannot be copied, such as the recorder.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from mitmproxy import http
 
@@ -15,8 +20,6 @@ from .tap import Tap
 
 if TYPE_CHECKING:
     from .session import Session
-
-_KEY = "openai_replay"
 
 
 @dataclass(slots=True)
@@ -41,13 +44,15 @@ class FlowState:
     ends_in_reset: bool = False
 
 
+_STATES: WeakKeyDictionary[http.HTTPFlow, FlowState] = WeakKeyDictionary()
+
+
 def state_of(flow: http.HTTPFlow) -> FlowState | None:
     """Return the state of a flow, None when its host is not recorded."""
-    state: FlowState | None = flow.metadata.get(_KEY)
-    return state
+    return _STATES.get(flow)
 
 
 def keep_state(flow: http.HTTPFlow, state: FlowState) -> FlowState:
     """Attach a state to its flow, and return it."""
-    flow.metadata[_KEY] = state
+    _STATES[flow] = state
     return state

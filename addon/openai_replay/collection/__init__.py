@@ -1,0 +1,1 @@
+"""Recordings as a collection: import, export, check, compare, prune."""

@@ -1,0 +1,206 @@
+"""Makes recordings of another tool's exchanges, through the recorder's own code.
+
+An imported recording is therefore the one that recording the exchange would have made: the same name, the same
+redaction, the same order of repeats. Whatever cannot become a recording is reported with its file and place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, urlsplit
+
+from ..errors import NotRecordable, OpenAIReplayError
+from ..record.exchange import Exchange
+from ..record.raw_exchange import HeaderList, NotTaken, RawExchange, header
+from ..record.recorder import Recorder, Ticket
+from ..request.body import parse_body
+from ..request.identity import ApiRequest, describe
+from ..request.multipart import boundary_of
+from ..request.redaction import credentials_of
+from ..request.rules import Rules
+from ..request.scope import HEADER, from_header
+from ..request.urls import authority
+from ..wire.content_coding import decoded
+
+type IsRecorded = Callable[[str, int], bool]
+
+_PORTS = {"http": 80, "https": 443}
+
+# How a stream of server-sent events may begin (WHATWG HTML, 9.2.5).
+_EVENT_STREAM_STARTS = (b"data:", b"event:", b"id:", b"retry:", b": ", b":\n")
+
+
+@dataclass(slots=True)
+class Imported:
+    """Counts of one import, and what was left out.
+
+    Attributes:
+        exchanges: how many became recordings, equal repeats at the end of a series included.
+        problems: exchanges and files that could not be taken over.
+        notes: exchanges that were left out on purpose, or that a person should look at.
+        other_hosts: exchanges left out by host.
+    """
+
+    exchanges: int = 0
+    problems: list[NotTaken] = field(default_factory=list)
+    notes: list[NotTaken] = field(default_factory=list)
+    other_hosts: dict[str, list[str]] = field(default_factory=dict)
+
+
+class Importer:
+    """Writes the recordings of one import."""
+
+    def __init__(self, recorder: Recorder, rules: Rules, is_recorded: IsRecorded) -> None:
+        """Prepare to import; `is_recorded` tells of a host name and a port whether they are to be recorded."""
+        self.imported = Imported()
+        self._recorder = recorder
+        self._rules = rules
+        self._is_recorded = is_recorded
+        self._retryable: list[tuple[str, Ticket]] = []
+
+    def take(self, found: RawExchange | NotTaken, test_id: str | None) -> None:
+        """Record an exchange, or take note why it cannot be; `test_id` is for exchanges that bring none."""
+        if isinstance(found, NotTaken):
+            self.imported.problems.append(found)
+            return
+        try:
+            self._take(found, test_id)
+        except (OpenAIReplayError, OSError) as exc:
+            self.imported.problems.append(NotTaken(found.place, str(exc)))
+
+    def finish(self) -> Imported:
+        """Return the result of the import, the failures among it that a later success replaced."""
+        for place, ticket in self._retryable:
+            if ticket not in ticket.series.tickets:
+                self.imported.exchanges -= 1
+                reason = "a failure that was retried with success is not kept, as in recording"
+                self.imported.notes.append(NotTaken(place, reason))
+        self._retryable.clear()
+        return self.imported
+
+    def _take(self, raw: RawExchange, test_id: str | None) -> None:
+        parts = _usable(raw.url)
+        if not self._is_recorded(parts.hostname or "", parts.port or _PORTS[parts.scheme]):
+            self.imported.other_hosts.setdefault(authority(parts), []).append(raw.place)
+            return
+        credentials = credentials_of(raw.request_headers)
+        api_request = self._described(raw, parts, credentials, test_id)
+        ticket = self._recorder.ask(api_request)
+        self._recorder.finish(ticket, _exchange(raw, api_request, credentials))
+        self.imported.exchanges += 1
+        if ticket.is_retryable_failure:
+            self._retryable.append((raw.place, ticket))
+        self.imported.notes += (NotTaken(raw.place, note) for note in _notes(raw))
+
+    def _described(
+        self, raw: RawExchange, parts: SplitResult, credentials: tuple[str, ...], test_id: str | None
+    ) -> ApiRequest:
+        redactor = self._rules.redactor
+        own_id = from_header(header(raw.request_headers, HEADER)) or raw.test_id
+        body = parse_body(_request_content(raw), _request_type(raw))
+        url = redactor.text(parts._replace(netloc=_netloc(parts), fragment="").geturl(), credentials)
+        return describe(raw.method, url, redactor.json(body, credentials), own_id or test_id, self._rules)
+
+
+def _usable(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as exc:
+        raise NotRecordable(f"expected a URL that can be requested, got {url!r}: {exc}") from exc
+    if parts.scheme not in _PORTS or not parts.hostname or not _is_host(parts.hostname):
+        raise NotRecordable(f"expected a URL with http or https and a host, got {url!r}")
+    return parts
+
+
+def _is_host(name: str) -> bool:
+    return not any(character in name for character in "<>{}*% ")
+
+
+def _netloc(parts: SplitResult) -> str:
+    """Return the host as a client's request names it: without user information and the scheme's own port."""
+    name = authority(parts)
+    return f"[{name}]" if ":" in (parts.hostname or "") else name
+
+
+# --- requests ---
+
+
+def _request_content(raw: RawExchange) -> bytes:
+    return _without_coding(raw.request_body, header(raw.request_headers, "content-encoding"))
+
+
+def _request_type(raw: RawExchange) -> str:
+    """Return the content type of a request; of a form whose headers were taken out, the one that its body shows."""
+    content_type = header(raw.request_headers, "content-type")
+    if boundary_of(content_type) is None and _begins_form(raw.request_body):
+        boundary = raw.request_body[2:].partition(b"\r\n")[0].decode("latin-1")
+        return f'multipart/form-data; boundary="{boundary}"'
+    return content_type
+
+
+def _begins_form(content: bytes) -> bool:
+    """Tell whether a body begins as a form does (RFC 7578, RFC 2046 section 5.1.1)."""
+    if not content.startswith(b"--"):
+        return False
+    _, _, rest = content.partition(b"\r\n")
+    return rest[:64].lower().startswith((b"content-disposition: form-data", b"content-type:"))
+
+
+def _notes(raw: RawExchange) -> Iterator[str]:
+    if raw.note:
+        yield raw.note
+    boundary = boundary_of(header(raw.request_headers, "content-type"))
+    if boundary is not None and raw.request_body and boundary not in raw.request_body:
+        start = raw.request_body[:60].decode("utf-8", "replace")
+        yield f"the form that was uploaded is not in the file, which says {start!r}: no program's request will match"
+
+
+# --- responses ---
+
+
+def _exchange(raw: RawExchange, api_request: ApiRequest, credentials: tuple[str, ...]) -> Exchange:
+    body = _without_coding(raw.response_body, header(raw.response_headers, "content-encoding"))
+    headers = _with_type(raw.response_headers, body)
+    return Exchange(
+        api_request, raw.status, headers, [body], raw.end, "the file holds its beginning", credentials
+    )
+
+
+def _without_coding(body: bytes, coding: str) -> bytes:
+    """Return a body without its content coding. Tools keep the header of a body that they have decoded already.
+
+    Compressed bytes are no UTF-8, beginning with their magic numbers, so a text is taken as it is.
+    """
+    if not coding or _is_text(body):
+        return body
+    try:
+        return b"".join(decoded([body], coding))
+    except NotRecordable:
+        return body
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _with_type(headers: HeaderList, body: bytes) -> HeaderList:
+    """Return the headers of a response; where its content type was taken out, with the one that its body shows."""
+    if "/" in header(headers, "content-type") or not body:
+        return headers
+    others = tuple(pair for pair in headers if pair[0].lower() != "content-type")
+    return (*others, ("content-type", _type_of(body)))
+
+
+def _type_of(body: bytes) -> str:
+    start = body.lstrip()
+    if start.startswith(_EVENT_STREAM_STARTS):
+        return "text/event-stream; charset=utf-8"
+    if start.startswith((b"{", b"[")):
+        return "application/json"
+    return "text/plain; charset=utf-8" if _is_text(body) else "application/octet-stream"

@@ -1,0 +1,62 @@
+"""Reads YAML as VCR tools write it, fast, whatever tags their languages add.
+
+`!!binary` and Ruby's `!binary` become bytes. Tags of Ruby and Python objects are dropped and the value under them is
+kept. Dates stay texts: JSON has none. Nothing is ever executed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+import yaml
+
+_BINARY_TAGS = ("tag:yaml.org,2002:binary", "!binary")
+
+
+class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
+    """The safe loader, with the tags that cassettes use."""
+
+
+def _binary(loader: yaml.SafeLoader, node: yaml.Node) -> bytes:
+    text = "".join(str(node.value).split())
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise yaml.constructor.ConstructorError(
+            None, None, f"expected base64, {exc}", node.start_mark
+        ) from exc
+
+
+def _untagged(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> object:
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_scalar(node)  # type: ignore[arg-type]  # the one kind of node that is left
+
+
+for _tag in _BINARY_TAGS:
+    _Loader.add_constructor(_tag, _binary)
+_Loader.add_multi_constructor("!", _untagged)
+_Loader.add_multi_constructor("tag:yaml.org,2002:python/", _untagged)
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in _Loader.yaml_implicit_resolvers.items()
+}
+
+
+def load_yaml(raw: bytes) -> object:
+    """Return the value of a YAML document.
+
+    Raises:
+        ValueError: it is no YAML, or has several documents; the message says where.
+    """
+    try:
+        return yaml.load(raw, _Loader)  # a kind of SafeLoader
+    except yaml.MarkedYAMLError as exc:
+        mark = exc.problem_mark
+        place = f" @ line {mark.line + 1} column {mark.column + 1}" if mark else ""
+        raise ValueError(f"expected YAML, {exc.problem}{place}") from exc
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as exc:
+        raise ValueError(f"expected YAML, {' '.join(str(exc).split())}") from exc

@@ -1,0 +1,102 @@
+"""`openai-replay import`: recordings from the cassettes and archives of other tools."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from ..collection.cassette_tests import test_id_of
+from ..collection.import_files import Files, found_in
+from ..collection.importing import Imported, Importer
+from ..options import Mode, Settings
+from ..proxy import flow_file
+from ..record.raw_exchange import NotTaken
+from ..record.recorder import Recorder
+from ..request.rules import Rules
+from ..store.index import Index
+from ..store.store import Store
+from .command_line import DIRECTORY, NOT_DONE, folder_settings, guarded
+from .progress import counted
+from .run import say
+
+
+@click.command("import")
+@DIRECTORY
+@click.option(
+    "--test-id",
+    metavar="ID",
+    help="The test that the exchanges belong to; {name}, {folder} and {path} stand for parts of the file's path. "
+    "Without this, the test is worked out from the path. Empty: no test.",
+)
+@click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    metavar="HOST",
+    help="Take this host over too, besides the recorded hosts.",
+)
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True), metavar="FILES..."
+)
+def import_command(
+    directory: str | None, test_id: str | None, hosts: Sequence[str], files: Sequence[Path]
+) -> None:
+    """Make recordings of cassettes and archives of other tools.
+
+    FILES are files, or folders with files, of these formats: cassettes of VCR.py, of Ruby's VCR and of go-vcr (YAML,
+    JSON, also with .gz), HAR, mitmproxy flow files, and input and output of OpenAI batches (JSONL, both needed).
+
+    \b
+    Each exchange is recorded as the proxy would have recorded it: same name, same redaction, same order of repeats.
+    Whatever cannot be taken over is named with its file and place, and the exit status is 1 then.
+
+    \b
+    Examples:
+      openai-replay import tests/cassettes
+      openai-replay import --test-id 'tests/{folder}.py::{name}' cassettes
+      openai-replay import batch_input.jsonl batch_output.jsonl
+    """
+
+    def imported() -> int:
+        checked = folder_settings(directory, Mode.RECORD, hosts)
+        return _tell(_imported(checked, files, test_id), checked.directory)
+
+    sys.exit(guarded(imported, NOT_DONE))
+
+
+def _imported(checked: Settings, paths: Sequence[Path], pattern: str | None) -> Imported:
+    rules = Rules(checked.ignore, checked.redactor)
+    with closing(Index(checked.directory, rules, None)) as index:
+        recorder = Recorder(Store(checked.directory, rules, index))
+        importer = Importer(recorder, rules, checked.is_recorded)
+        files = Files(flow_file.exchanges)
+        for path, is_named in counted(found_in(paths), "files read"):
+            test_id = test_id_of(path, pattern)
+            for found in files.exchanges(path, is_named=is_named):
+                importer.take(found, test_id)
+        for found in files.batch_exchanges():
+            importer.take(found, pattern or None)
+    imported = importer.finish()
+    imported.notes += files.unknown
+    return imported
+
+
+def _tell(imported: Imported, directory: Path) -> int:
+    """Say what came of an import, and return the exit status for it."""
+    for problem in imported.problems:
+        say(f"not taken over: {problem}")
+    for note in imported.notes:
+        say(f"note: {note}")
+    for host, places in imported.other_hosts.items():
+        say(f"note: {NotTaken(host, _of_other_host(host, places))}")
+    say(f"{imported.exchanges} exchanges imported into {directory}, {len(imported.problems)} not taken over")
+    return NOT_DONE if imported.problems else 0
+
+
+def _of_other_host(host: str, places: Sequence[str]) -> str:
+    others = f", and {len(places) - 1} more" if len(places) > 1 else ""
+    return f"none of the recorded hosts, left out: {places[0]}{others} (--host {host} takes them over)"

@@ -1,0 +1,170 @@
+"""`openai-replay import`: the cassettes of other tools, imported and then requested again from a real mitmdump."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from openai_replay.mock import Upstream
+from support.base_url import REVERSE, BaseURL, Reply, chat
+from support.both import Wire, body_of
+from support.cassettes import CASSETTES, Exchange, exchanges_of
+from support.proxy import CEILING_S, bare_environment, proxy, recordings
+
+OPENAI_REPLAY = str(Path(sys.executable).with_name("openai-replay"))
+TOOLS = ("vcr.py", "ruby", "go-vcr", "har", "mitmproxy", "batch")
+# The one failure among the cassettes that is retried with success; recorders of the proxy keep the success alone.
+RETRIED = "Try again [scenario: rate-limited-once]"
+
+
+def imported(home: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [OPENAI_REPLAY, "import", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=bare_environment(home, LANG="C.UTF-8"),
+        cwd=home,
+        timeout=CEILING_S,
+        check=False,
+    )
+
+
+def is_retried(exchange: Exchange) -> bool:
+    return RETRIED.encode() in exchange.request_body and exchange.status == 429
+
+
+def sent_again(client: BaseURL, exchange: Exchange) -> Reply:
+    parts = urlsplit(exchange.url)
+    path = f"{parts.path}?{parts.query}" if parts.query else parts.path
+    return client.send(
+        exchange.request_body or None,
+        path,
+        method=exchange.method,
+        content_type=exchange.request_headers.get("content-type"),
+        test_id=exchange.cassette,
+    )
+
+
+def as_wire(exchange: Exchange, status: int, headers: dict[str, str], body: bytes) -> Wire:
+    # Cassettes whose headers were taken out do not say what the body is; its beginning does.
+    inferred = "text/event-stream" if body.startswith(b"data:") else ""
+    kind = exchange.response_headers.get("content-type") or inferred
+    return Wire(
+        exchange.method, exchange.url, status, {"content-type": headers.get("content-type", kind)}, body
+    )
+
+
+def plain(value: str) -> str:
+    """Return a header's value without the charset that JSON and events have anyway."""
+    return value.replace(" ", "").removesuffix(";charset=utf-8")
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_each_exchange_of_a_cassette_is_answered_as_the_cassette_has_it(tmp_path: Path, tool: str) -> None:
+    expected = [exchange for exchange in exchanges_of(tool) if not is_retried(exchange)]
+    assert expected
+    result = imported(tmp_path, "--test-id", "{name}", CASSETTES / tool)
+    assert result.returncode == 0, result.stderr
+    assert f"{len(expected)} exchanges imported" in result.stderr
+    with proxy(tmp_path, mode=REVERSE) as running, BaseURL(running) as client:
+        for exchange in expected:
+            reply = sent_again(client, exchange)
+            assert reply.status == exchange.status, (exchange, reply.body)
+            headers = {name.lower(): value for name, value in reply.headers.items()}
+            for name in ("content-type", "retry-after", "openai-version"):
+                if name in exchange.response_headers:
+                    assert plain(headers[name]) == plain(exchange.response_headers[name])
+            recorded = as_wire(exchange, exchange.status, {}, exchange.response_body)
+            replayed = as_wire(exchange, reply.status, headers, reply.body)
+            assert body_of(replayed) == body_of(recorded), exchange.url
+
+
+def test_no_key_of_a_cassette_gets_into_a_recording(tmp_path: Path) -> None:
+    # The makers of har/ and mitmproxy/ keep headers; a cassette may have the key in its body, too.
+    key = "sk-proj-4f9aB7c2D8e1F6g3H5j0K9m2N4p7Q1r8"
+    cassette = (CASSETTES / "go-vcr" / "all.yaml").read_text().replace("Hello from Go", f"My key is {key}")
+    (tmp_path / "all.yaml").write_text(cassette)
+    assert imported(tmp_path, "all.yaml").returncode == 0
+    texts = [path.read_bytes() for path in (tmp_path / "recordings").iterdir()]
+    assert texts
+    assert not [text for text in texts if key.encode() in text]
+    assert any(b"My key is REDACTED" in text for text in texts)
+
+
+def record(home: Path, upstream: Upstream, bodies: Iterable[dict[str, object]], *options: str) -> None:
+    options = ("recording_mode=record", f"recording_dir={home / 'recordings'}", *options)
+    with proxy(home, *options, upstream=upstream, mode=REVERSE) as running, BaseURL(running) as client:
+        for body in bodies:
+            assert client.send(body).status == 200
+
+
+def test_an_imported_recording_is_the_file_that_recording_it_makes(tmp_path: Path) -> None:
+    """One run is recorded and kept as a flow file by the same mitmdump: both ways lead to the same files."""
+    bodies: list[dict[str, object]] = [
+        chat("one"),
+        chat("two", stream=True),
+        chat("one"),
+        chat("with a [scenario: gzip]", stream=True),
+    ]
+    flows = tmp_path / "all.flow"
+    with Upstream() as upstream:
+        options = (f"save_stream_file={flows}", "store_streamed_bodies=true")
+        record(tmp_path / "recorded", upstream, bodies, *options)
+    result = imported(tmp_path, "--test-id", "", "--dir", tmp_path / "imported", flows)
+    assert result.returncode == 0, result.stderr
+    recorded = recordings(tmp_path / "recorded" / "recordings")
+    assert recordings(tmp_path / "imported") == recorded
+    assert len(recorded) == 3
+
+
+def test_what_cannot_be_taken_over_is_named_with_file_and_place(tmp_path: Path) -> None:
+    good: dict[str, Any] = {
+        "request": {"method": "GET", "uri": "https://api.openai.com/v1/poll", "body": None, "headers": {}},
+        "response": {"status": {"code": 200}, "headers": {}, "body": {"string": "{}"}},
+    }
+    relative = {**good, "request": {**good["request"], "uri": "/v1/poll"}}
+    placeholder = {**good, "request": {**good["request"], "uri": "https://<region>.openai.com/v1/poll"}}
+    elsewhere = {**good, "request": {**good["request"], "uri": "https://example.org/v1/poll"}}
+    without_status = {**good, "response": {"headers": {}, "body": {"string": "{}"}}}
+    interactions = [good, relative, placeholder, elsewhere, without_status, 5]
+    (tmp_path / "some.json").write_text(json.dumps({"version": 1, "interactions": interactions}))
+    (tmp_path / "broken.yaml").write_text("interactions:\n- [")
+    (tmp_path / "notes.txt").write_text("no cassette")
+    (tmp_path / "empty.yaml").write_text("")
+    result = imported(tmp_path, "some.json", "broken.yaml", "notes.txt", "empty.yaml")
+    assert result.returncode == 1
+    lines = result.stderr.splitlines()
+    assert lines[:-1] == [
+        "openai-replay: not taken over: some.json, interaction 2: expected a URL with http or https and a host, "
+        "got '/v1/poll'",
+        "openai-replay: not taken over: some.json, interaction 3: expected a URL with http or https and a host, "
+        "got 'https://<region>.openai.com/v1/poll'",
+        "openai-replay: not taken over: some.json, interaction 5: expected an HTTP status response.status "
+        "from 200 to 599, got None",
+        "openai-replay: not taken over: some.json, interaction 6: expected a mapping for an interaction, "
+        "got a number",
+        "openai-replay: not taken over: broken.yaml: expected YAML, did not find expected node content "
+        "@ line 3 column 1",
+        "openai-replay: not taken over: notes.txt: expected a cassette of VCR.py, Ruby VCR or go-vcr, a HAR, "
+        "a mitmproxy flow file, or a batch file",
+        "openai-replay: not taken over: empty.yaml: the file is empty",
+        "openai-replay: note: example.org: none of the recorded hosts, left out: some.json, interaction 4 "
+        "(--host example.org takes them over)",
+    ]
+    assert lines[-1].startswith("openai-replay: 1 exchanges imported into ")
+
+
+def test_the_test_of_a_cassette_is_found_where_pytest_keeps_it(tmp_path: Path) -> None:
+    folder = tmp_path / "tests" / "cassettes" / "test_chat"
+    folder.mkdir(parents=True)
+    (tmp_path / "tests" / "test_chat.py").write_text("class TestIt:\n    def test_ask(self): ...\n")
+    cassette = (CASSETTES / "vcr.py" / "as_json.json").read_text()
+    (folder / "TestIt.test_ask.json").write_text(cassette)
+    assert imported(tmp_path, "tests").returncode == 0
+    [recording] = recordings(tmp_path / "recordings").values()
+    assert recording["test_id"] == "tests/test_chat.py::TestIt::test_ask"

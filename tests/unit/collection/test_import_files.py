@@ -1,0 +1,100 @@
+"""`import_files`: a file's format is told by its content; no content makes an import fail as a whole."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openai_replay.collection.import_files import Files, found_in
+from openai_replay.record.raw_exchange import NotTaken, RawExchange
+
+INTERACTION = {
+    "request": {"method": "GET", "uri": "https://api.openai.com/v1/x", "body": None, "headers": {}},
+    "response": {"status": {"code": 200}, "headers": {}, "body": {"string": "{}"}},
+}
+
+
+def no_flows(path: Path) -> Iterator[RawExchange | NotTaken]:
+    yield NotTaken(str(path), "flows")
+
+
+def read(path: Path, raw: bytes) -> list[RawExchange | NotTaken]:
+    path.write_bytes(raw)
+    files = Files(no_flows)
+    return [*files.exchanges(path, is_named=True), *files.batch_exchanges()]
+
+
+@pytest.mark.parametrize("name", ["interactions", "http_interactions"])
+def test_cassettes_are_read_in_json_yaml_and_gzip_whatever_their_names(tmp_path: Path, name: str) -> None:
+    cassette = json.dumps({name: [INTERACTION]}).encode()
+    yaml = b"---\n" + cassette
+    for raw in (cassette, yaml, gzip.compress(yaml), b"\xef\xbb\xbf" + cassette):
+        assert [type(found) for found in read(tmp_path / "x", raw)] == [RawExchange]
+
+
+def test_flow_files_and_batches_are_told_apart(tmp_path: Path) -> None:
+    assert read(tmp_path / "a", b"1234:5:abcde") == [NotTaken(str(tmp_path / "a"), "flows")]
+    [found] = read(tmp_path / "b", b'{"custom_id": "a", "method": "POST", "url": "/v1/x", "body": {}}\n')
+    assert "expected an output line" in str(found)
+
+
+def test_other_files_of_a_folder_are_notes_and_named_ones_are_problems(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    for name in ("package.json", ".git/a.json", "notes.txt", "b.yml"):
+        (tmp_path / name).write_text("{}")
+    files = Files(no_flows)
+    found = [
+        one for path, is_named in found_in([tmp_path]) for one in files.exchanges(path, is_named=is_named)
+    ]
+    assert found == []
+    assert [note.place for note in files.unknown] == [str(tmp_path / "b.yml"), str(tmp_path / "package.json")]
+    assert [*found_in([tmp_path / "notes.txt"])] == [(tmp_path / "notes.txt", True)]
+    assert len([*files.exchanges(tmp_path / "notes.txt", is_named=True)]) == 1
+
+
+def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
+    [found] = Files(no_flows).exchanges(tmp_path / "gone", is_named=True)
+    assert str(found) == f"{tmp_path / 'gone'}: expected a readable file, No such file or directory"
+
+
+_NAMES = [
+    "request",
+    "response",
+    "status",
+    "code",
+    "body",
+    "string",
+    "headers",
+    "uri",
+    "method",
+    "log",
+    "entries",
+    "content",
+]
+_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_NAMES), inner, max_size=4),
+)
+
+
+@given(st.sampled_from(["interactions", "http_interactions", "entries"]), _values)
+def test_no_cassette_breaks_the_import(
+    tmp_path_factory: pytest.TempPathFactory, name: str, value: Any
+) -> None:
+    top = {"log": {"entries": value}} if name == "entries" else {name: value}
+    path = tmp_path_factory.mktemp("any") / "a.json"
+    for found in read(path, json.dumps(top).encode()):
+        assert isinstance(found, RawExchange | NotTaken)
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_break_the_import(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
+    for found in read(tmp_path_factory.mktemp("any") / "a", raw):
+        assert isinstance(found, RawExchange | NotTaken)

@@ -1,0 +1,94 @@
+"""`import_har`: bodies as browsers, mitmproxy and Polly.js write them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openai_replay.collection.import_har import exchanges, is_har
+from openai_replay.record.exchange import End
+from openai_replay.record.raw_exchange import NotTaken, RawExchange
+
+PATH = Path("a.har")
+URL = "https://api.openai.com/v1/x"
+
+
+def read(
+    content: dict[str, Any], request: dict[str, Any] | None = None, **response: Any
+) -> RawExchange | NotTaken:
+    entry = {
+        "request": {"method": "POST", "url": URL, "headers": [], **(request or {})},
+        "response": {"status": 200, "headers": [], "content": content, **response},
+    }
+    [found] = exchanges({"log": {"entries": [entry]}}, PATH)
+    return found
+
+
+def body_of(content: dict[str, Any]) -> bytes:
+    found = read(content)
+    assert isinstance(found, RawExchange), found
+    return found.response_body
+
+
+def test_a_body_is_text_base64_or_pieces_of_base64_or_hex() -> None:
+    raw = bytes(range(256))
+    pieces = [base64.b64encode(raw[:100]).decode(), base64.b64encode(raw[100:]).decode()]
+    assert body_of({"text": "naïve"}) == "naïve".encode()
+    assert body_of({"text": pieces[0], "encoding": "base64"}) == raw[:100]
+    assert body_of({"text": json.dumps(pieces), "encoding": "base64"}) == raw
+    assert body_of({"text": json.dumps([raw.hex()]), "_isBinary": True}) == raw
+    assert body_of({"text": '["a JSON list"]'}) == b'["a JSON list"]'
+    assert body_of({"size": 0}) == b""
+
+
+def test_a_stream_that_a_browser_kept_in_part_is_marked_as_cut() -> None:
+    stream = {"mimeType": "text/event-stream", "text": "data: {}\n\n"}
+    whole, cut = read({**stream, "size": 10}), read({**stream, "size": 400})
+    assert isinstance(whole, RawExchange)
+    assert isinstance(cut, RawExchange)
+    assert (whole.end, cut.end) == (End.COMPLETE, End.CUT_BY_UPSTREAM)
+    assert cut.response_headers == (("content-type", "text/event-stream"),)
+
+
+@pytest.mark.parametrize(
+    ("content", "response", "reason"),
+    [
+        ({"size": 12}, {}, "expected the response's body, the HAR left it out"),
+        ({}, {"status": 0}, "the request got no response"),
+        ({}, {"status": 101}, "expected an HTTP status response.status from 200 to 599, got 101"),
+        ({"text": "!", "encoding": "base64"}, {}, "expected base64 response.content.text, "),
+    ],
+)
+def test_what_cannot_be_taken_over_is_named(content: Any, response: Any, reason: str) -> None:
+    found = read(content, **response)
+    assert isinstance(found, NotTaken)
+    assert str(found).startswith(f"a.har, entry 1: {reason}")
+
+
+def test_a_form_of_parameters_is_written_out() -> None:
+    params = [
+        {"name": "purpose", "value": "user data"},
+        {"name": "file", "fileName": "a.txt", "value": "notes"},
+    ]
+    form = read({}, {"postData": {"mimeType": "multipart/form-data", "params": params}})
+    plain = read({}, {"postData": {"mimeType": "application/x-www-form-urlencoded", "params": params[:1]}})
+    assert isinstance(form, RawExchange)
+    assert isinstance(plain, RawExchange)
+    assert form.request_body.count(b"Content-Disposition: form-data") == 2
+    assert b'filename="a.txt"\r\n\r\nnotes\r\n' in form.request_body
+    assert dict(form.request_headers)["content-type"].startswith("multipart/form-data; boundary=")
+    assert plain.request_body == b"purpose=user+data"
+    left_out = read({}, {"postData": {"mimeType": "multipart/form-data", "params": [{"fileName": "a.txt"}]}})
+    assert "expected the content of the file a.txt" in str(left_out)
+
+
+def test_a_storage_of_several_hars_is_one() -> None:
+    entry = {"request": {"method": "GET", "url": URL}, "response": {"status": 204}}
+    several = {"One": {"log": {"entries": [entry]}}, "Two": {"log": {"entries": [entry, entry]}}}
+    assert is_har(several)
+    assert len([*exchanges(several, PATH)]) == 3
+    assert not is_har({"log": "a text"})
