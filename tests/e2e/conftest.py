@@ -10,6 +10,7 @@ _RUN_ONCE = (
     "matrix_replay",
     "package",
     "pytest_plugin",
+    "report_page",
     "run_command",
     "scripts",
     "serve",

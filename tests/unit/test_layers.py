@@ -18,6 +18,7 @@ LAYERS = (
     {"launch"},
     {"proxy", "engine", "collection", "mock"},
     {"service"},
+    {"report_files"},
     {"options_file"},
     {"record", "replay", "report", "transcript"},
     {"options"},

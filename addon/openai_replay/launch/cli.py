@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 import click
 
@@ -85,6 +86,14 @@ def main() -> None:
 @click.option(
     "--against-mock", is_flag=True, help="Record from the mock API: made-up answers, no key, no network."
 )
+@click.option(
+    "--report",
+    "reports",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Write the report of the run: a page for .html, JUnit for .xml, else JSON; repeatable.",
+)
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def run_command(
     mode: str | None,
@@ -98,6 +107,7 @@ def run_command(
     fail_on_no_request: bool,
     prune: bool,
     against_mock: bool,
+    reports: Sequence[Path],
     command: Sequence[str],
 ) -> None:
     """Run a command behind a proxy that records or replays its OpenAI traffic.
@@ -133,6 +143,7 @@ def run_command(
         fail_on_no_request=fail_on_no_request,
         prune=prune,
         against_mock=against_mock,
+        reports=tuple(path.absolute() for path in reports),
     )
     sys.exit(guarded(lambda: run(options, command, os.environ)))
 

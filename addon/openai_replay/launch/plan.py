@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ class RunOptions:
     """The options of `openai-replay run`. None: the environment or the options file says, or the default holds.
 
     Attributes:
+        reports: files for the report of the run, each in the form of its ending (.html, .xml for JUnit, else JSON).
         more: further options for the proxy, `NAME=VALUE` as mitmproxy's `--set` takes them.
     """
 
@@ -32,6 +33,7 @@ class RunOptions:
     fail_on_no_request: bool = False
     prune: bool = False
     against_mock: bool = False
+    reports: tuple[Path, ...] = ()
     more: tuple[str, ...] = ()
 
 
@@ -62,6 +64,7 @@ def planned(options: RunOptions, environment: Mapping[str, str]) -> Plan:
     target = _target(environment) if options.base_url else None
     checked = resolve(given, environment)
     _refuse_mock_in_replay(options, checked)
+    _check_reports(options.reports)
     if target is not None and not checked.is_recorded(*target.authority()):
         hosts = (*(pattern.text for pattern in checked.hosts), target.host_pattern())
         given["recording_hosts"] = hosts
@@ -75,6 +78,12 @@ def _refuse_mock_in_replay(options: RunOptions, checked: Settings) -> None:
         raise BadOption(
             "--against-mock: expected --mode record, record-if-missing or live; replay asks no API"
         )
+
+
+def _check_reports(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.is_dir() or not path.parent.is_dir():
+            raise BadOption(f"--report {path}: expected a file in an existing folder")
 
 
 def _named_options(options: RunOptions) -> dict[str, str]:

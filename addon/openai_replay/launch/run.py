@@ -67,7 +67,7 @@ def run(options: RunOptions, command: Sequence[str], environment: Mapping[str, s
             except CommandFailed as exc:
                 say(str(exc))
                 return exc.status
-            return _closed(plan, status, proxy)
+            return _closed(plan, status, proxy, environment)
 
 
 def trust_of(authority: CertificateAuthority) -> Trust:
@@ -146,13 +146,14 @@ def _watch(proxy: ProxyProcess) -> Callable[[], None]:
 # --- the end of a run ---
 
 
-def _closed(plan: Plan, status: int, proxy: ProxyProcess) -> int:
-    """Say what the run did, prune if it is to, and return the exit status."""
+def _closed(plan: Plan, status: int, proxy: ProxyProcess, environment: Mapping[str, str]) -> int:
+    """Write the reports, sum up the run, prune if it is to, and return the exit status."""
     try:
         reported = proxy.running.report()
     except ProxyFailed as exc:
         say(f"error: {exc}")
         return status or NOT_AS_ASKED
+    _write_reports(plan, reported, environment)
     if advice := hint(plan, reported):
         say(advice)
     pruned = _prune(plan, status, reported) if plan.options.prune else 0
@@ -163,6 +164,25 @@ def _closed(plan: Plan, status: int, proxy: ProxyProcess) -> int:
     for line in problems:
         say(line)
     return NOT_AS_ASKED if problems else 0
+
+
+def _write_reports(plan: Plan, reported: dict[str, Any], environment: Mapping[str, str]) -> None:
+    """Write the report to each file of --report, and add it to the summary of a GitHub Actions step, if this is one."""
+    step = environment.get("GITHUB_STEP_SUMMARY")
+    if not step and not plan.options.reports:
+        return
+    # Imported by those runs alone that write a report: each start of a run would wait for it.
+    from ..report_files.files import report_file
+    from ..report_files.step_summary import step_summary
+
+    try:
+        for path in plan.options.reports:
+            path.write_bytes(report_file(path, reported, plan.settings.directory))
+        if step:
+            with open(step, "a", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(step_summary(reported))
+    except OSError as exc:
+        say(f"error: the report could not be written: {exc}")
 
 
 def _prune(plan: Plan, status: int, reported: Mapping[str, Any]) -> int:

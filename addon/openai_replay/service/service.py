@@ -13,13 +13,14 @@ from pathlib import Path
 from typing import Self
 
 from ..errors import OpenAIReplayError
-from ..format.recording import JSON, dump_json
+from ..format.recording import JSON
 from ..options import Mode, Settings
 from ..record.recorder import Recorder
 from ..replay.positions import Positions
 from ..replay.replayer import Replayer
 from ..replay.shared_run import SharedPositions, SharedReport, shared_folder
 from ..report import Report
+from ..report_files.files import report_file
 from ..request.identity import ApiRequest, describe
 from ..request.rules import Rules
 from ..store.index import Index, cache_folder
@@ -126,7 +127,7 @@ class Service:
         self.run.positions.reset(scope.test_id, all_tests=scope.all_tests)
         self.run.report.reset(scope.test_id, all_tests=scope.all_tests)
 
-    async def _reported(self, scope: control.Scope) -> JSON:
+    async def _reported(self, scope: control.Scope) -> dict[str, JSON]:
         paths = await self.run.worker.call(self.store.index.paths)
         mode = self.settings.mode.value
         return self.run.report.to_json(mode, paths, scope.test_id, all_tests=scope.all_tests)
@@ -137,6 +138,7 @@ class Service:
         path = self.settings.report
         if path is not None:
             try:
-                path.write_bytes(dump_json(await self._reported(control.Scope())))
+                reported = await self._reported(control.Scope())
+                path.write_bytes(report_file(path, reported, self.store.directory))
             except (OSError, OpenAIReplayError) as exc:
                 log.error("The report could not be written to %s: %s", path, exc)

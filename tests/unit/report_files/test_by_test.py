@@ -1,0 +1,35 @@
+"""`by_test`: a report sorted by test, and misses as lines."""
+
+from __future__ import annotations
+
+from openai_replay.report_files.by_test import NO_TEST, by_test, explained
+
+from .reports import MISS, report
+
+
+def test_entries_are_sorted_by_their_test() -> None:
+    parts = by_test(report())
+    assert list(parts) == [NO_TEST, "t", "tests/test_a.py::test_b"]
+    assert [part.is_good() for part in parts.values()] == [True, False, False]
+    assert parts["tests/test_a.py::test_b"].missed == [MISS]
+
+
+def test_a_miss_names_the_nearest_and_each_difference() -> None:
+    assert explained(MISS) == [
+        "No recording for POST /v1/chat/completions (request 9f3c51d20b7a).",
+        "The nearest is ab12.json:",
+        '    messages[0].content: recorded "<b>Hi", asked "Ho"',
+    ]
+
+
+def test_a_recording_that_cannot_be_read_is_said_with_its_place() -> None:
+    unreadable = {
+        "method": "GET",
+        "endpoint": "/v1/x",
+        "request": "ab",
+        "unreadable": "x.json: expected JSON",
+    }
+    assert explained(unreadable) == [
+        "A recording cannot be read for GET /v1/x (request ab):",
+        "    x.json: expected JSON",
+    ]
