@@ -5,6 +5,7 @@ import os
 # Nothing in these starts a mitmdump, or they start the server in any case, as `openai-replay run` does.
 _RUN_ONCE = (
     "against_mock",
+    "container_and_action",
     "env_command",
     "list_and_show",
     "matrix_replay",
