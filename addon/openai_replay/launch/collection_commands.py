@@ -13,6 +13,7 @@ from ..errors import BadOption
 from ..options import Mode
 from ..options_file import NAME, template
 from . import listing
+from .check_command import check_command
 from .command_line import DIRECTORY, NOT_DONE, folder_settings, guarded
 from .import_command import import_command
 from .run import say
@@ -93,4 +94,4 @@ def _as_json(entry: listing.Entry) -> str:
     return json.dumps(entry.to_json(), ensure_ascii=False)
 
 
-COMMANDS = (init_command, import_command, list_command, show_command)
+COMMANDS = (init_command, import_command, check_command, list_command, show_command)

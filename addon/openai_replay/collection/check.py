@@ -1,0 +1,265 @@
+"""Checks a folder of recordings: each file reads, replays under its name, and holds no secret; nothing else lies there.
+
+A finding is a problem, or a note where the recordings work all the same. `fix` mends the mechanical ones.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ..errors import BadRecording, NotReplayable
+from ..format.recording import JSON, from_json, load_json
+from ..options_file import NAME as OPTIONS_FILE
+from ..replay.answer import render
+from ..request.identity import ApiRequest, describe
+from ..request.rules import Rules
+from ..store import names
+from ..store.index import identity_of, signature_of
+from ..store.store import Stored, companion_of
+from .folder import all_paths, each
+from .secrets import secret_in_bytes, secret_places
+
+# A name that the recorder gives, without the number: anything else is a person's own choice.
+_RECORDERS_NAME = re.compile(r"(?P<models>models-)?(?P<hash>[0-9a-f]{64})(?P<rest>.*)", re.DOTALL)
+
+# The members that a writer always writes, in their order.
+_MEMBERS = ("test_id", "request", "response", "id_normalization_mapping")
+_MEMBERS_OF_REQUEST = ("method", "url", "headers", "body", "endpoint", "model")
+
+# Files that people put beside recordings.
+_DOCUMENTS = (".md", ".rst", ".toml", ".yaml", ".yml")
+
+
+class Kind(enum.Enum):
+    """What a finding is about."""
+
+    UNREADABLE = "unreadable"
+    NOT_REPLAYABLE = "not replayable"
+    NAME = "name"
+    GAP = "gap"
+    SECRET = "secret"
+    HEADERS = "headers"
+    LARGE = "large"
+    STRAY = "stray"
+    UNFINISHED = "unfinished"
+    OLD_FORMAT = "old format"
+
+
+# Findings that do not make a check fail.
+NOTES = frozenset((Kind.NOT_REPLAYABLE, Kind.OLD_FORMAT))
+
+# Findings that `fix` mends.
+FIXABLE = frozenset((Kind.NAME, Kind.GAP, Kind.HEADERS, Kind.UNFINISHED, Kind.OLD_FORMAT))
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One finding: the file's path in the folder, and what is wrong; `target` is the name that the file should have."""
+
+    path: str
+    kind: Kind
+    problem: str
+    target: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.problem}"
+
+    def to_json(self) -> dict[str, JSON]:
+        """Return the finding for a program."""
+        return {
+            "path": self.path,
+            "kind": self.kind.value,
+            "problem": self.problem,
+            "fails": self.kind not in NOTES,
+            "fixable": self.kind in FIXABLE,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large a file may be, in bytes."""
+
+    most_bytes: int = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What came of the look at one file. `companion` is the path of the file with its body."""
+
+    findings: tuple[Finding, ...]
+    companion: str = ""
+
+
+def check(
+    directory: Path, rules: Rules, limits: Limits, step: Callable[[], None] = lambda: None
+) -> list[Finding]:
+    """Return the findings of a folder, in path order.
+
+    Args:
+        step: called for each recording that is done.
+    """
+    paths = all_paths(directory)
+    recordings = [path for path in paths if names.is_recording(os.path.basename(path))]
+    looked = [*each(partial(_look_at_all, directory, rules), recordings, step)]
+    findings = [finding for one in looked for finding in one.findings]
+    companions = {one.companion for one in looked if one.companion}
+    findings += _gaps(recordings)
+    findings += _strays(paths, companions | set(recordings))
+    findings += _large(directory, paths, limits)
+    return sorted(findings, key=lambda finding: (finding.path, finding.kind.value))
+
+
+def _look_at_all(directory: Path, rules: Rules, paths: Sequence[str]) -> list[_Looked]:
+    return [_look_at(directory, rules, path) for path in paths]
+
+
+def _look_at(directory: Path, rules: Rules, path: str) -> _Looked:
+    try:
+        return _looked(directory, rules, path)
+    except NotReplayable as exc:
+        return _Looked((_at(exc, path, Kind.NOT_REPLAYABLE),))
+    except BadRecording as exc:
+        return _Looked((_at(exc, path, Kind.UNREADABLE),))
+
+
+def _at(exc: BadRecording, path: str, kind: Kind) -> Finding:
+    return Finding(path, kind, f"{exc.problem} @ {exc.place}")
+
+
+def _looked(directory: Path, rules: Rules, path: str) -> _Looked:
+    full_path = directory / path
+    raw, status = _read(full_path)
+    value = load_json(raw, full_path)
+    recording = from_json(value, full_path)
+    identity = identity_of(recording, full_path, rules)
+    stored = Stored(full_path, signature_of(status), recording, identity)
+    request = recording.request
+    described = describe(request.method, request.url, request.body, recording.test_id, rules)
+    render([stored], described)
+    companion = companion_of(full_path, recording.response)
+    findings = [
+        *_name_findings(path, described),
+        *_shape_findings(path, value),
+        *(
+            Finding(path, Kind.SECRET, f"a secret @ {place}")
+            for place in secret_places(recording, value, raw, rules)
+        ),
+    ]
+    if companion is None:
+        return _Looked(tuple(findings))
+    beside = os.path.join(os.path.dirname(path), companion.name)
+    if secret_in_bytes(companion.read_bytes(), rules):
+        findings.append(Finding(beside, Kind.SECRET, "a secret in the body of a recording"))
+    return _Looked(tuple(findings), beside)
+
+
+def _read(path: Path) -> tuple[bytes, os.stat_result]:
+    try:
+        with open(path, "rb") as file:
+            return file.read(), os.fstat(file.fileno())
+    except OSError as exc:
+        raise BadRecording(path, f"expected a readable file, {exc.strerror}") from exc
+
+
+# --- names ---
+
+
+def _name_findings(path: str, api_request: ApiRequest) -> Iterator[Finding]:
+    """Yield a finding where the recorder's name of a file is that of another request."""
+    base, number = names.split_number(path)
+    match = _RECORDERS_NAME.fullmatch(os.path.basename(base))
+    if match is None or match["hash"] in api_request.names(api_request.test_id):
+        return
+    stem = f"{match['models'] or ''}{api_request.name()}{_after_hash(path, match)}"
+    target = names.file_name(names.numbered_stem(stem, number))
+    short = names.shortened(target)
+    yield Finding(path, Kind.NAME, f"expected the name of its request, {short}", target)
+
+
+def _after_hash(path: str, match: re.Match[str]) -> str:
+    """Return what follows the hash: a host, or the digest of a list of models, which is no number of a series."""
+    if match["models"]:
+        return names.stem_of(os.path.basename(path))[len(match["models"]) + 64 :]
+    return match["rest"]
+
+
+def _gaps(recordings: Iterable[str]) -> Iterator[Finding]:
+    """Yield a finding for each recording whose number leaves out one before it."""
+    series = defaultdict(list)
+    for path in recordings:
+        base, number = names.split_number(path)
+        if _RECORDERS_NAME.fullmatch(os.path.basename(base)):
+            series[base].append((number, path))
+    for base, members in series.items():
+        for place, (number, path) in enumerate(sorted(members), 1):
+            if number > place and not _is_model_list(base):
+                target = names.file_name(names.numbered_stem(os.path.basename(base), place))
+                yield Finding(path, Kind.GAP, f"expected number {place} of its series, got {number}", target)
+
+
+def _is_model_list(base: str) -> bool:
+    return os.path.basename(base).startswith("models-")
+
+
+# --- the shape of the file ---
+
+
+def _shape_findings(path: str, value: JSON) -> Iterator[Finding]:
+    top = value if isinstance(value, dict) else {}
+    request = top.get("request")
+    request = request if isinstance(request, dict) else {}
+    if request.get("headers"):
+        yield Finding(
+            path, Kind.HEADERS, "expected no headers of the request, they may hold keys @ $.request.headers"
+        )
+    missing = [f"$.{name}" for name in _MEMBERS if name not in top]
+    missing += [f"$.request.{name}" for name in _MEMBERS_OF_REQUEST if name not in request]
+    if missing:
+        yield Finding(path, Kind.OLD_FORMAT, f"an older format, without {', '.join(missing)}")
+
+
+# --- other files ---
+
+
+def _strays(paths: Iterable[str], known: set[str]) -> Iterator[Finding]:
+    for path in paths:
+        name = os.path.basename(path)
+        if (writer := names.writer_of(name)) is not None:
+            if not _is_alive(writer):
+                yield Finding(path, Kind.UNFINISHED, "a file that was never finished")
+        elif path not in known and not name.startswith(".") and not _is_document(name):
+            yield Finding(
+                path, Kind.STRAY, "expected a recording or the body of one, no recording names this file"
+            )
+
+
+def _is_document(name: str) -> bool:
+    return name == OPTIONS_FILE or name.endswith(_DOCUMENTS) or name.startswith(("LICENSE", "NOTICE"))
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it belongs to another user
+        return True
+    return True
+
+
+def _large(directory: Path, paths: Iterable[str], limits: Limits) -> Iterator[Finding]:
+    for path in paths:
+        try:
+            size = (directory / path).stat().st_size
+        except OSError:  # it went away meanwhile
+            continue
+        if size > limits.most_bytes:
+            problem = f"expected at most {limits.most_bytes:,} bytes, got {size:,}"
+            yield Finding(path, Kind.LARGE, problem)

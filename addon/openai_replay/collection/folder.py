@@ -1,0 +1,54 @@
+"""The files of a folder of recordings, each read once, on all processors."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import batched
+from pathlib import Path
+
+from ..store import names
+
+# Files that one process reads at a time, and how many there must be before a second process pays for itself.
+_BATCH = 64
+_FEW = 500
+
+
+def recording_paths(directory: Path) -> list[str]:
+    """Return the paths of all files that may be recordings, relative to the folder, in order."""
+    return [path for path in all_paths(directory) if names.is_recording(os.path.basename(path))]
+
+
+def all_paths(directory: Path) -> list[str]:
+    """Return the paths of all files, those of hidden subfolders apart, relative to the folder, in order."""
+    found = []
+    for folder, subfolders, files in os.walk(directory):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        relative = os.path.relpath(folder, directory)
+        found += [name if relative == "." else os.path.join(relative, name) for name in files]
+    return sorted(found)
+
+
+def each[T](
+    work: Callable[[Sequence[str]], list[T]], paths: Sequence[str], step: Callable[[], None]
+) -> Iterator[T]:
+    """Yield the results of `work` on batches of paths, in their order.
+
+    Args:
+        work: has to be picklable, because other processes do it where there are many paths.
+        step: called for each path that is done.
+    """
+    for batch, results in zip(batched(paths, _BATCH), _results(work, paths), strict=True):
+        yield from results
+        for _ in batch:
+            step()
+
+
+def _results[T](work: Callable[[Sequence[str]], list[T]], paths: Sequence[str]) -> Iterator[list[T]]:
+    batches = [*batched(paths, _BATCH)]
+    if len(paths) < _FEW or (os.cpu_count() or 1) == 1:
+        yield from map(work, batches)
+        return
+    with ProcessPoolExecutor() as pool:
+        yield from pool.map(work, batches)

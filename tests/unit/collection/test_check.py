@@ -1,0 +1,201 @@
+"""`check`: each way in which a folder of recordings can be broken is found, and a sound one has no findings."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openai_replay.collection.check import FIXABLE, NOTES, Finding, Kind, Limits, check
+from openai_replay.collection.fix import fix
+from openai_replay.request.redaction import redactor
+from openai_replay.request.rules import Rules
+from openai_replay.store import names
+from support.proxy import ROOT
+
+RULES = Rules((), redactor(()))
+CHAT = "0ea0bb1f93a4a6d22b581eaf28d277200a49510e4bd1b8c7c81404276bddff61.json"
+EMBEDDING = "2627ee2e27807b22f37214488737032a0be3057527f933f4c3353e780945f04b.json"
+KEY = "sk-proj-4f9aB7c2D8e1F6g3H5j0K9m2N4p7Q1r8"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the project's own recordings, in order."""
+    shutil.copytree(ROOT / "recordings", tmp_path / "recordings")
+    return tmp_path / "recordings"
+
+
+def found(folder: Path, limits: Limits = Limits()) -> list[Finding]:  # noqa: B008  # it is frozen
+    return check(folder, RULES, limits)
+
+
+def edit(path: Path, change: Callable[[Any], object]) -> None:
+    value = json.loads(path.read_bytes())
+    change(value)
+    path.write_text(json.dumps(value, indent=2))
+
+
+def test_recordings_as_they_are_made_have_no_findings(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    shutil.copy(folder / EMBEDDING, folder / "sub")
+    (folder / ".gitignore").write_text("*.tmp")
+    (folder / "openai-replay.toml").write_text("")
+    assert found(folder) == []
+
+
+def broken_json(folder: Path) -> None:
+    (folder / CHAT).write_text('{"request": ')
+
+
+def without_answer(folder: Path) -> None:
+    edit(folder / CHAT, lambda value: value["response"].pop("body"))
+
+
+def other_request(folder: Path) -> None:
+    edit(folder / CHAT, lambda value: value["request"]["body"].update(seed=1))
+
+
+def gap(folder: Path) -> None:
+    shutil.copy(folder / CHAT, folder / CHAT.replace(".json", "-3.json"))
+
+
+def secret_in_request(folder: Path) -> None:
+    edit(
+        folder / CHAT,
+        lambda value: value["response"]["body"]["__data__"]["choices"][0]["message"].update(content=KEY),
+    )
+
+
+def stored_headers(folder: Path) -> None:
+    edit(folder / CHAT, lambda value: value["request"].update(headers={"authorization": "Bearer x"}))
+
+
+def stray_file(folder: Path) -> None:
+    (folder / "speech.mp3").write_bytes(b"ID3")
+
+
+def unfinished_file(folder: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    (folder / f".{CHAT}.{ended.pid}.0123abcd.tmp").write_text("{")
+
+
+def old_format(folder: Path) -> None:
+    edit(folder / CHAT, lambda value: value.pop("id_normalization_mapping"))
+
+
+def no_exchange(folder: Path) -> None:
+    edit(folder / CHAT, lambda value: value["request"].pop("url"))
+
+
+def missing_body(folder: Path) -> None:
+    edit(folder / CHAT, lambda value: value["response"].update(body={"__file__": "gone.mp3"}))
+
+
+def secret_in_body(folder: Path) -> None:
+    edit(folder / CHAT, lambda value: value["response"].update(body={"__file__": "said.txt"}))
+    (folder / "said.txt").write_text(f"My key is {KEY}")
+
+
+BREAKS: list[tuple[Callable[[Path], None], Kind, str]] = [
+    (broken_json, Kind.UNREADABLE, "expected JSON, "),
+    (without_answer, Kind.UNREADABLE, "expected a body, got none @ $.response"),
+    (other_request, Kind.NAME, "expected the name of its request, "),
+    (gap, Kind.GAP, "expected number 2 of its series, got 3"),
+    (secret_in_request, Kind.SECRET, "a secret @ $.response.body.__data__.choices[0].message.content"),
+    (
+        stored_headers,
+        Kind.HEADERS,
+        "expected no headers of the request, they may hold keys @ $.request.headers",
+    ),
+    (stray_file, Kind.STRAY, "expected a recording or the body of one, no recording names this file"),
+    (unfinished_file, Kind.UNFINISHED, "a file that was never finished"),
+    (old_format, Kind.OLD_FORMAT, "an older format, without $.id_normalization_mapping"),
+    (no_exchange, Kind.NOT_REPLAYABLE, "expected a url: "),
+    (missing_body, Kind.UNREADABLE, "expected the body in gone.mp3, "),
+    (secret_in_body, Kind.SECRET, "a secret in the body of a recording"),
+]
+
+
+@pytest.mark.parametrize(
+    ("damage", "kind", "problem"), BREAKS, ids=lambda value: getattr(value, "__name__", None)
+)
+def test_each_damage_is_found_and_the_mechanical_ones_are_mended(
+    folder: Path, damage: Callable[[Path], None], kind: Kind, problem: str
+) -> None:
+    damage(folder)
+    [finding] = found(folder)
+    assert finding.kind is kind
+    assert finding.problem.startswith(problem)
+    lines = [*fix(folder, [finding], RULES)]
+    assert len(lines) == (kind in FIXABLE)
+    assert found(folder) == ([] if kind in FIXABLE else [finding])
+
+
+def test_a_file_that_is_too_large_is_found(folder: Path) -> None:
+    size = (folder / CHAT).stat().st_size
+    assert found(folder, Limits(size - 1))[0].problem == f"expected at most {size - 1:,} bytes, got {size:,}"
+    assert CHAT not in [finding.path for finding in found(folder, Limits(size))]
+
+
+def test_mending_overwrites_nothing(folder: Path) -> None:
+    """A recording under a wrong name goes behind the one that has its name, whatever both hold."""
+    wrong = folder / f"{'a' * 64}.json"
+    shutil.copy(folder / CHAT, wrong)
+    edit(wrong, lambda value: value["response"].update(headers={"x-copy": "1"}))
+    before = {path.read_bytes() for path in folder.iterdir()}
+    assert [*fix(folder, found(folder), RULES)] == [
+        f"renamed {wrong.name} to {names.numbered_stem(CHAT.removesuffix('.json'), 2)}.json"
+    ]
+    assert {path.read_bytes() for path in folder.iterdir()} == before
+    assert found(folder) == []
+
+
+def test_mending_an_old_format_keeps_members_that_are_not_known(folder: Path) -> None:
+    def age(value: Any) -> None:
+        del value["test_id"], value["id_normalization_mapping"], value["request"]["endpoint"]
+        value["request"]["payload"] = value["request"].pop("body")
+        value["more"] = [1]
+        value["request"]["provider_metadata"] = {"a": 1}
+
+    original = json.loads((folder / CHAT).read_bytes())
+    edit(folder / CHAT, age)
+    assert len([*fix(folder, found(folder), RULES)]) == 1
+    mended = json.loads((folder / CHAT).read_bytes())
+    assert mended.pop("more") == [1]
+    assert mended["request"].pop("provider_metadata") == {"a": 1}
+    assert (mended, [*mended], [*mended["request"]]) == (original, [*original], [*original["request"]])
+
+
+def test_a_name_that_a_person_chose_is_no_finding(folder: Path) -> None:
+    (folder / CHAT).rename(folder / "hello.json")
+    assert found(folder) == []
+
+
+def test_a_recording_with_a_body_beside_it_moves_with_its_body(folder: Path) -> None:
+    wrong = folder / f"{'b' * 64}.json"
+    shutil.copy(folder / CHAT, wrong)
+    (folder / f"{'b' * 64}.mp3").write_bytes(b"\xffsound")
+    edit(wrong, lambda value: value["response"].update(body={"__file__": f"{'b' * 64}.mp3"}))
+    (folder / CHAT).unlink()
+    assert len([*fix(folder, found(folder), RULES)]) == 1
+    assert found(folder) == []
+    assert (folder / CHAT.replace(".json", ".mp3")).read_bytes() == b"\xffsound"
+
+
+def test_every_kind_of_finding_has_a_test() -> None:
+    assert {kind for _, kind, _ in BREAKS} | {Kind.LARGE} == set(Kind)
+    assert {Kind.NOT_REPLAYABLE, Kind.OLD_FORMAT} == NOTES
+
+
+def test_a_file_that_is_being_written_is_no_finding(folder: Path) -> None:
+    (folder / f".{CHAT}.{os.getpid()}.0123abcd.tmp").write_text("{")
+    assert found(folder) == []

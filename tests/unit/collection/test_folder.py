@@ -1,0 +1,28 @@
+"""`folder`: all files in order, and work on many of them in several processes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from openai_replay.collection.folder import all_paths, each, recording_paths
+
+
+def lengths(paths: Sequence[str]) -> list[int]:
+    return [len(path) for path in paths]
+
+
+def test_hidden_folders_are_left_out_and_hidden_files_are_no_recordings(tmp_path: Path) -> None:
+    for name in ("b.json", "a/c.json", ".git/d.json", ".e.json", "f.mp3"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    assert all_paths(tmp_path) == [".e.json", "a/c.json", "b.json", "f.mp3"]
+    assert recording_paths(tmp_path) == ["a/c.json", "b.json"]
+
+
+def test_results_come_in_order_however_many_there_are() -> None:
+    for count in (0, 3, 1200):
+        steps: list[None] = []
+        paths = ["x" * (number % 7) for number in range(count)]
+        assert [*each(lengths, paths, lambda: steps.append(None))] == lengths(paths)  # noqa: B023  # called at once
+        assert len(steps) == count
