@@ -23,9 +23,15 @@ REPLAY_SCRIPT = ROOT / "addon" / "replay.py"
 REDIRECT_SCRIPT = ROOT / "addon" / "openai_replay" / "proxy" / "companion" / "redirect.py"
 MITMDUMP = Path(sys.executable).with_name("mitmdump")
 
-# Both must pass every test here: mitmdump, and mitmproxy's master with only the addons that this job needs.
-PROGRAMS = {"mitmdump": (str(MITMDUMP),), "serve": (sys.executable, "-m", "openai_replay.proxy.serve")}
-PROGRAM = PROGRAMS[os.environ.get("OPENAI_REPLAY_TEST_PROGRAM", "mitmdump")]
+# Two must pass every test here: mitmdump, and mitmproxy's master with only the addons that this job needs. The engine
+# must pass those that replay by base URL; where a test wants more than that, `serve` takes its place.
+PROGRAMS = {
+    "mitmdump": (str(MITMDUMP),),
+    "serve": (sys.executable, "-m", "openai_replay.proxy.serve"),
+    "engine": (sys.executable, "-m", "openai_replay.engine"),
+}
+PROGRAM_NAME = os.environ.get("OPENAI_REPLAY_TEST_PROGRAM", "mitmdump")
+PROGRAM = PROGRAMS["serve" if PROGRAM_NAME == "engine" else PROGRAM_NAME]
 
 # Nothing here takes this long; it only ends a test that would never end.
 CEILING_S = 60
@@ -109,12 +115,27 @@ def mitmdump_command(
     script: Path = REPLAY_SCRIPT,
 ) -> list[str]:
     """Return the command line of a mitmdump with the addon; an option is `name=value`."""
-    command = [*PROGRAM, "--listen-host", "127.0.0.1", "-p", str(port), "-s", str(script)]
-    for script in scripts:
-        command += ["-s", str(script)]
+    if PROGRAM_NAME == "engine" and _is_for_engine(options, scripts, mode, script):
+        command = [*PROGRAMS["engine"], "--listen-host", "127.0.0.1", "-p", str(port)]
+    else:
+        command = [*PROGRAM, "--listen-host", "127.0.0.1", "-p", str(port), "-s", str(script)]
+        for other in scripts:
+            command += ["-s", str(other)]
     for option in options:
         command += ["--set", option]
     return [*command, "--mode", mode] if mode else command
+
+
+def _is_for_engine(options: Sequence[str], scripts: Sequence[Path], mode: str, script: Path) -> bool:
+    """Tell whether a proxy only replays, by base URL. Of scripts it may have the one that stands in for DNS."""
+    modes = [option for option in options if option.startswith("recording_mode=")]
+    is_replay = all(option == "recording_mode=replay" for option in modes)
+    return (
+        mode.startswith("reverse:http")
+        and is_replay
+        and script == REPLAY_SCRIPT
+        and set(scripts) <= {REDIRECT_SCRIPT}
+    )
 
 
 @contextmanager
@@ -165,8 +186,9 @@ def _port(running: Proxy) -> int:
     if running.process.poll() is not None:
         raise AssertionError(f"mitmdump ended at start:\n{running.log()}")
     match = _LISTENING.search(running.log())
-    # It says that it listens a moment before its CA is written.
-    return int(match[1]) if match and running.has_ca() else 0
+    # mitmdump says that it listens a moment before its CA is written; the engine has none.
+    is_ready = running.has_ca() or "openai_replay.engine" in running.process.args  # type: ignore[operator]
+    return int(match[1]) if match and is_ready else 0
 
 
 def curl(running: Proxy, url: str, *arguments: str, test_id: str = "") -> subprocess.CompletedProcess[bytes]:

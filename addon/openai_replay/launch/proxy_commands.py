@@ -136,9 +136,21 @@ def addon_command() -> None:
     click.echo(addon_script())
 
 
+# The engine for load tests, in place of mitmproxy.
+_GRANIAN = (sys.executable, "-P", "-m", "openai_replay.engine")
+
+
 @click.command("serve", context_settings={"ignore_unknown_options": True})
+@click.option(
+    "--engine",
+    type=click.Choice(["mitmproxy", "granian"]),
+    default="mitmproxy",
+    show_default=True,
+    help="The server: granian answers many times as many requests a second, replays by base URL only, and needs the "
+    "extra [load].",
+)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[MITMDUMP'S OPTIONS]")
-def serve_command(arguments: Sequence[str]) -> None:
+def serve_command(engine: str, arguments: Sequence[str]) -> None:
     """Run the proxy until Ctrl-C: mitmdump with the addon, without the parts that the addon does not need, and faster.
 
     \b
@@ -152,11 +164,13 @@ def serve_command(arguments: Sequence[str]) -> None:
     Examples:
       openai-replay serve --set recording_mode=record
       openai-replay serve --mode reverse:https://api.openai.com -p 9000
+      openai-replay serve --engine granian --workers 4
 
     `mitmdump --help` has the rest.
     """
     # The last of two counts, so a user's own address does.
-    os.execv(sys.executable, [*PROXY_PROGRAM, "-s", str(addon_script()), *_LISTEN_HERE, *arguments])
+    program = _GRANIAN if engine == "granian" else (*PROXY_PROGRAM, "-s", str(addon_script()))
+    os.execv(sys.executable, [*program, *_LISTEN_HERE, *arguments])
 
 
 @click.command("completion")

@@ -34,6 +34,7 @@ from ..options_file import resolve
 from ..replay.shared_run import mark_ready
 from ..service import control
 from ..service.answering import Refusal
+from ..service.telemetry import is_telemetry
 from .arrival import ConnectionTestIds, arrived, unprepared
 from .capture import finish, finish_and_wait, record_or_replay, tap_response
 from .client_reset import reset_client
@@ -42,7 +43,7 @@ from .flow_state import FlowState, state_of
 from .guard import Guard, refusal_to_connect, relieve_guard
 from .hosts import is_recorded, is_websocket, refuse_unrecorded_reverse_proxy, set_mitmproxy_options
 from .replaying import replay_or_refuse
-from .responses import control_response, open_tunnel, refused, use_http_instead
+from .responses import control_response, no_content, open_tunnel, refused, use_http_instead
 from .session import ProxyRun, Session
 from .shortcuts.hook_dispatch import (
     restore_hook_dispatch,
@@ -223,6 +224,9 @@ async def _api_request(flow: http.HTTPFlow, state: FlowState) -> None:
     mode = state.session.settings.mode
     if is_websocket(flow.request) and state.session.settings.websocket is WebSocketPolicy.REFUSE:
         flow.response = use_http_instead()
+    elif is_telemetry(flow.request.method, flow.request.path):
+        if mode is Mode.REPLAY:
+            flow.response = no_content()
     elif mode is Mode.REPLAY:
         await replay_or_refuse(flow, state)
     elif mode is not Mode.LIVE:

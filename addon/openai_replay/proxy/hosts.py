@@ -7,9 +7,9 @@ from typing import Any
 from mitmproxy import connection, ctx, http
 from mitmproxy.proxy import mode_specs
 
-from ..errors import BadOption
 from ..options import Mode, Settings
 from ..service import control
+from ..service.base_url import refuse_unrecorded
 
 
 def is_recorded(request: http.Request, checked: Settings) -> bool:
@@ -72,9 +72,5 @@ def refuse_unrecorded_reverse_proxy(checked: Settings) -> None:
     """
     for text in ctx.options.mode:
         mode = mode_specs.ProxyMode.parse(text)
-        if isinstance(mode, mode_specs.ReverseMode) and not checked.is_recorded(*mode.address):
-            host, port = mode.address
-            raise BadOption(
-                f"mode={text}: {host}:{port} is none of recording_hosts ({', '.join(h.text for h in checked.hosts)}), "
-                f"so nothing would be recorded or replayed: add --set recording_hosts={host}:{port}"
-            )
+        if isinstance(mode, mode_specs.ReverseMode):
+            refuse_unrecorded(text, *mode.address, checked)

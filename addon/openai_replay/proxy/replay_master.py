@@ -9,8 +9,10 @@ flow is printed, saved, changed or replayed by mitmproxy itself.
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
+from functools import partial
 
 from mitmproxy import options
 from mitmproxy.addons import (
@@ -30,7 +32,6 @@ from ..replay.shared_run import shared_folder
 from .companion import ANNOUNCE_FD
 from .shortcuts.elliptic_certificates import EllipticTlsConfig
 from .shortcuts.hook_dispatch import Addons
-from .workers import listen_with_others
 
 # mitmproxy's manager of addons carries no annotations.
 # mypy: allow-untyped-calls
@@ -42,7 +43,7 @@ class ReplayMaster(Master):
     def __init__(self, opts: options.Options) -> None:
         super().__init__(opts, with_termlog=True)
         if shared_folder(os.environ) is not None:
-            listen_with_others()
+            _listen_with_others()
             _listen_without_udp()
         termlog = self._termlog_addon
         self.addons = Addons(self)
@@ -69,6 +70,12 @@ def _authentication() -> Iterator[object]:
         from mitmproxy.addons import proxyauth
 
         yield proxyauth.ProxyAuth()
+
+
+def _listen_with_others() -> None:
+    """Let this process listen on a port that other workers listen on; to be called in its event loop."""
+    loop = asyncio.get_running_loop()
+    setattr(loop, "create_server", partial(loop.create_server, reuse_port=True))  # noqa: B010  # mypy forbids the other
 
 
 def _listen_without_udp() -> None:

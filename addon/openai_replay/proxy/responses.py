@@ -9,7 +9,8 @@ from copy import copy
 from mitmproxy import http
 from mitmproxy.net.http import status_codes
 
-from ..service.answering import JSON_HEADERS, Refusal
+from ..service.answering import JSON_HEADERS, USE_HTTP_INSTEAD, Refusal
+from ..service.telemetry import NO_CONTENT
 
 _RESPONSE = http.Response.make()
 
@@ -37,18 +38,22 @@ def refused(request: http.Request, refusal: Refusal) -> http.Response:
 
 
 def use_http_instead() -> http.Response:
-    """Return a refusal of an upgrade to a WebSocket after which clients use HTTP (RFC 9110, section 15.5.22).
-
-    The status must name a protocol to upgrade to, so it names the one that the client may go on with.
-    """
-    content = b"WebSockets are refused by recording_websocket=refuse; use HTTP.\n"
-    return http.Response.make(426, content, [(b"upgrade", b"HTTP/1.1"), (b"content-type", b"text/plain")])
+    """Return a refusal of an upgrade to a WebSocket after which clients use HTTP."""
+    status, headers, content = USE_HTTP_INSTEAD
+    return http.Response.make(status, content, _header_bytes(headers))
 
 
 def control_response(answer: tuple[int, bytes]) -> http.Response:
     """Return the answer of the control page: status and JSON text."""
     status, content = answer
     return http.Response.make(status, content, _header_bytes(JSON_HEADERS))
+
+
+def no_content() -> http.Response:
+    """Return the answer to telemetry in replay."""
+    response = http.Response.make(NO_CONTENT)
+    del response.headers["content-length"]
+    return response
 
 
 def open_tunnel() -> http.Response:

@@ -13,8 +13,11 @@ import os
 import sys
 from collections.abc import Sequence
 
+from ..service.workers import run_workers, split_workers
 from .shortcuts.addons_package import import_addons_singly
-from .workers import run_workers, split_workers
+
+# One of several workers.
+_WORKER = (sys.executable, "-P", "-m", "openai_replay.proxy.serve")
 
 
 def serve(arguments: Sequence[str] | None = None) -> None:
@@ -27,7 +30,7 @@ def serve(arguments: Sequence[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # the log, which somebody may follow in a file
     if workers > 1:
-        sys.exit(run_workers(workers, others))
+        sys.exit(run_workers(workers, _WORKER, others))
     gc.disable()  # imports make nothing but objects that stay: a tenth of their time
     import_addons_singly()
     from mitmproxy.tools import cmdline, main

@@ -45,6 +45,14 @@ class Refusal:
         return miss.error_body(self.message, self.code, user_agent)
 
 
+# The answer to an upgrade to a WebSocket after which clients use HTTP: status, headers and body. The status must name a
+# protocol to upgrade to (RFC 9110, section 15.5.22), so it names the one that the client may go on with.
+USE_HTTP_INSTEAD: tuple[int, Headers, bytes] = (
+    426,
+    (("upgrade", "HTTP/1.1"), ("content-type", "text/plain")),
+    b"WebSockets are refused by recording_websocket=refuse; use HTTP.\n",
+)
+
 REPLAY_FAILED = Refusal("The replay failed; the proxy's log says why.")
 
 

@@ -1,4 +1,4 @@
-"""Several proxies on one port: `openai-replay serve --workers N`, for as many cores.
+"""Several servers on one port: `openai-replay serve --workers N`, for as many cores.
 
 Each worker is a process of its own that listens on the same port (SO_REUSEPORT): the kernel hands every new
 connection to one of them. What they share is in `replay/shared_run.py`. One that dies is replaced.
@@ -7,7 +7,6 @@ connection to one of them. What they share is in `replay/shared_run.py`. One tha
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import signal
 import socket
@@ -17,12 +16,9 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from ..replay.shared_run import ENVIRONMENT_NAME, is_ready
-
-_PROGRAM = (sys.executable, "-P", "-m", "openai_replay.proxy.serve")
 
 # How often the workers are looked at.
 _INTERVAL_S = 0.05
@@ -30,13 +26,7 @@ _INTERVAL_S = 0.05
 _FAILED_TO_START = 1
 
 # mitmproxy's, for all modes of HTTP.
-_DEFAULT_PORT = 8080
-
-
-def listen_with_others() -> None:
-    """Let this process listen on a port that other workers listen on; to be called in its event loop."""
-    loop = asyncio.get_running_loop()
-    setattr(loop, "create_server", partial(loop.create_server, reuse_port=True))  # noqa: B010  # mypy forbids the other
+DEFAULT_PORT = 8080
 
 
 def split_workers(arguments: Sequence[str]) -> tuple[int, list[str]]:
@@ -66,13 +56,13 @@ def _reserved_port(arguments: Sequence[str]) -> tuple[socket.socket | None, list
         SystemExit: another program listens on the port, which the workers would share with it.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("-p", "--listen-port", dest="port", type=int, default=_DEFAULT_PORT)
+    parser.add_argument("-p", "--listen-port", dest="port", type=int, default=DEFAULT_PORT)
     parser.add_argument("--listen-host", dest="host", default="")
     parser.add_argument("-m", "--mode", dest="modes", action="append", default=[])
     known, _ = parser.parse_known_args(list(arguments))
     if known.port != 0:
         if not any("@" in mode for mode in known.modes):  # such a mode has a port of its own
-            _refuse_taken(known.host, known.port)
+            refuse_taken(known.host, known.port)
         return None, list(arguments)
     holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -80,7 +70,12 @@ def _reserved_port(arguments: Sequence[str]) -> tuple[socket.socket | None, list
     return holder, [*arguments, "-p", str(holder.getsockname()[1])]
 
 
-def _refuse_taken(host: str, port: int) -> None:
+def refuse_taken(host: str, port: int) -> None:
+    """End this process with a line on standard error when another program listens on a port.
+
+    Raises:
+        SystemExit: it does.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         # Without SO_REUSEPORT, which would let it be shared; connections that have ended are no obstacle.
@@ -108,9 +103,9 @@ class _Worker:
 class Supervisor:
     """Keeps so many workers alive until it is told to end."""
 
-    def __init__(self, count: int, arguments: Sequence[str], folder: Path) -> None:
+    def __init__(self, count: int, command: Sequence[str], folder: Path) -> None:
         self._count = count
-        self._arguments = arguments
+        self._command = command
         self._folder = folder
         self._workers: list[_Worker] = []
         self._is_ending = threading.Event()
@@ -151,7 +146,7 @@ class Supervisor:
     def _started(self) -> _Worker:
         environment = {**os.environ, ENVIRONMENT_NAME: str(self._folder)}
         # In a session of its own, so that Ctrl-C ends the workers in order, through this process.
-        process = subprocess.Popen([*_PROGRAM, *self._arguments], env=environment, start_new_session=True)
+        process = subprocess.Popen(self._command, env=environment, start_new_session=True)
         return _Worker(process, self._folder)
 
     def _replace(self, worker: _Worker) -> None:
@@ -176,12 +171,17 @@ def _say(text: str) -> None:
     print(f"openai-replay: {text}", file=sys.stderr, flush=True)
 
 
-def run_workers(count: int, arguments: Sequence[str]) -> int:
-    """Serve with so many workers until a signal comes; `arguments` are mitmdump's. Returns the exit status."""
+def run_workers(count: int, program: Sequence[str], arguments: Sequence[str]) -> int:
+    """Serve with so many workers until a signal comes, and return the exit status.
+
+    Args:
+        program: the command of one worker.
+        arguments: its options, spelt as mitmdump's.
+    """
     holder, arguments = _reserved_port(arguments)
     try:
         with tempfile.TemporaryDirectory(prefix="openai-replay-") as folder:
-            return Supervisor(count, arguments, Path(folder)).run()
+            return Supervisor(count, [*program, *arguments], Path(folder)).run()
     finally:
         if holder is not None:
             holder.close()

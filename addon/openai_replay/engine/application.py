@@ -1,0 +1,166 @@
+"""The ASGI application that answers from recordings.
+
+A request that was answered before costs a digest of its bytes, a look-up in memory and one message with a body that
+is ready. All else is as in the proxy: the same replayer, report, control page and refusals.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from ..options import WebSocketPolicy
+from ..replay.answer import Answer
+from ..replay.delivery import Delivery
+from ..service.answering import (
+    JSON_HEADERS,
+    REPLAY_FAILED,
+    USE_HTTP_INSTEAD,
+    Refusal,
+    explained_miss,
+    recorded_answer,
+)
+from ..service.service import Service
+from ..service.telemetry import NO_CONTENT, is_telemetry
+from . import messages
+from .command_line import Target
+from .messages import Message, Receive, Send
+from .playback import Streams
+from .request import ReceivedRequest, Scope, fingerprint, received
+
+log = logging.getLogger(__name__)
+
+# Requests and their ready answers in memory, in bytes; beyond it all are forgotten, and made ready again.
+_MOST_READY_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Known:
+    """A request that was answered before: what is needed of it, and its latest answer, ready to be sent."""
+
+    request: ReceivedRequest
+    answer: Answer | None = None
+    messages: tuple[Message, ...] = ()
+
+
+class ClientLeft(Exception):
+    """The client left before its request was complete."""
+
+
+class Application:
+    """Answers requests of one API."""
+
+    def __init__(self, service: Service, target: Target) -> None:
+        self._service = service
+        self._target = target
+        self._streams = Streams()
+        self._known: dict[bytes, Known] = {}
+        self._known_bytes = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; an application of ASGI 3."""
+        if scope["type"] != "http":
+            return
+        try:
+            reply = await self._reply(scope, await _body(receive))
+        except ClientLeft:
+            return
+        if isinstance(reply, Delivery):
+            await self._streams.play(reply, receive, send, is_http2=scope["http_version"] == "2")
+            return
+        for message in reply:
+            await send(message)
+
+    async def _reply(self, scope: Scope, body: bytes) -> Sequence[Message] | Delivery:
+        digest = fingerprint(scope, body)
+        # The events of the loop come first, those of the watched folder among them.
+        await asyncio.sleep(0)
+        known = self._known.get(digest) or Known(received(scope, body, self._service.settings.test_id))
+        try:
+            return await self._answered(digest, known)
+        except Exception:
+            log.exception("A bug of the engine")
+            return _refused(known.request, REPLAY_FAILED)
+
+    async def _answered(self, digest: bytes, known: Known) -> Sequence[Message] | Delivery:
+        request = known.request
+        if known.answer is None and (special := await self._special(request)):
+            return special
+        describe = partial(request.describe, self._service, self._target)
+        answer = await recorded_answer(
+            self._service, digest, describe, request.test_id, own_headers=request.own_headers
+        )
+        if isinstance(answer, Answer):
+            return self._ready(digest, known, answer)
+        if isinstance(answer, Delivery):
+            return _delivered(request, answer)
+        return _refused(request, answer or await explained_miss(self._service, describe()))
+
+    async def _special(self, request: ReceivedRequest) -> Sequence[Message]:
+        """Return the answer to a request that no recording answers by its kind, () to any other."""
+        is_head = request.method == "HEAD"
+        if request.is_control():
+            status, content = await self._service.control_answer(request.method, request.path)
+            return messages.whole(status, JSON_HEADERS, content, is_head=is_head)
+        if is_telemetry(request.method, request.path):
+            return messages.start(NO_CONTENT, ()), messages.END
+        if not request.is_websocket():
+            return ()
+        if self._service.settings.websocket is WebSocketPolicy.REFUSE:
+            return messages.whole(*USE_HTTP_INSTEAD, is_head=is_head)
+        described = request.describe(self._service, self._target)
+        return _refused(request, await explained_miss(self._service, described))
+
+    def _ready(self, digest: bytes, known: Known, answer: Answer) -> Sequence[Message]:
+        """Return an answer as messages, which are made once."""
+        if known.answer is not answer:
+            known.answer, known.messages = answer, _recorded(known.request, answer)
+            self._keep(digest, known)
+        return known.messages
+
+    def _keep(self, digest: bytes, known: Known) -> None:
+        if digest in self._known or known.answer is None:
+            return
+        self._known_bytes += len(known.request.body) + known.answer.size()
+        if self._known_bytes > _MOST_READY_BYTES:
+            self._known.clear()
+            self._known_bytes = 0
+        self._known[digest] = known
+
+
+async def _body(receive: Receive) -> bytes:
+    """Return a request's body.
+
+    Raises:
+        ClientLeft: it is not complete.
+    """
+    pieces = []
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientLeft
+        pieces.append(message["body"])
+        if not message["more_body"]:
+            return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _recorded(request: ReceivedRequest, answer: Answer) -> tuple[Message, ...]:
+    is_head = request.method == "HEAD"
+    if answer.is_broken and not is_head:
+        return messages.broken(answer, is_http2=request.is_http2)
+    return messages.whole(answer.status, answer.headers, b"".join(answer.pieces), is_head=is_head)
+
+
+def _delivered(request: ReceivedRequest, delivery: Delivery) -> Sequence[Message] | Delivery:
+    is_head = request.method == "HEAD"
+    if delivery.is_instant() or is_head:
+        return messages.whole(delivery.status, delivery.headers, delivery.body(), is_head=is_head)
+    return delivery
+
+
+def _refused(request: ReceivedRequest, refusal: Refusal) -> tuple[Message, ...]:
+    content = refusal.content(request.header("user-agent"))
+    return messages.whole(refusal.status, refusal.headers, content, is_head=request.method == "HEAD")

@@ -1,0 +1,60 @@
+"""Granian, embedded in this process's event loop: https://github.com/emmett-framework/granian.
+
+Its ASGI interface, not its own RSGI: that one hands over the path decoded, where `%2F` is a slash, and no header that
+is not ASCII, and cannot break a response off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from granian.constants import Interfaces
+from granian.server.embed import Server
+
+from .application import Application
+
+# Granian accepts no more connections than this at once: idle streams must not keep others out.
+_MOST_CONNECTIONS = 1_000_000
+_BACKLOG = 2048
+
+new_event_loop = uvloop.new_event_loop
+
+
+class GranianServer(Server):
+    """Serves an application until `stop` is called."""
+
+    def __init__(
+        self,
+        application: Application,
+        host: str,
+        port: int,
+        certificate: Path | None,
+        listening: Callable[[], None],
+    ) -> None:
+        """Prepare to serve.
+
+        Args:
+            certificate: a PEM file with a key and its certificates; None for plain HTTP.
+            listening: called once connections are accepted.
+        """
+        super().__init__(
+            application,
+            host,
+            port,
+            interface=Interfaces.ASGINL,
+            websockets=False,
+            backlog=_BACKLOG,
+            backpressure=_MOST_CONNECTIONS,
+            log_enabled=False,
+            ssl_cert=certificate,
+            ssl_key=certificate,
+        )
+        self._listening = listening
+
+    def startup(self, spawn_target: Any, target_loader: Any) -> None:
+        """Listen, and say so."""
+        super().startup(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+        self._listening()

@@ -1,0 +1,75 @@
+"""Play an answer that takes its time, or breaks: each part is sent when it is due, by the event loop's clock."""
+
+from __future__ import annotations
+
+import asyncio
+
+from ..replay.delivery import Delivery, Ending
+from . import messages
+from .messages import Receive, Send
+
+
+class Streams:
+    """Counts the answers under way, and how far they are behind their plan."""
+
+    def __init__(self) -> None:
+        self.open = 0
+        self.most_behind_s = 0.0
+
+    async def play(self, delivery: Delivery, receive: Receive, send: Send, *, is_http2: bool) -> None:
+        """Send an answer by its schedule, whose delays count from now; end early when the client leaves.
+
+        Args:
+            receive: has given the whole request.
+        """
+        self.open += 1
+        leaving = asyncio.ensure_future(receive())
+        try:
+            await self._play(delivery, leaving, send, is_http2=is_http2)
+        finally:
+            self.open -= 1
+            leaving.cancel()
+
+    async def _play(
+        self, delivery: Delivery, leaving: asyncio.Future[messages.Message], send: Send, *, is_http2: bool
+    ) -> None:
+        start_s = asyncio.get_running_loop().time()
+        for at_ms, message in _plan(delivery, is_http2=is_http2):
+            await self._wait(start_s + at_ms / 1000, leaving)
+            if leaving.done():
+                return
+            await send(message)
+        if delivery.ending is Ending.STALL:
+            await leaving
+
+    async def _wait(self, at_s: float, leaving: asyncio.Future[messages.Message]) -> None:
+        """Wait until a part is due, or the client leaves."""
+        now_s = asyncio.get_running_loop().time()
+        if at_s > now_s:
+            self.most_behind_s *= _FORGETTING
+            await asyncio.wait((leaving,), timeout=None if at_s == float("inf") else at_s - now_s)
+        else:
+            self.most_behind_s = max(self.most_behind_s, now_s - at_s)
+
+
+# Which part of the greatest delay is left after each part that is in time.
+_FORGETTING = 0.99
+
+
+def _plan(delivery: Delivery, *, is_http2: bool) -> list[tuple[float, messages.Message]]:
+    """Return the messages of an answer, each with its time in ms."""
+    pieces = [step.data for step in delivery.steps]
+    plan = [(delivery.head_at_ms, _start(delivery, pieces, is_http2=is_http2))]
+    plan += [(step.at_ms, messages.piece(step.data)) for step in delivery.steps]
+    if not pieces:
+        plan.append((delivery.head_at_ms, messages.piece(b"")))  # the head is sent with the first piece
+    is_ended = delivery.ending is Ending.WHOLE or (is_http2 and delivery.ending is not Ending.STALL)
+    return [*plan, (delivery.end_at_ms, messages.END)] if is_ended else plan
+
+
+def _start(delivery: Delivery, pieces: list[bytes], *, is_http2: bool) -> messages.Message:
+    if delivery.length is not None:
+        return messages.start(delivery.status, (*delivery.headers, ("content-length", str(delivery.length))))
+    if delivery.ending in (Ending.CUT, Ending.RESET):
+        return messages.start_of_broken(delivery.status, delivery.headers, pieces, is_http2=is_http2)
+    return messages.start(delivery.status, delivery.headers)

@@ -1,0 +1,121 @@
+"""A request as the server hands it over (ASGI's HTTP scope): its fingerprint, test id, credentials and description."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from ..errors import NotRecordable
+from ..request import scope as test_scope
+from ..request.body import parse_body
+from ..request.identity import ApiRequest
+from ..request.redaction import credentials_of
+from ..service.control import HOST
+from ..service.service import Service
+from ..trouble.terms import FAULT_HEADER, PACING_HEADER, OwnHeaders
+from ..wire.content_coding import decoded
+from .command_line import Target
+
+# ASGI's HTTP connection scope, https://asgi.readthedocs.io/en/latest/specs/www.html
+type Scope = dict[str, Any]
+
+# Headers that have a say in the answer: how to read the body, whose request it is, and its credentials, which are
+# taken out of the body. The others, tracing headers among them, do not tell two requests apart.
+_TELLING = frozenset(
+    {
+        b"host",
+        b"content-type",
+        b"content-encoding",
+        b"upgrade",
+        b"user-agent",
+        b"x-test-id",
+        b"x-replay-pacing",
+        b"x-replay-fault",
+        b"authorization",
+        b"proxy-authorization",
+        b"api-key",
+        b"x-api-key",
+    }
+)
+
+
+def fingerprint(scope: Scope, body: bytes) -> bytes:
+    """Return a digest that is equal for two requests that are the same to the byte, other headers apart."""
+    parts = [
+        scope["http_version"].encode(),
+        scope["method"].encode(),
+        scope["raw_path"],
+        scope["query_string"],
+    ]
+    for field in scope["headers"]:
+        if field[0] in _TELLING:
+            parts += field
+    # No header has an empty name, so an empty part ends them.
+    parts += (b"", body)
+    return blake2b(b"\0".join(parts), digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedRequest:
+    """A request to the engine; `path` is path and query without the prefix of a test id."""
+
+    is_http2: bool
+    method: str
+    path: str
+    prefix: str | None
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    test_id: str | None
+    own_headers: OwnHeaders
+
+    def header(self, name: str) -> str:
+        """Return the value of a header, several of one name joined by commas; "" without one (RFC 9110, 5.2)."""
+        return ", ".join(value for other, value in self.headers if other == name)
+
+    def is_control(self) -> bool:
+        """Tell whether it is for the control page: the path `/@/…`, or any path of the control host."""
+        return self.prefix == "" or self.header("host").partition(":")[0] == HOST
+
+    def is_websocket(self) -> bool:
+        """Tell whether it asks to be upgraded to a WebSocket (RFC 6455, section 4.1)."""
+        return self.header("upgrade").lower() == "websocket"
+
+    def describe(self, service: Service, target: Target) -> ApiRequest:
+        """Return the request as matching sees it."""
+        content = b"".join(self._decoded())
+        body = parse_body(content, self.header("content-type"))
+        url = target.origin() + self.path
+        return service.describe(self.method, url, body, self.test_id, credentials_of(self.headers))
+
+    def _decoded(self) -> Iterable[bytes]:
+        """Return the body without its content codings; one that is not of its coding stays as it is."""
+        try:
+            return list(decoded([self.body], self.header("content-encoding")))
+        except NotRecordable:
+            return [self.body]
+
+
+def received(scope: Scope, body: bytes, default_test_id: str | None) -> ReceivedRequest:
+    """Read a request."""
+    path = scope["raw_path"].decode("utf-8", "surrogateescape")
+    query = scope["query_string"].decode("utf-8", "surrogateescape")
+    prefix, path = test_scope.split_path(f"{path}?{query}" if query else path)
+    headers = tuple(_texts(scope["headers"]))
+    named = dict(headers)
+    test_id = test_scope.from_header(named.get(test_scope.HEADER, "")) or _from_authorization(named)
+    test_id = test_id or prefix or default_test_id
+    is_http2 = scope["http_version"] == "2"
+    own_headers = OwnHeaders(named.get(PACING_HEADER), named.get(FAULT_HEADER))
+    return ReceivedRequest(is_http2, scope["method"], path, prefix, headers, body, test_id, own_headers)
+
+
+def _from_authorization(headers: dict[str, str]) -> str | None:
+    value = headers.get("proxy-authorization")
+    return None if value is None else test_scope.from_proxy_authorization(value)
+
+
+def _texts(fields: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[str, str]]:
+    for name, value in fields:
+        yield name.decode("latin-1"), value.decode("utf-8", "surrogateescape")

@@ -1,0 +1,117 @@
+"""Run the engine on Granian: check the options, listen, say so, and end in order at a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from ..errors import BadOption
+from ..options import Settings
+from ..replay.shared_run import mark_ready
+from ..service.service import Run, Service
+from ..service.workers import refuse_taken, run_workers, split_workers
+from ..store.watch import watch
+from .application import Application
+from .command_line import CommandLine, Target, checked, parse, target
+
+log = logging.getLogger(__name__)
+
+FAILED_TO_START = 1
+
+_WORKER = (sys.executable, "-P", "-m", "openai_replay.engine")
+
+_MISSING_EXTRA = (
+    "openai-replay: error: --engine granian needs packages that are not installed: "
+    "pip install 'openai-replay[load]'"
+)
+
+
+def serve(arguments: Sequence[str] | None = None) -> None:
+    """Serve until a signal comes; `arguments` are the command line's, those of the process by default."""
+    workers, others = split_workers(sys.argv[1:] if arguments is None else arguments)
+    if workers > 1:
+        sys.exit(run_workers(workers, _WORKER, others))
+    try:
+        command_line = parse(others)
+        _log_to_standard_output(command_line)
+        api = target(command_line.mode)
+        settings = checked(command_line, api, os.environ)
+    except BadOption as exc:
+        print(exc, flush=True)
+        sys.exit(FAILED_TO_START)
+    _run(command_line, api, settings)
+
+
+def _log_to_standard_output(command_line: CommandLine) -> None:
+    """Let the log go where mitmdump's goes, in the same form."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_WithTime("%(message)s"))
+    logging.basicConfig(level=logging.ERROR if command_line.is_quiet else logging.INFO, handlers=[handler])
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    for name in command_line.foreign:
+        log.warning("The option %s is mitmproxy's, and has no effect on this engine.", name)
+
+
+class _WithTime(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        clock = time.strftime("%H:%M:%S", time.localtime(record.created))
+        return f"[{clock}.{int(record.msecs):03}] {super().format(record)}"
+
+
+def _run(command_line: CommandLine, api: Target, settings: Settings) -> None:
+    try:
+        from .granian_server import new_event_loop
+    except ImportError:
+        print(_MISSING_EXTRA, file=sys.stderr)
+        sys.exit(FAILED_TO_START)
+    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(_serve(command_line, api, settings))
+
+
+async def _serve(command_line: CommandLine, api: Target, settings: Settings) -> None:
+    run = Run.new(os.environ)
+    folder_watch = watch(settings.directory)
+    service = Service.opened(run, settings, os.environ, folder_watch)
+    service.announce_terms()
+    if folder_watch is not None:
+        asyncio.get_running_loop().add_reader(folder_watch.fileno(), folder_watch.take_events)
+    port = command_line.port or _free_port(command_line.host)
+    if command_line.port and run.shared is None:
+        refuse_taken(command_line.host, port)
+
+    def listening() -> None:
+        log.info("reverse proxy to %s listening at %s:%d.", api.origin(), command_line.host or "*", port)
+        if run.shared is not None:
+            mark_ready(run.shared)
+
+    await _serve_until_signal(Application(service, api), command_line, port, listening)
+    await service.finish()
+    service.close()
+    run.worker.close()
+
+
+def _free_port(host: str) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def _serve_until_signal(
+    application: Application, command_line: CommandLine, port: int, listening: Callable[[], None]
+) -> None:
+    from .granian_server import GranianServer
+
+    host = command_line.host or ("::" if socket.has_dualstack_ipv6() else "0.0.0.0")
+    server = GranianServer(application, host, port, command_line.certificate, listening)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, server.stop)
+    await server.serve()

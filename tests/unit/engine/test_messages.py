@@ -1,0 +1,31 @@
+"""`messages`: the server is told lengths and ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from openai_replay.engine.messages import END, broken, start, whole
+from openai_replay.replay.answer import Answer
+
+
+def test_a_whole_response_says_its_length() -> None:
+    head, body = whole(200, (("a", "ü"),), b"text", is_head=False)
+    assert head["headers"] == [(b"a", "ü".encode()), (b"content-length", b"4")]
+    assert (body["body"], body["more_body"]) == (b"text", False)
+
+
+def test_the_answer_to_head_has_no_body() -> None:
+    head, body = whole(200, (), b"text", is_head=True)
+    assert (head["headers"], body["body"]) == ([(b"content-length", b"0")], b"")
+
+
+def test_bytes_of_a_recorded_header_come_back() -> None:
+    assert start(200, (("a", "\udcfc"),))["headers"] == [(b"a", b"\xfc")]
+
+
+def test_a_broken_response_has_no_end_or_too_great_a_length() -> None:
+    answer = Answer(Path("a.json"), 200, (), (b"one", b"two"), is_broken=True)
+    assert [message.get("body") for message in broken(answer, is_http2=False)] == [None, b"one", b"two"]
+    over_http2 = broken(answer, is_http2=True)
+    assert over_http2[0]["headers"] == [(b"content-length", b"7")]
+    assert over_http2[-1] is END

@@ -1,0 +1,102 @@
+"""`request`: what two requests must share to have one fingerprint, and what the engine reads of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openai_replay.engine.command_line import Target
+from openai_replay.engine.request import fingerprint, received
+from openai_replay.options import OPTIONS, settings
+from openai_replay.service.service import Run, Service
+
+TARGET = Target("https", "api.openai.com", 443)
+
+
+def scope(
+    path: str = "/v1/models",
+    headers: Sequence[tuple[bytes, bytes]] = (),
+    query: bytes = b"",
+    method: str = "GET",
+) -> dict[str, Any]:
+    return {
+        "http_version": "1.1",
+        "method": method,
+        "raw_path": path.encode(),
+        "query_string": query,
+        "headers": headers,
+    }
+
+
+DIFFERENT = [
+    (scope(), b""),
+    ({**scope(), "http_version": "2"}, b""),
+    (scope(method="POST"), b""),
+    (scope("/v1/model"), b""),
+    (scope(query=b"a=1"), b""),
+    (scope("/v1/models?a=1"), b""),
+    (scope(), b"{}"),
+    (scope(headers=[(b"x-test-id", b"t")]), b""),
+    (scope(headers=[(b"x-test-id", b"u")]), b""),
+    (scope(headers=[(b"content-type", b"t")]), b""),
+    (scope(headers=[(b"content-type", b"")]), b""),
+    (scope(), b"content-type\0t\0\0"),
+    (scope(headers=[(b"authorization", b"Bearer a")]), b""),
+]
+
+
+def test_requests_that_may_get_different_answers_have_different_fingerprints() -> None:
+    assert len({fingerprint(one, body) for one, body in DIFFERENT}) == len(DIFFERENT)
+
+
+def test_headers_that_have_no_say_do_not_count() -> None:
+    traced = scope(headers=[(b"traceparent", b"00-1"), (b"x-stainless-retry-count", b"1")])
+    assert fingerprint(traced, b"{}") == fingerprint(scope(), b"{}")
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "test_id", "rest"),
+    [
+        ("/v1/models", [], "default", "/v1/models"),
+        ("/@a%2Fb/v1/models", [], "a/b", "/v1/models"),
+        ("/@a/v1/models", [(b"x-test-id", b"b%20c")], "b c", "/v1/models"),
+        ("/@a/v1/models", [(b"x-test-id", b"")], "a", "/v1/models"),
+        ("/v1/models", [(b"x-test-id", "ü".encode("latin-1"))], "ü", "/v1/models"),
+        ("/v1/models", [(b"proxy-authorization", b"Basic dDo=")], "t", "/v1/models"),
+    ],
+)
+def test_a_test_id_comes_from_a_header_or_the_path(
+    path: str, headers: list[tuple[bytes, bytes]], test_id: str, rest: str
+) -> None:
+    request = received(scope(path, headers), b"", "default")
+    assert (request.test_id, request.path) == (test_id, rest)
+
+
+def test_the_control_page_is_a_path_and_a_host() -> None:
+    assert received(scope("/@/report", query=b"test_id=a"), b"", None).path == "/report?test_id=a"
+    assert received(scope("/@/report"), b"", None).is_control()
+    assert received(scope("/report", [(b"host", b"openai-replay.test:80")]), b"", None).is_control()
+    assert not received(scope("/report", [(b"host", b"127.0.0.1:8080")]), b"", None).is_control()
+
+
+def test_a_compressed_body_is_described_as_what_it_holds(tmp_path: Path) -> None:
+    import gzip
+
+    values: dict[str, object] = {option.name: option.default for option in OPTIONS}
+    service = Service.opened(Run.new({}), settings({**values, "recording_dir": str(tmp_path)}), {})
+    sent = scope(
+        "/v1/x", [(b"content-encoding", b"gzip"), (b"content-type", b"application/json")], b"b=2", "POST"
+    )
+    with closing(service.run.worker), closing(service.store.index):
+        described = received(sent, gzip.compress(b'{"a": 1}'), None).describe(service, TARGET)
+        damaged = received(sent, b"{}", None).describe(service, TARGET)
+    assert (described.method, described.url, described.body) == (
+        "POST",
+        "https://api.openai.com/v1/x?b=2",
+        {"a": 1},
+    )
+    assert damaged.body == {}
