@@ -90,7 +90,7 @@ class Response:
             return FailedCall(self.sent_status(), self.failure.data.get("body"), self.failure)
         if self.is_streaming:
             return _stream_content(self.body if isinstance(self.body, list) else [])
-        if self.body is None and not self.wire:
+        if self.body is None and "corrections" not in self.wire:
             return Nothing()
         if isinstance(self.body, dict) and self.body.keys() == {FILE}:
             return BodyFile(self.body[FILE])

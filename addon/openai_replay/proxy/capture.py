@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from concurrent.futures import Future
 from functools import partial
 
@@ -18,7 +19,7 @@ from .flow_state import FlowState
 from .hosts import is_websocket
 from .replaying import replay_earlier
 from .session import Session
-from .tap import Body, Tap
+from .tap import Body, Tap, TimedTap
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ async def record_or_replay(flow: http.HTTPFlow, state: FlowState) -> None:
     elif not state.is_upload_described:
         return
     elif state.session.settings.mode is Mode.RECORD or not await replay_earlier(flow, state):
+        state.asked_s = time.monotonic()
         state.ticket = state.session.recorder.ask(state.session.describe_flow(flow, state))
 
 
@@ -42,7 +44,7 @@ def tap_response(flow: http.HTTPFlow, state: FlowState) -> None:
     if flow.response is None or state.is_control or flow.response.status_code == 101:
         return
     if state.ticket is not None:
-        state.tap = Tap()
+        state.tap = TimedTap(state.asked_s) if state.session.settings.keeps_times else Tap()
         flow.response.stream = state.tap
     elif state.is_from_origin or state.session.settings.mode is Mode.LIVE:
         flow.response.stream = True
@@ -67,14 +69,16 @@ def finish(flow: http.HTTPFlow, state: FlowState, end: End, message: str) -> Fut
             session.not_recorded(ticket.api_request, f"the API was not reached, {message}")
         session.run.worker.submit(partial(session.recorder.drop, ticket))
         return None
+    content_encoding = flow.response.headers.get("content-encoding", "")
     exchange = Exchange(
         ticket.api_request,
         flow.response.status_code,
         tuple(flow.response.headers.items(multi=True)),
-        Body(state.tap, flow.response.headers.get("content-encoding", "")),
+        Body(state.tap, content_encoding),
         End.COMPLETE if has_all_bytes(flow.response, state.tap) else end,
         message,
         state.credentials,
+        state.tap.timing(content_encoding),
     )
     loop = asyncio.get_running_loop()
     return session.run.worker.submit(partial(_write, session, ticket, exchange, state.tap, loop))

@@ -38,6 +38,7 @@ class FlowState:
     is_upload_described: bool = True
     api_request: ApiRequest | None = None  # described once, by `session.describe`
     ticket: Ticket | None = None
+    asked_s: float = 0.0  # when the request was complete, by `time.monotonic`
     tap: Tap | None = None
     is_from_origin: bool = False
     own_headers: OwnHeaders = NO_OWN_HEADERS

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+import time
+from array import array
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from ..record.exchange import Timing
 from ..wire.content_coding import decoded
 
 _MOST_IN_MEMORY_BYTES = 1024 * 1024
@@ -36,9 +39,45 @@ class Tap:
         while piece := self._spool.read(_READ_BYTES):
             yield piece
 
+    def timing(self, content_encoding: str) -> Timing | None:
+        """Return when the bytes came, None where that is not measured."""
+        return None
+
     def close(self) -> None:
         """Let go of the bytes."""
         self._spool.close()
+
+
+class TimedTap(Tap):
+    """A tap that also measures when the bytes come."""
+
+    def __init__(self, asked_s: float) -> None:
+        """Begin with the head of a response; `asked_s` is when its request was complete, by `time.monotonic`."""
+        super().__init__()
+        self._asked_s = asked_s
+        self._head_ms = self._now_ms()
+        self._times_ms = array("d")
+        self._sizes = array("Q")
+
+    def __call__(self, data: bytes) -> bytes:
+        """Take the next bytes of the body and hand them on."""
+        if data:
+            self._times_ms.append(self._now_ms())
+            self._sizes.append(len(data))
+        return super().__call__(data)
+
+    def timing(self, content_encoding: str) -> Timing:
+        """Return when the bytes came; the end of the response is now."""
+        return Timing(self._head_ms, self._now_ms(), TimedBody(self, content_encoding))
+
+    def timed_pieces(self) -> Iterator[tuple[float, bytes]]:
+        """Yield the bytes as they came, each with its time in ms after the request."""
+        self._spool.seek(0)
+        for at_ms, size in zip(self._times_ms, self._sizes, strict=True):
+            yield at_ms, self._spool.read(size)
+
+    def _now_ms(self) -> float:
+        return (time.monotonic() - self._asked_s) * 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +89,29 @@ class Body:
 
     def __iter__(self) -> Iterator[bytes]:
         return decoded(self.tap.pieces(), self.content_encoding)
+
+
+@dataclass(frozen=True, slots=True)
+class TimedBody:
+    """The bytes that passed a tap, each piece with the time of the bytes that completed it."""
+
+    tap: TimedTap
+    content_encoding: str
+
+    def __iter__(self) -> Iterator[tuple[float, bytes]]:
+        arrivals = _Arrivals(self.tap.timed_pieces())
+        for piece in decoded(arrivals, self.content_encoding):
+            yield arrivals.at_ms, piece
+
+
+class _Arrivals:
+    """The bytes of timed pieces; `at_ms` is the time of the piece that was read last."""
+
+    def __init__(self, pieces: Iterable[tuple[float, bytes]]) -> None:
+        self._pieces = pieces
+        self.at_ms = 0.0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for at_ms, piece in self._pieces:
+            self.at_ms = at_ms
+            yield piece

@@ -36,8 +36,23 @@ class End(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Timing:
+    """When the parts of a response came, in ms after its request.
+
+    `pieces` are (time, decoded bytes) of its body, in order; they can be read more than once.
+    """
+
+    head_ms: float
+    end_ms: float
+    pieces: Iterable[tuple[float, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request and all that came back. `body` is decoded (no content coding), in pieces of any size."""
+    """A request and all that came back. `body` is decoded (no content coding), in pieces of any size.
+
+    `timing` is None where times are not kept.
+    """
 
     api_request: ApiRequest
     status: int
@@ -46,6 +61,7 @@ class Exchange:
     end: End = End.COMPLETE
     end_message: str = ""
     credentials: tuple[str, ...] = ()
+    timing: Timing | None = None
 
     def header(self, name: str) -> str:
         """Return the value of a response header, "" if there is none; `name` is in lower case."""

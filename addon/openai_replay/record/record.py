@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from .exchange import Exchange, Recorded
 from .stream import recorded_stream
+from .timing import with_delays
 from .whole_body import recorded_whole
 
 
@@ -17,4 +18,5 @@ def record(exchange: Exchange) -> Recorded:
         NotRecordable: no recording could give the client the same again; the message says why.
     """
     is_stream = exchange.status < 400 and exchange.media_type() == "text/event-stream"
-    return recorded_stream(exchange) if is_stream else recorded_whole(exchange)
+    recorded = recorded_stream(exchange) if is_stream else recorded_whole(exchange)
+    return with_delays(recorded, exchange)
