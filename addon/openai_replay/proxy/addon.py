@@ -37,7 +37,7 @@ from ..service.answering import Refusal
 from ..service.telemetry import is_telemetry
 from .arrival import ConnectionTestIds, arrived, unprepared
 from .capture import finish, finish_and_wait, record_or_replay, tap_response
-from .client_reset import reset_client
+from .client_connection import reset_client
 from .endings import ending_after_error, error_message
 from .flow_state import FlowState, state_of
 from .guard import Guard, refusal_to_connect, relieve_guard
@@ -217,7 +217,7 @@ class OpenAIReplay:
         if state is not None:
             finish(flow, state, ending_after_error(flow), error_message(flow))
             if state.ends_in_reset:
-                reset_client(flow)
+                reset_client(flow.client_conn)
 
 
 async def _api_request(flow: http.HTTPFlow, state: FlowState) -> None:

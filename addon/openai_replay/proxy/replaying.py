@@ -11,6 +11,7 @@ from mitmproxy import http
 from ..replay.answer import Answer
 from ..replay.delivery import Delivery, Ending, at_once
 from ..service.answering import REPLAY_FAILED, Refusal, explained_miss, recorded_answer
+from .client_connection import lift_connection_limit
 from .flow_state import FlowState
 from .hosts import is_websocket
 from .own_origin import HOST as ORIGIN_HOST
@@ -81,12 +82,14 @@ async def _redirect_to_origin(flow: http.HTTPFlow, state: FlowState, delivery: D
     """Redirect a request to the origin that keeps to the schedule of its answer."""
     origin = state.session.run.origin
     path = await origin.prepare(delivery)
+    address = (ORIGIN_HOST, origin.port or 0)
+    lift_connection_limit(flow.client_conn, address)
     state.is_from_origin = True
     state.ends_in_reset = delivery.ending is Ending.RESET
     flow.response = None
     request = flow.request
     request.method, request.content = "GET", None
-    request.scheme, request.host, request.port = "http", ORIGIN_HOST, origin.port or 0
+    request.scheme, (request.host, request.port) = "http", address
     request.path = path
     flow.server_conn.via = None
 
