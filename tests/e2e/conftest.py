@@ -9,6 +9,7 @@ _RUN_ONCE = (
     "env_command",
     "list_and_show",
     "matrix_replay",
+    "mitmweb",
     "package",
     "pytest_plugin",
     "report_page",

@@ -110,6 +110,7 @@ class OpenAIReplay:
         except BadOption as exc:
             log.error("%s", exc)
             self._close_session()
+        _show_conversations()
         if self._run.shared is not None and self._session is not None:
             mark_ready(self._run.shared)
 
@@ -218,6 +219,14 @@ class OpenAIReplay:
             finish(flow, state, ending_after_error(flow), error_message(flow))
             if state.ends_in_reset:
                 reset_client(flow.client_conn)
+
+
+def _show_conversations() -> None:
+    """Add the content view to programs that show flows; `serve` shows none, and starts faster without the views."""
+    if any(ctx.master.addons.get(name) is not None for name in ("dumper", "view")):
+        from .content_views import show_conversations
+
+        show_conversations()
 
 
 async def _api_request(flow: http.HTTPFlow, state: FlowState) -> None:

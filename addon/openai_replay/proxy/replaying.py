@@ -17,6 +17,9 @@ from .hosts import is_websocket
 from .own_origin import HOST as ORIGIN_HOST
 from .responses import recorded_response, refused
 
+# mitmweb and mitmproxy show it in front of a flow.
+_MISS_MARKER = ":red_circle:"
+
 # Headers that say how to read the rest of a request.
 _DESCRIBING_HEADERS = {b"host", b"content-type", b"content-encoding"}
 
@@ -27,6 +30,7 @@ async def replay_or_refuse(flow: http.HTTPFlow, state: FlowState) -> None:
         if not await replay(flow, state):
             missed = await explained_miss(state.session, state.session.describe_flow(flow, state))
             flow.response = refused(flow.request, missed)
+            flow.marked, flow.comment = _MISS_MARKER, missed.message
     except BaseException:
         flow.response = refused(flow.request, REPLAY_FAILED)
         raise
@@ -54,7 +58,9 @@ async def replay(flow: http.HTTPFlow, state: FlowState, *, but: frozenset[Path] 
         return False
     if isinstance(answer, Refusal):
         flow.response = refused(flow.request, answer)
+        flow.marked, flow.comment = _MISS_MARKER, answer.message
     else:
+        flow.is_replay, flow.comment = "response", f"replayed from {session.name_of(answer.path)}"
         await _set_answer(flow, state, answer)
     return True
 
