@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import BadOption
+from .modes import Mode as Mode
 from .request.ignoring import IgnoreRule, ignore_rule
 from .request.redaction import Redactor, redactor
 from .trouble.fault_rules import parse_fault
@@ -18,15 +19,6 @@ from .trouble.retry_after import parse_cap
 from .trouble.terms import Terms
 
 ENVIRONMENT_PREFIX = "OPENAI_"
-
-
-class Mode(enum.Enum):
-    """What the proxy does with a request to a recorded host."""
-
-    REPLAY = "replay"
-    RECORD = "record"
-    RECORD_IF_MISSING = "record-if-missing"
-    LIVE = "live"
 
 
 class MatchPolicy(enum.Enum):

@@ -178,6 +178,163 @@ def test_a_run_that_asks_for_nothing_starts_nothing(project: Path) -> None:
     assert not (project / ".local").exists()
 
 
+# --- clients that a test does not make itself ---
+
+MODULE_CLIENT = """
+import openai
+
+client = openai.OpenAI(max_retries=0)
+
+def ask(text):
+    answer = client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": text}])
+    return answer.choices[0].message.content
+
+def test_one(FIXTURE):
+    assert "one" in ask("one")
+
+def test_two(FIXTURE):
+    assert "two" in ask("two")
+"""
+
+
+def use_module_client(project: Path, fixture: str = "") -> None:
+    (project / "test_it.py").write_text(MODULE_CLIENT.replace("FIXTURE", fixture))
+
+
+def test_a_client_made_at_import_is_served_and_counts_for_the_test_that_runs(
+    project: Path, company: Mapping[str, str]
+) -> None:
+    use_module_client(project)
+    (project / "pytest.ini").write_text("[pytest]\nopenai_replay = true\naddopts = -p no:cacheprovider\n")
+    real = {**company, "OPENAI_API_KEY": "sk-test-0123456789abcdef0123456789abcdef"}
+    recorded = run_pytest(project, "--recording-mode", "record", variables=real)
+    assert summary(recorded) == "0 replayed, 2 recorded, 0 missed, 0 unused", recorded.stdout
+    of_tests = {recording["test_id"] for recording in recordings(project / "recordings").values()}
+    assert of_tests == {"test_it.py::test_one", "test_it.py::test_two"}
+    for arguments in ([], ["-n", "2"], ["--recording-base-url"]):
+        replayed = run_pytest(project, *arguments)
+        assert replayed.returncode == 0, replayed.stdout
+        assert summary(replayed) == "2 replayed, 0 recorded, 0 missed, 0 unused"
+
+
+def test_a_client_made_before_the_proxy_was_known_fails_its_test_and_says_why(project: Path) -> None:
+    shutil.copytree(ROOT / "recordings", project / "recordings")
+    use_module_client(project, "openai_replay")
+    result = run_pytest(project, variables={"OPENAI_API_KEY": "sk-mine"})
+    assert result.returncode == 1
+    assert "2 failed" in result.stdout
+    assert "a client goes past the proxy to api.openai.com. It was made before the proxy was known" in (
+        result.stdout
+    )
+
+
+def test_a_test_that_swallows_the_error_of_a_bypass_fails_all_the_same(project: Path) -> None:
+    shutil.copytree(ROOT / "recordings", project / "recordings")
+    (project / "test_it.py").write_text(
+        "import socket\n"
+        "def test_it(openai_replay):\n"
+        "    try:\n"
+        "        socket.create_connection(('api.openai.com', 443))\n"
+        "    except OSError:\n"
+        "        pass\n"
+    )
+    result = run_pytest(project)
+    assert result.returncode == 1
+    assert "openai-replay: a client goes past the proxy to api.openai.com" in result.stdout
+
+
+def test_a_base_url_elsewhere_is_recorded_or_said_to_be_none_of_the_recorded_hosts(project: Path) -> None:
+    with Upstream(plain=True) as upstream:
+        variables = {"OPENAI_BASE_URL": f"http://127.0.0.1:{upstream.plain_port}/v1"}
+        recorded = run_pytest(project, "--recording-mode", "record", variables=variables)
+        assert summary(recorded) == "0 replayed, 3 recorded, 0 missed, 0 unused", recorded.stdout
+    replayed = run_pytest(project, variables=variables)
+    assert summary(replayed) == "3 replayed, 0 recorded, 0 missed, 0 unused", replayed.stdout
+    elsewhere = run_pytest(project, variables={**variables, "OPENAI_RECORDING_HOSTS": "other.example"})
+    assert "expected one of the recorded hosts, other.example" in elsewhere.stdout
+    assert "3 errors" in elsewhere.stdout
+
+
+# --- a run that fails although its tests do not ---
+
+
+def test_conditions_fail_a_run_whose_tests_succeed(project: Path) -> None:
+    shutil.copytree(ROOT / "recordings", project / "recordings")
+    (project / "test_it.py").write_text(
+        "from client import ask\n"
+        "def test_nothing(openai_replay):\n    pass\n"
+        "def test_one(openai_replay):\n    ask('Say hello from a recording.')\n"
+        "def test_miss(openai_replay):\n"
+        "    try:\n        ask('Say nothing.')\n    except AssertionError:\n        pass\n"
+        "def test_without():\n    pass\n"
+    )
+    cases = (
+        (["-k", "nothing"], "--fail-on-no-request", True),
+        (["-k", "without"], "--fail-on-no-request", True),
+        (["-k", "one"], "--fail-on-no-request", False),
+        (["-k", "one"], "--fail-on-unused", True),
+        (["-k", "one"], "--fail-on-miss", False),
+        (["-k", "miss"], "--fail-on-miss", True),
+    )
+    for arguments, condition, fails in cases:
+        result = run_pytest(project, *arguments, condition)
+        assert result.returncode == int(fails), result.stdout
+        assert (f"failed, as {condition} asks for" in result.stdout) is fails
+        assert " failed" not in result.stdout.splitlines()[-1]
+    said = "The proxy saw no request of the tests to a recorded host"
+    assert said in run_pytest(project, "-k", "nothing").stdout
+    assert said not in run_pytest(project, "-k", "one").stdout
+
+
+def test_an_exchange_that_could_not_be_recorded_is_named(project: Path) -> None:
+    nobody = "http://127.0.0.1:9/v1"  # the discard port, which is closed
+    result = run_pytest(project, "--recording-mode", "record", variables={"OPENAI_BASE_URL": nobody})
+    assert "not recorded: POST /v1/chat/completions: the API was not reached" in result.stdout
+
+
+# --- without mitmproxy beside the tests ---
+
+
+def test_an_installed_program_serves_tests_whose_environment_has_no_mitmproxy(
+    project: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(ROOT / "recordings", project / "recordings")
+    (project / "test_it.py").write_text(
+        "from client import ask\ndef test_it(openai_replay):\n    ask('Say hello from a recording.')\n"
+    )
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    site = Path(pytest.__file__).parents[1]
+    names = ("pytest", "_pytest", "py.py", "pluggy", "iniconfig", "packaging", "pygments")
+    for path in (*(site / name for name in names), *site.glob("pluggy-*.dist-info")):
+        (packages / path.name).symlink_to(path)
+    (packages / "openai_replay").symlink_to(ROOT / "addon" / "openai_replay")
+    plugin = ["-p", "openai_replay.launch.pytest_plugin"]
+
+    def run_thin(**more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-S", "-m", "pytest", *plugin],
+            capture_output=True,
+            text=True,
+            env=bare_environment(project, PYTHONPATH=str(packages), **more),
+            cwd=project,
+            timeout=CEILING_S,
+            check=False,
+        )
+
+    on_path = tmp_path / "bin"
+    on_path.mkdir()
+    (on_path / "openai-replay").write_text(
+        f'#!/bin/sh\nunset PYTHONPATH\nexec {Path(sys.executable).with_name("openai-replay")} "$@"\n'
+    )
+    (on_path / "openai-replay").chmod(0o755)
+    result = run_thin(PATH=f"{on_path}:/usr/bin:/bin")
+    assert result.returncode == 0, result.stdout
+    assert summary(result).startswith("1 replayed, ")
+    without = run_thin(PATH="/usr/bin:/bin")
+    assert "this environment has no mitmproxy, and PATH no other openai-replay" in without.stdout
+
+
 def test_what_makes_no_sense_fails_the_tests_that_ask(project: Path) -> None:
     result = run_pytest(project)
     assert result.returncode == 1

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from openai_replay.launch.proxy_process import addon_script
 from openai_replay.mock import Upstream
 
 ROOT = Path(__file__).resolve().parents[2]
-REPLAY_SCRIPT = ROOT / "addon" / "replay.py"
+REPLAY_SCRIPT = addon_script()
 REDIRECT_SCRIPT = ROOT / "addon" / "openai_replay" / "proxy" / "companion" / "redirect.py"
 MITMDUMP = Path(sys.executable).with_name("mitmdump")
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from ..errors import BadOption
 from ..options import OPTIONS, Mode, Settings
 from ..options_file import resolve
-from .base_url import Target, original_base_url, target_of
+from .base_url import BASE_URL_VARIABLES, Target, original_base_url, target_of
+
+_DEFAULT_HOSTS = next(option.default for option in OPTIONS if option.name == "recording_hosts")
 
 _LISTS = {option.name: not isinstance(option.default, str) for option in OPTIONS}
 
@@ -53,6 +55,13 @@ class Plan:
     target: Target | None
     own_base_url: str
 
+    def unrecorded_base_url(self) -> str:
+        """Return the user's base URL if it leads past the recorded hosts, "" otherwise."""
+        if not self.own_base_url or self.target is not None:
+            return ""
+        host, port = target_of({BASE_URL_VARIABLES[0]: self.own_base_url}).authority()
+        return "" if self.settings.is_recorded(host, port) else self.own_base_url
+
 
 def planned(options: RunOptions, environment: Mapping[str, str]) -> Plan:
     """Check the options, with the environment's and the options file's.
@@ -65,12 +74,24 @@ def planned(options: RunOptions, environment: Mapping[str, str]) -> Plan:
     checked = resolve(given, environment)
     _refuse_mock_in_replay(options, checked)
     _check_reports(options.reports)
-    if target is not None and not checked.is_recorded(*target.authority()):
-        hosts = (*(pattern.text for pattern in checked.hosts), target.host_pattern())
-        given["recording_hosts"] = hosts
+    if added := _host_of_base_url(target, checked, environment):
+        given["recording_hosts"] = (*(pattern.text for pattern in checked.hosts), added)
         checked = resolve(given, environment)
     of_mitmproxy = tuple(pair for pair in _pairs(options.more) if pair[0] not in _LISTS)
     return Plan(options, (*_flattened(given), *of_mitmproxy), checked, target, original_base_url(environment))
+
+
+def _host_of_base_url(target: Target | None, checked: Settings, environment: Mapping[str, str]) -> str:
+    """Return the host to record besides, "" for none: that of a base URL for which `recording_hosts` says nothing.
+
+    With --base-url it is added in any case, for nothing else can come to the proxy then.
+    """
+    if target is None:
+        are_default = tuple(pattern.text for pattern in checked.hosts) == _DEFAULT_HOSTS
+        target = _target(environment) if are_default and original_base_url(environment) else None
+    if target is None or checked.is_recorded(*target.authority()):
+        return ""
+    return target.host_pattern()
 
 
 def _refuse_mock_in_replay(options: RunOptions, checked: Settings) -> None:

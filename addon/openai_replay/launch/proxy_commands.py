@@ -127,6 +127,7 @@ def _description(plan: Plan, port: int, test_id: str | None) -> dict[str, object
         "is_reverse": target is not None,
         "mode": plan.settings.mode.value,
         "hosts": [] if plan.settings.mode is Mode.LIVE else [host.text for host in plan.settings.hosts],
+        "unrecorded_base_url": plan.unrecorded_base_url(),
     }
 
 

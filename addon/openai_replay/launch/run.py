@@ -14,9 +14,10 @@ from ..options import Mode
 from ..proxy.certificate_authority import CertificateAuthority, certificate_authority, data_folder
 from .child import CommandFailed, held_signals, run_command
 from .environment import Changes, applied, dummy_key, through_base_url, through_proxy
+from .hint import hint
 from .keys import real_keys, replaced_keys
 from .old_node import OldNode
-from .outcome import conditions, failures, hint, saw_request, summary
+from .outcome import Conditions, failures, saw_request, summary
 from .plan import Plan, RunOptions, planned
 from .proxy_process import ProxyConfiguration, ProxyProcess
 from .running_proxy import ProxyFailed
@@ -160,7 +161,9 @@ def _closed(plan: Plan, status: int, proxy: ProxyProcess, environment: Mapping[s
     say(summary(reported["totals"], pruned))
     if status:
         return status
-    problems = failures(conditions(plan.options), reported, pruned)
+    options = plan.options
+    fail_on = Conditions(options.fail_on_miss, options.fail_on_unused, options.fail_on_no_request)
+    problems = failures(fail_on, reported, pruned)
     for line in problems:
         say(line)
     return NOT_AS_ASKED if problems else 0

@@ -12,8 +12,11 @@ from ..errors import OpenAIReplayError
 
 ADDRESS = "127.0.0.1"
 
-# The host name under which the proxy answers itself; proxy/control.py has the other end.
+# The host name under which the proxy answers itself; service/control.py has the other end.
 CONTROL_HOST = "openai-replay.test"
+
+# The beginning of a test id that is an alias; service/aliases.py has the other end.
+ALIAS_PREFIX = "openai-replay-process-"
 
 _LONGEST_ANSWER_S = 120
 
@@ -50,6 +53,15 @@ class RunningProxy:
             ProxyFailed: the proxy does not answer.
         """
         self._ask("POST", f"/reset{_scope(test_id)}")
+
+    def alias(self, alias: str, test_id: str | None) -> None:
+        """Let a test id stand for another one, or, with None, for no test.
+
+        Raises:
+            ProxyFailed: the proxy does not answer.
+        """
+        names = f"alias={quote(alias, safe='')}"
+        self._ask("POST", f"/alias{_scope(test_id)}{'?' if test_id is None else '&'}{names}")
 
     def _ask(self, method: str, path: str) -> Any:
         target = f"/@{path}" if self.is_reverse else f"http://{CONTROL_HOST}{path}"

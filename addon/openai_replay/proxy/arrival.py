@@ -59,11 +59,8 @@ def arrived(flow: http.HTTPFlow, session: Session, test_ids: ConnectionTestIds) 
         request.path = path
     _follow_launcher(flow, session)
     own_headers = _OWN_HEADERS & _header_names(request)
-    test_id = (
-        _test_id_of_request(request, own_headers, test_ids.of(flow.client_conn.id))
-        or prefix
-        or session.settings.test_id
-    )
+    given = _test_id_of_request(request, own_headers, test_ids.of(flow.client_conn.id)) or prefix
+    test_id = session.run.aliases.resolve(given) or session.settings.test_id
     state = keep_state(flow, FlowState(session, test_id, _credentials(request)))
     if own_headers & {PACING_HEADER, FAULT_HEADER}:
         state.own_headers = OwnHeaders(request.headers.get(PACING_HEADER), request.headers.get(FAULT_HEADER))

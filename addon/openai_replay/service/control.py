@@ -2,8 +2,9 @@
 
 GET  /report            what this run replayed, recorded and missed, and which recordings nobody asked for
 POST /reset             repeats begin anew, and the report is emptied
+POST /alias?alias=…     requests under this test id belong to the test of `test_id`; without that to none
 
-Both take `?test_id=` for one test alone.
+The first two take `?test_id=` for one test alone.
 """
 
 from __future__ import annotations
@@ -32,22 +33,26 @@ class Command:
     scope: Scope
     status: int = 200
     problem: str = ""
+    alias: str = ""
 
 
 _METHODS = {"/report": "GET", "/reset": "POST"}
+
+# For test runners alone, so that no message recommends it to a person.
+_METHODS_OF_RUNNERS = {"/alias": "POST"}
 
 
 def command(method: str, target: str) -> Command:
     """Read a request to the proxy itself; `target` is path and query."""
     path, _, query = target.partition("?")
     scope = _scope(query)
-    expected = _METHODS.get(path)
+    expected = _METHODS.get(path) or _METHODS_OF_RUNNERS.get(path)
     if expected is None:
         problem = f"unknown path {path}: expected {' or '.join(f'{m} {p}' for p, m in _METHODS.items())}"
         return Command("", scope, 404, problem)
     if method != expected:
         return Command("", scope, 405, f"unexpected method {method}: expected {expected} {path}")
-    return Command(path[1:], scope)
+    return Command(path[1:], scope, alias=parse_qs(query).get("alias", [""])[0])
 
 
 def _scope(query: str) -> Scope:
@@ -59,4 +64,4 @@ def body(api_request: Command, report: JSON = None) -> bytes:
     """Return the JSON that answers a command; `report` is the one that was asked for."""
     if api_request.problem:
         return dump_json({"error": {"message": api_request.problem, "type": "recording_error"}})
-    return dump_json(report if api_request.name == "report" else {"reset": True})
+    return dump_json(report if api_request.name == "report" else {api_request.name: True})

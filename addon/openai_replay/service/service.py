@@ -27,6 +27,7 @@ from ..store.index import Index, cache_folder
 from ..store.store import Store
 from ..store.watch import FolderWatch
 from . import control
+from .aliases import Aliases
 from .worker import Worker
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ class Run:
     positions: Positions
     worker: Worker = field(default_factory=Worker)
     untimed: list[Path] = field(default_factory=list)
+    aliases: Aliases = field(default_factory=Aliases)
 
     @classmethod
     def new(cls, environment: Mapping[str, str]) -> Self:
@@ -118,6 +120,8 @@ class Service:
         command = control.command(method, target)
         if command.name == "reset":
             await self._reset(command.scope)
+        elif command.name == "alias":
+            self.run.aliases.set(command.alias, command.scope.test_id)
         reported = await self._reported(command.scope) if command.name == "report" else None
         return command.status, control.body(command, reported)
 
