@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,8 @@ def home(tmp_path: Path) -> Path:
 
 def test_a_recording_is_a_line_with_what_was_asked(home: Path) -> None:
     listed = openai_replay(home, "list")
-    assert (listed.returncode, listed.stderr) == (0, "")
+    assert listed.returncode == 0
+    assert listed.stderr.startswith("openai-replay: 5 recordings; 0 tests; 1 host; 21 tokens in, 9 out; ")
     assert listed.stdout.splitlines() == [
         "0ea0bb1f93a4…                  POST /v1/chat/completions  gpt-4o                  200             "
         "Say hello from a recording.",
@@ -51,16 +53,97 @@ def test_a_recording_is_a_line_with_what_was_asked(home: Path) -> None:
 
 def test_a_program_gets_json(home: Path) -> None:
     first = json.loads(openai_replay(home, "list", "--json").stdout.splitlines()[0])
+    assert first.pop("size") == (home / "recordings" / first["recording"]).stat().st_size
+    assert datetime.fromisoformat(first.pop("recorded_at")).tzinfo is not None
     assert first == {
         "recording": "0ea0bb1f93a4a6d22b581eaf28d277200a49510e4bd1b8c7c81404276bddff61.json",
         "test_id": None,
         "method": "POST",
+        "host": "api.openai.com",
         "endpoint": "/v1/chat/completions",
         "model": "gpt-4o",
         "status": 200,
-        "answer": "",
+        "chunks": None,
+        "is_error": False,
+        "is_broken": False,
+        "ending": "stop",
+        "usage": {"input": 14, "output": 9, "total": 23},
         "prompt": "Say hello from a recording.",
     }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "count"),
+    [
+        (["--endpoint", "*/embeddings"], 1),
+        (["--host", "*.openai.com"], 5),
+        (["--host", "localhost"], 0),
+        (["--test", "tests/*"], 0),
+        (["--endpoint", "/v1/chat/*", "--host", "api.*"], 3),
+    ],
+)
+def test_filters_narrow_the_list(home: Path, arguments: list[str], count: int) -> None:
+    assert len(openai_replay(home, "list", *arguments).stdout.splitlines()) == count
+
+
+def test_sums_alone_are_a_line_or_json(home: Path) -> None:
+    assert openai_replay(home, "list", "--sums").stdout.startswith("5 recordings; 0 tests; 1 host; ")
+    sums = json.loads(openai_replay(home, "list", "--sums", "--json").stdout)
+    assert (sums["recordings"], sums["hosts"]) == (5, ["api.openai.com"])
+
+
+def test_the_age_is_that_of_the_last_commit(home: Path) -> None:
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b.c"]
+    for arguments in (["init", "-q"], ["add", "."], ["commit", "-qm", "a", "--date", "2020-01-01T00:00:00Z"]):
+        environment = bare_environment(home, GIT_COMMITTER_DATE="2020-01-01T00:00:00Z")
+        subprocess.run([*git, *arguments], cwd=home, check=True, env=environment)
+    changed = next((home / "recordings").glob("2627*.json"))
+    changed.write_text(changed.read_text().replace("hello", "Hello"))
+    lines = map(json.loads, openai_replay(home, "list", "--json").stdout.splitlines())
+    of_2020 = [line["recording"] for line in lines if line["recorded_at"] == "2020-01-01T00:00:00+00:00"]
+    assert len(of_2020) == 4
+    assert changed.name not in of_2020
+
+
+def report(home: Path, name: str, unused: list[str], **more: object) -> str:
+    """Write the report of a run, and return its name."""
+    rest = {"mode": "replay", "totals": {}, "replayed": [], "recorded": [], "missed": [], **more}
+    (home / name).write_text(json.dumps({**rest, "unused": unused}))
+    return name
+
+
+def test_unused_recordings_are_listed_by_the_report_of_a_run(home: Path) -> None:
+    names = [path.name for path in sorted((home / "recordings").glob("*.json"))]
+    listed = openai_replay(home, "list", "--unused", report(home, "report.json", names[1:3]))
+    assert [line[:12] for line in listed.stdout.splitlines()] == [name[:12] for name in names[1:3]]
+    (home / "report.json").write_text("[]")
+    assert openai_replay(home, "list", "--unused", "report.json").returncode == 2
+
+
+def test_pruning_removes_recordings_of_tests_that_ran_alone(home: Path) -> None:
+    folder = home / "recordings"
+    names = [path.name for path in sorted(folder.glob("*.json"))]
+    for name, test_id in zip(names, ["ran", "ran", "other", "missing", None], strict=True):
+        value = json.loads((folder / name).read_bytes())
+        (folder / name).write_text(json.dumps({**value, "test_id": test_id}))
+    seen = [{"recording": names[0], "test_id": "ran", "times": 1}]
+    first = report(home, "1.json", names[1:], replayed=seen)
+    second = report(home, "2.json", names, missed=[{"test_id": "missing", "request": "0"}])
+
+    dry = openai_replay(home, "prune", "--dry-run", first, second)
+    assert (dry.returncode, dry.stdout) == (0, f"{names[1]}\n")
+    assert len([*folder.glob("*.json")]) == 5
+    assert dry.stderr.splitlines() == [
+        "openai-replay: the reports saw 2 tests: missing, ran",
+        "openai-replay: kept 2 unused recordings of tests that no report saw: other, requests without a test id",
+        "openai-replay: kept 1 unused recordings of tests with a request that had no recording: missing",
+        "openai-replay: would remove 1 recordings",
+    ]
+    pruned = openai_replay(home, "prune", first, second)
+    assert pruned.stdout == f"{names[1]}\n"
+    assert sorted(path.name for path in folder.glob("*.json")) == [name for name in names if name != names[1]]
+    everything = openai_replay(home, "prune", "--all-tests", first, second)
+    assert everything.stdout.splitlines() == [names[2], names[4]]
 
 
 @pytest.mark.parametrize(
@@ -102,8 +185,8 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_listed(home: Path) -> None
     listed = openai_replay(home, "list")
     assert listed.returncode == 1
     assert len(listed.stdout.splitlines()) == 5
-    assert listed.stderr.startswith(f"openai-replay: {home}/recordings/broken.json: expected JSON")
-    assert listed.stderr.count("\n") == 1
+    assert f"openai-replay: {home}/recordings/broken.json: expected JSON" in listed.stderr
+    assert listed.stderr.count("\n") == 2
 
 
 def test_an_empty_folder_is_said_to_be_one(home: Path) -> None:
@@ -117,7 +200,7 @@ def test_a_folder_that_is_not_there_is_an_error_of_the_option_that_named_it(home
     listed = openai_replay(home, "list", "--dir", "nowhere")
     assert listed.returncode == 2
     assert listed.stderr.startswith(
-        f"openai-replay: error: --dir '{home}/nowhere': expected an existing folder to replay from"
+        "openai-replay: error: --dir 'nowhere': expected an existing folder to replay from"
     )
 
 
@@ -126,6 +209,22 @@ def test_a_recording_is_shown_by_its_file_or_by_what_the_list_calls_it(home: Pat
     [path] = (home / "recordings").glob("dcb00*.json")
     shown = openai_replay(home, "show", name.format(path.stem[12:]))
     assert shown.returncode == 0, shown.stderr
+    assert shown.stdout.splitlines() == [
+        "POST https://api.openai.com/v1/chat/completions",
+        "model: gpt-4o",
+        "stream: true",
+        'tool: {"function": {"name": "get_weather", "parameters": {"properties": {"city": {"type": "string"}}, '
+        '"required": ["city"], "type": "object"}}, "type": "function"}',
+        "user: What is the weather in Paris?",
+        "",
+        "200, 7 chunks, gpt-4o-2024-08-06",
+        'assistant calls get_weather: {"city": "Paris"}',
+        "ended: tool_calls",
+    ]
+
+
+def test_a_recording_is_shown_as_it_is_on_the_wire(home: Path) -> None:
+    shown = openai_replay(home, "show", "--raw", "dcb0")
     assert shown.stdout.startswith("POST https://api.openai.com/v1/chat/completions\n")
     assert '"content": "What is the weather in Paris?"' in shown.stdout
     assert "content-type: text/event-stream" in shown.stdout

@@ -1,14 +1,16 @@
-"""The recordings as a person looks at them: one a line, or one of them at length."""
+"""The recordings as a person looks at them: one a line with their sums, or one of them at length."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import BadOption, BadRecording
-from ..format.recording import JSON, Chunks, FailedCall, RawLines, Response, dump_json
+from ..collection.overview import Entry, Sums
+from ..collection.readable import lines_of
+from ..errors import BadOption
+from ..format.recording import dump_json
 from ..replay.answer import render
 from ..request.identity import describe
 from ..request.redaction import redactor
@@ -22,69 +24,61 @@ _LONGEST_PROMPT = 48
 # How many recordings are named where one was meant.
 _MOST_NAMED = 5
 
+_DAY_S = 24 * 60 * 60
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A recording in short. `path` is the one in the folder, `prompt` the last thing that was asked."""
 
-    path: str
-    test_id: str | None
-    method: str
-    endpoint: str
-    model: str
-    status: int
-    answer: str
-    prompt: str
-
-    def short_name(self) -> str:
-        """Return a name that `show` takes."""
-        return names.stem_of(names.shortened(self.path))
-
-    def cells(self) -> tuple[str, ...]:
-        """Return what a person sees of it."""
-        prompt = " ".join(self.prompt.split())
-        if len(prompt) > _LONGEST_PROMPT:
-            prompt = f"{prompt[: _LONGEST_PROMPT - 1].rstrip()}{names.ELLIPSIS}"
-        test = f"[{self.test_id}]" if self.test_id else ""
-        what = f"{self.method} {self.endpoint}"
-        return (self.short_name(), what, self.model, str(self.status), self.answer, prompt, test)
-
-    def to_json(self) -> dict[str, JSON]:
-        """Return all of it for a program."""
-        return {
-            "recording": self.path,
-            "test_id": self.test_id,
-            "method": self.method,
-            "endpoint": self.endpoint,
-            "model": self.model,
-            "status": self.status,
-            "answer": self.answer,
-            "prompt": self.prompt,
-        }
+# --- many ---
 
 
 def columns(found: Sequence[Entry]) -> Iterator[str]:
     """Yield a line for each recording, in columns."""
-    rows = [entry.cells() for entry in found]
+    rows = [_cells(entry) for entry in found]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True) if width)
         yield "  ".join(cells).rstrip()
 
 
-def entries(directory: Path) -> tuple[list[Entry], list[str]]:
-    """Return the recordings of a folder, and what is wrong with the files that cannot be read."""
-    store = _store(directory)
-    listed = []
-    problems = []
-    with closing(store.index) as index:
-        for path in index.paths():
-            try:
-                listed.append(_entry(store, path))
-            except BadRecording as exc:
-                problems.append(str(exc))
-        problems += index.problems()
-    return listed, problems
+def _cells(entry: Entry) -> tuple[str, ...]:
+    prompt = " ".join(entry.prompt.split())
+    if len(prompt) > _LONGEST_PROMPT:
+        prompt = f"{prompt[: _LONGEST_PROMPT - 1].rstrip()}{names.ELLIPSIS}"
+    test = f"[{entry.test_id}]" if entry.test_id else ""
+    operation = f"{entry.method} {entry.endpoint}"
+    return (entry.short_name(), operation, entry.model, str(entry.status), _answer(entry), prompt, test)
+
+
+def _answer(entry: Entry) -> str:
+    if entry.is_error:
+        return "error"
+    if entry.chunks is None:
+        return ""
+    return f"{entry.chunks} chunks{' then broken' if entry.is_broken else ''}"
+
+
+def sum_line(sums: Sums) -> str:
+    """Return the sums of a list in one line."""
+    parts = [
+        _counted(sums.recordings, "recording"),
+        _counted(len(sums.tests), "test"),
+        _counted(len(sums.hosts), "host"),
+        f"{sums.tokens_in:,} tokens in, {sums.tokens_out:,} out",
+        f"{sums.bytes / 1024:,.0f} KiB",
+        _age(sums),
+    ]
+    return "; ".join(parts)
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count:,} {name}{'' if count == 1 else 's'}"
+
+
+def _age(sums: Sums) -> str:
+    oldest, newest = (int((time.time() - at) / _DAY_S) for at in (sums.oldest, sums.newest))
+    return f"{oldest} days old" if oldest == newest else f"{newest} to {oldest} days old"
+
+
+# --- one ---
 
 
 def found(directory: Path, name: str) -> Path:
@@ -108,8 +102,18 @@ def found(directory: Path, name: str) -> Path:
     raise BadOption(f"{name}: expected one recording, {len(firsts)} begin so: {named}")
 
 
-def shown(path: Path) -> Iterator[bytes]:
-    """Yield the request of a recording as text, and then the bytes that a client gets.
+def readable(path: Path) -> Iterator[bytes]:
+    """Yield a recording as a person reads it: texts, tool calls, usage and how it ended.
+
+    Raises:
+        BadRecording: the file is no recording that can be replayed.
+    """
+    stored = _store(path.absolute().parent).read_existing(path.absolute())
+    yield from (f"{line}\n".encode("utf-8", "replace") for line in lines_of(stored.recording))
+
+
+def raw(path: Path) -> Iterator[bytes]:
+    """Yield the request of a recording as JSON, and then the bytes that a client gets.
 
     Raises:
         BadRecording: the file is no recording that can be replayed.
@@ -128,44 +132,6 @@ def shown(path: Path) -> Iterator[bytes]:
     yield b"\n"
     yield from answered.pieces
     yield b"\n"
-
-
-def _entry(store: Store, path: str) -> Entry:
-    recording = store.read_existing(store.directory / path).recording
-    request = recording.request
-    return Entry(
-        path,
-        recording.test_id,
-        request.method,
-        request.endpoint,
-        request.model,
-        recording.response.sent_status(),
-        _kind_of_answer(recording.response),
-        _prompt(request.body),
-    )
-
-
-def _prompt(body: JSON) -> str:
-    """Return the text of the last message, or what else the model is given to work on."""
-    if not isinstance(body, dict):
-        return ""
-    value = next((body[name] for name in ("messages", "input", "prompt") if body.get(name)), "")
-    while isinstance(value, list | dict):
-        if isinstance(value, list):
-            value = value[-1] if value else ""
-        else:
-            value = value.get("content") or value.get("text") or value.get("output") or ""
-    return value if isinstance(value, str) else ""
-
-
-def _kind_of_answer(response: Response) -> str:
-    match response.content():
-        case FailedCall():
-            return "error"
-        case Chunks(items) | RawLines(items):
-            return f"{len(items)} chunks{' then broken' if response.is_broken() else ''}"
-        case _:
-            return ""
 
 
 def _store(directory: Path) -> Store:

@@ -8,8 +8,9 @@ from tempfile import TemporaryDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 
+from openai_replay.collection.overview import overview
 from openai_replay.format.recording import Failure, Recording, Request, Response, encode
-from openai_replay.launch.listing import entries, found, shown
+from openai_replay.launch.listing import found, raw
 from unit.exchanges import chat, completion, write_recording
 
 STATUS_CODES = st.none() | st.integers(-1, 700) | st.booleans() | st.just("429")
@@ -27,10 +28,10 @@ def test_the_status_in_the_list_is_the_one_that_is_sent(response: Response) -> N
     with TemporaryDirectory() as folder:
         path = Path(folder, "a.json")
         path.write_bytes(encode(Recording(None, request, response)))
-        listed, problems = entries(Path(folder))
+        read = overview(Path(folder))
 
-        assert problems == []
-        assert f"\n{listed[0].status}".encode() in b"".join(shown(path))
+        assert read.problems == []
+        assert f"\n{read.entries[0].status}".encode() in b"".join(raw(path))
 
 
 def test_a_recording_is_found_by_the_beginning_of_its_name(tmp_path: Path) -> None:

@@ -1,0 +1,170 @@
+"""`openai-replay list`, `show` and `prune`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import click
+
+from ..collection import prune
+from ..collection.folder import recording_paths
+from ..collection.overview import Entry, Overview, overview, sums_of
+from ..collection.reports import Reported, read_reports
+from ..options import Settings
+from ..request.rules import Rules
+from ..store.index import Index
+from ..store.store import Store
+from . import listing
+from .command_line import DIRECTORY, NOT_DONE, folder_settings, guarded
+from .progress import Progress
+from .run import say
+
+_REPORT = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@click.command("list")
+@DIRECTORY
+@click.option(
+    "--test", metavar="PATTERN", help="Recordings of these tests; * and ? stand for any characters."
+)
+@click.option("--host", metavar="PATTERN", help="Recordings of these hosts.")
+@click.option("--endpoint", metavar="PATTERN", help="Recordings of these endpoints, such as '*/embeddings'.")
+@click.option("--unused", "report", type=_REPORT, metavar="REPORT", help="Recordings that a run did not use.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option("--sums", "only_sums", is_flag=True, help="Print the sums alone.")
+def list_command(
+    directory: str | None,
+    test: str | None,
+    host: str | None,
+    endpoint: str | None,
+    report: Path | None,
+    as_json: bool,
+    only_sums: bool,
+) -> None:
+    """List the recordings of a folder with their prompts, and sum up tests, hosts, tokens and age.
+
+    The sums go to standard error. Files that cannot be read are named there too, and the exit status is 1 then.
+    """
+
+    def listed() -> int:
+        folder = folder_settings(directory).directory
+        unused = None if report is None else read_reports([report]).unused
+        read = _read(folder)
+        patterns = (("test_id", test), ("host", host), ("endpoint", endpoint))
+        entries = [one for one in read.entries if _is_wanted(one, patterns) and _is_in(one.path, unused)]
+        for line in _lines(entries, as_json=as_json, only_sums=only_sums):
+            click.echo(line)
+        _tell(folder, entries, read, is_summed=not (as_json or only_sums))
+        return NOT_DONE if read.problems else 0
+
+    sys.exit(guarded(listed, NOT_DONE))
+
+
+def _read(folder: Path) -> Overview:
+    progress = Progress("recordings read", len(recording_paths(folder)))
+    try:
+        return overview(folder, progress.step)
+    finally:
+        progress.clear()
+
+
+def _is_wanted(entry: Entry, patterns: Iterable[tuple[str, str | None]]) -> bool:
+    return all(
+        pattern is None or fnmatchcase(getattr(entry, name) or "", pattern) for name, pattern in patterns
+    )
+
+
+def _is_in(path: str, paths: frozenset[str] | None) -> bool:
+    return paths is None or path in paths
+
+
+def _lines(entries: Sequence[Entry], *, as_json: bool, only_sums: bool) -> Iterable[str]:
+    if only_sums:
+        sums = sums_of(entries)
+        return [json.dumps(sums.to_json()) if as_json else listing.sum_line(sums)]
+    if as_json:
+        return (json.dumps(entry.to_json(), ensure_ascii=False) for entry in entries)
+    return listing.columns(entries)
+
+
+def _tell(folder: Path, entries: Sequence[Entry], read: Overview, *, is_summed: bool) -> None:
+    if not read.entries and not read.problems:
+        say(f"there is no recording in {folder}")
+    elif is_summed and entries:
+        say(listing.sum_line(sums_of(entries)))
+    for problem in read.problems:
+        say(problem)
+
+
+@click.command("show")
+@click.argument("name")
+@DIRECTORY
+@click.option("--raw", is_flag=True, help="Show the request's JSON, and the bytes that a client gets.")
+def show_command(name: str, directory: str | None, raw: bool) -> None:
+    """Show a recording as a person reads it: texts, tool calls, reasoning, tokens and how it ended.
+
+    NAME is a file, or the name of a recording in the folder as `list` shows it.
+    """
+
+    def shown() -> int:
+        file = Path(name)
+        path = file if file.is_file() else listing.found(folder_settings(directory).directory, name)
+        for piece in (listing.raw if raw else listing.readable)(path):
+            click.echo(piece, nl=False)
+        return 0
+
+    sys.exit(guarded(shown, NOT_DONE))
+
+
+@click.command("prune")
+@DIRECTORY
+@click.option("--dry-run", is_flag=True, help="Name the recordings that would go, and remove none.")
+@click.option(
+    "--all-tests", is_flag=True, help="The reports are of all tests: remove recordings of other tests, too."
+)
+@click.argument("reports", nargs=-1, required=True, type=_REPORT, metavar="REPORTS...")
+def prune_command(directory: str | None, dry_run: bool, all_tests: bool, reports: Sequence[Path]) -> None:
+    """Remove recordings that no run used.
+
+    REPORTS are files that recording_report wrote, such as those of the parts of one test suite. Recordings of tests
+    that no report saw stay, and so do those of tests with a request that had no recording.
+    """
+
+    def pruned() -> int:
+        settings = folder_settings(directory)
+        reported = read_reports(reports)
+        entries = _read(settings.directory).entries
+        planned = prune.plan(reported, {one.path: one.test_id for one in entries}, all_tests=all_tests)
+        for path in planned.remove:
+            click.echo(path)
+        if not dry_run:
+            _remove(settings, planned.remove)
+        _tell_plan(planned, reported, dry_run=dry_run)
+        return 0
+
+    sys.exit(guarded(pruned, NOT_DONE))
+
+
+def _remove(settings: Settings, paths: Iterable[str]) -> None:
+    rules = Rules(settings.ignore, settings.redactor)
+    with closing(Index(settings.directory, rules, None)) as index:
+        store = Store(settings.directory, rules, index)
+        for path in paths:
+            store.remove(settings.directory / path)
+
+
+def _tell_plan(planned: prune.Plan, reported: Reported, *, dry_run: bool) -> None:
+    say(f"the reports saw {len(reported.tests)} tests: {prune.named(reported.tests)}")
+    for kept, reason in (
+        (planned.kept_unseen, "that no report saw"),
+        (planned.kept_missed, "with a request that had no recording"),
+    ):
+        if kept:
+            count = sum(map(len, kept.values()))
+            say(f"kept {count} unused recordings of tests {reason}: {prune.named(kept)}")
+    say(f"{'would remove' if dry_run else 'removed'} {len(planned.remove)} recordings")
