@@ -7,7 +7,8 @@ import json
 import pytest
 
 from openai_replay.format.recording import JSON, dump_json
-from openai_replay.replay.miss import Difference, Miss
+from openai_replay.replay.differences import Difference
+from openai_replay.replay.miss import Miss
 from openai_replay.report import Report
 from unit.exchanges import chat
 

@@ -21,15 +21,7 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import server_hooks
 
 from ..errors import BadOption
-from ..options import (
-    OPTIONS,
-    Mode,
-    Settings,
-    WebSocketPolicy,
-    default_values,
-    meant_as_ours,
-    refuse_unknown,
-)
+from ..options import OPTIONS, Mode, Settings, default_values, meant_as_ours, refuse_unknown
 from ..options_file import resolve
 from ..replay.shared_run import mark_ready
 from ..service import control
@@ -43,7 +35,7 @@ from .flow_state import FlowState, state_of
 from .guard import Guard, refusal_to_connect, relieve_guard
 from .hosts import is_recorded, is_websocket, refuse_unrecorded_reverse_proxy, set_mitmproxy_options
 from .replaying import replay_or_refuse
-from .responses import control_response, no_content, open_tunnel, refused, use_http_instead
+from .responses import control_response, no_content, open_tunnel, refused
 from .session import ProxyRun, Session
 from .shortcuts.hook_dispatch import (
     restore_hook_dispatch,
@@ -51,6 +43,8 @@ from .shortcuts.hook_dispatch import (
     skip_unhandled_hooks,
 )
 from .shortcuts.type_checks import cache_type_checks
+from .upgrades import answer_upgrade
+from .websocket_capture import capture_end, capture_message, forget_passed_messages
 
 log = logging.getLogger(__name__)
 
@@ -123,6 +117,7 @@ class OpenAIReplay:
         restore_hook_dispatch(ctx.master.addons)
         ctx.master.addons.add(Guard(self._settings()))
         self._run.origin.close()
+        self._run.websocket_origin.close()
         self._ending = asyncio.get_running_loop().create_task(self._end())
         return self._ending
 
@@ -160,7 +155,8 @@ class OpenAIReplay:
         """Refuse connections to recorded hosts in replay, for any reason that mitmproxy may have to open one."""
         # Refused until it is known to be allowed: after an exception in a hook mitmproxy connects.
         data.server.error = "the addon failed; the proxy's log says why"
-        if self._run.origin.is_at(data.server.address):
+        address = data.server.address
+        if self._run.origin.is_at(address) or self._run.websocket_origin.is_at(address):
             data.server.error = None
         else:
             data.server.error = refusal_to_connect(data.server, data.client, self._settings())
@@ -220,6 +216,20 @@ class OpenAIReplay:
             if state.ends_in_reset:
                 reset_client(flow.client_conn)
 
+    async def websocket_message(self, flow: http.HTTPFlow) -> None:
+        """Record a message of a WebSocket, and let go of those before it."""
+        state = state_of(flow)
+        if state is not None and state.socket is not None:
+            await capture_message(flow, state.socket)
+        if state is not None:
+            forget_passed_messages(flow)
+
+    def websocket_end(self, flow: http.HTTPFlow) -> None:
+        """Record the end of a WebSocket."""
+        state = state_of(flow)
+        if state is not None and state.socket is not None:
+            capture_end(flow, state.socket)
+
 
 def _show_conversations() -> None:
     """Add the content view to programs that show flows; `serve` shows none, and starts faster without the views."""
@@ -231,8 +241,8 @@ def _show_conversations() -> None:
 
 async def _api_request(flow: http.HTTPFlow, state: FlowState) -> None:
     mode = state.session.settings.mode
-    if is_websocket(flow.request) and state.session.settings.websocket is WebSocketPolicy.REFUSE:
-        flow.response = use_http_instead()
+    if is_websocket(flow.request):
+        await answer_upgrade(flow, state)
     elif is_telemetry(flow.request.method, flow.request.path):
         if mode is Mode.REPLAY:
             flow.response = no_content()

@@ -16,7 +16,6 @@ from ..record.exchange import End, Exchange
 from ..record.recorder import Ticket
 from .endings import has_all_bytes
 from .flow_state import FlowState
-from .hosts import is_websocket
 from .replaying import replay_earlier
 from .session import Session
 from .tap import Body, Tap, TimedTap
@@ -30,18 +29,19 @@ _LONGEST_WAIT_FOR_FILE_S = 0.5
 
 async def record_or_replay(flow: http.HTTPFlow, state: FlowState) -> None:
     """Take note of a request that is to be recorded; with record-if-missing, answer it if it was recorded before."""
-    if is_websocket(flow.request):
-        log.warning("A WebSocket to %s passes through and is not recorded.", flow.request.pretty_host)
-    elif not state.is_upload_described:
+    if not state.is_upload_described:
         return
-    elif state.session.settings.mode is Mode.RECORD or not await replay_earlier(flow, state):
+    if state.session.settings.mode is Mode.RECORD or not await replay_earlier(flow, state):
         state.asked_s = time.monotonic()
         state.ticket = state.session.recorder.ask(state.session.describe_flow(flow, state))
 
 
 def tap_response(flow: http.HTTPFlow, state: FlowState) -> None:
     """Let a response pass as it comes, and keep a copy of its bytes if it is recorded."""
-    if flow.response is None or state.is_control or flow.response.status_code == 101:
+    if flow.response is None or state.is_control:
+        return
+    if flow.response.status_code == 101:
+        _hand_over(state)
         return
     if state.ticket is not None:
         state.tap = TimedTap(state.asked_s) if state.session.settings.keeps_times else Tap()
@@ -50,9 +50,20 @@ def tap_response(flow: http.HTTPFlow, state: FlowState) -> None:
         flow.response.stream = True
 
 
+def _hand_over(state: FlowState) -> None:
+    """Leave an upgrade that the API accepted to the capture of its WebSocket."""
+    if state.socket is not None and state.ticket is not None:
+        ticket, state.ticket = state.ticket, None
+        state.socket.opened(ticket)
+
+
 async def finish_and_wait(flow: http.HTTPFlow, state: FlowState) -> None:
     """Record a complete exchange; its file is there soon after the client has read the answer."""
-    pending = finish(flow, state, End.COMPLETE, "")
+    await wait_for_file(finish(flow, state, End.COMPLETE, ""))
+
+
+async def wait_for_file(pending: Future[None] | None) -> None:
+    """Wait until a recording is written, but no longer than a client may be kept waiting."""
     if pending is not None:
         await asyncio.wait([asyncio.wrap_future(pending)], timeout=_LONGEST_WAIT_FOR_FILE_S)
 
@@ -64,10 +75,10 @@ def finish(flow: http.HTTPFlow, state: FlowState, end: End, message: str) -> Fut
     ticket, state.ticket = state.ticket, None
     session = state.session
     session.recorder.end(ticket)
-    if flow.response is None or flow.response.status_code == 101 or state.tap is None:
+    if flow.response is None or state.tap is None:
         if flow.response is None:
             session.not_recorded(ticket.api_request, f"the API was not reached, {message}")
-        session.run.worker.submit(partial(session.recorder.drop, ticket))
+        drop(session, ticket)
         return None
     content_encoding = flow.response.headers.get("content-encoding", "")
     exchange = Exchange(
@@ -80,8 +91,18 @@ def finish(flow: http.HTTPFlow, state: FlowState, end: End, message: str) -> Fut
         state.credentials,
         state.tap.timing(content_encoding),
     )
+    return write(session, ticket, exchange, state.tap)
+
+
+def drop(session: Session, ticket: Ticket) -> None:
+    """Take note that a request got nothing that is recorded."""
+    session.run.worker.submit(partial(session.recorder.drop, ticket))
+
+
+def write(session: Session, ticket: Ticket, exchange: Exchange, tap: Tap) -> Future[None] | None:
+    """Let the worker's thread record an exchange whose body is in `tap`."""
     loop = asyncio.get_running_loop()
-    return session.run.worker.submit(partial(_write, session, ticket, exchange, state.tap, loop))
+    return session.run.worker.submit(partial(_write, session, ticket, exchange, tap, loop))
 
 
 def _write(

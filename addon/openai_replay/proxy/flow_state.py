@@ -20,6 +20,7 @@ from .tap import Tap
 
 if TYPE_CHECKING:
     from .session import Session
+    from .websocket_capture import SocketCapture
 
 
 @dataclass(slots=True)
@@ -43,6 +44,7 @@ class FlowState:
     is_from_origin: bool = False
     own_headers: OwnHeaders = NO_OWN_HEADERS
     ends_in_reset: bool = False
+    socket: SocketCapture | None = None  # of a WebSocket that is recorded
 
 
 _STATES: WeakKeyDictionary[http.HTTPFlow, FlowState] = WeakKeyDictionary()

@@ -13,7 +13,6 @@ from ..replay.delivery import Delivery, Ending, at_once
 from ..service.answering import REPLAY_FAILED, Refusal, explained_miss, recorded_answer
 from .client_connection import lift_connection_limit
 from .flow_state import FlowState
-from .hosts import is_websocket
 from .own_origin import HOST as ORIGIN_HOST
 from .responses import recorded_response, refused
 
@@ -47,8 +46,6 @@ async def replay_earlier(flow: http.HTTPFlow, state: FlowState) -> bool:
 async def replay(flow: http.HTTPFlow, state: FlowState, *, but: frozenset[Path] = frozenset()) -> bool:
     """Answer a request from files other than `but`; False when no recording answers it."""
     session = state.session
-    if is_websocket(flow.request):
-        return False  # a recording of the same GET is no conversation
     describe = partial(session.describe_flow, flow, state)
     fingerprint = _fingerprint(flow.request, state)
     answer = await recorded_answer(
@@ -88,13 +85,17 @@ async def _redirect_to_origin(flow: http.HTTPFlow, state: FlowState, delivery: D
     """Redirect a request to the origin that keeps to the schedule of its answer."""
     origin = state.session.run.origin
     path = await origin.prepare(delivery)
-    address = (ORIGIN_HOST, origin.port or 0)
+    state.ends_in_reset = delivery.ending is Ending.RESET
+    flow.request.method, flow.request.content = "GET", None
+    send_to_origin(flow, state, (ORIGIN_HOST, origin.port or 0), path)
+
+
+def send_to_origin(flow: http.HTTPFlow, state: FlowState, address: tuple[str, int], path: str) -> None:
+    """Let mitmproxy get the answer to a request from a server of the addon."""
     lift_connection_limit(flow.client_conn, address)
     state.is_from_origin = True
-    state.ends_in_reset = delivery.ending is Ending.RESET
     flow.response = None
     request = flow.request
-    request.method, request.content = "GET", None
     request.scheme, (request.host, request.port) = "http", address
     request.path = path
     flow.server_conn.via = None

@@ -14,6 +14,7 @@ from .flow_state import FlowState
 from .hosts import url_of
 from .launcher import Launcher, launcher_of
 from .own_origin import OwnOrigin
+from .websocket_origin import WebSocketOrigin
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class ProxyRun(Run):
     """The parts that live as long as the proxy."""
 
     origin: OwnOrigin = field(default_factory=OwnOrigin)
+    websocket_origin: WebSocketOrigin = field(default_factory=WebSocketOrigin)
     launcher: Launcher = field(default_factory=lambda: launcher_of(os.environ))
 
 

@@ -22,6 +22,7 @@ from ..format.recording import (
 from ..request.identity import ApiRequest
 from ..store import names
 from ..wire import headers
+from ..wire.socket_notes import NO_SOCKET, SocketNotes
 from .chunk_templates import FilledTemplate
 
 _RETRYABLE = frozenset((408, 409, 429))
@@ -52,6 +53,7 @@ class Exchange:
     """A request and all that came back. `body` is decoded (no content coding), in pieces of any size.
 
     `timing` is None where times are not kept.
+    `socket` is what there is to note of a stream that came over a WebSocket.
     """
 
     api_request: ApiRequest
@@ -62,6 +64,7 @@ class Exchange:
     end_message: str = ""
     credentials: tuple[str, ...] = ()
     timing: Timing | None = None
+    socket: SocketNotes = NO_SOCKET
 
     def header(self, name: str) -> str:
         """Return the value of a response header, "" if there is none; `name` is in lower case."""

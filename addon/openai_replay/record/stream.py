@@ -138,6 +138,7 @@ class _Stream:
         notes = self._frames.result(exchange.api_request.endpoint(), is_broken=is_broken) | correction_member(
             self._corrections
         )
+        notes |= exchange.socket.to_wire()
         response = Response([], True, exchange.status, failure, headers, notes)
         return recorded_as(exchange.api_request, response, chunks=self._chunks, mapping=self._mapping)
 

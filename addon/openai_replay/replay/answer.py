@@ -31,6 +31,7 @@ from ..request.identity import ApiRequest
 from ..store.store import Stored, companion_of
 from ..wire import framing, headers, rebuild
 from ..wire.corrections import CorrectionReader
+from ..wire.socket_notes import NO_SOCKET, SocketNotes, read_socket_notes
 
 JSON_TYPE = "application/json"
 STREAM_TYPE = "text/event-stream; charset=utf-8"
@@ -41,6 +42,7 @@ class Answer:
     """A response to send. `pieces` are the events of a stream, else one body; `is_broken`: break off after them.
 
     `times_ms` are the recorded times of its head, its pieces and its end, in ms after the request; () without them.
+    `socket` is for a stream that is sent over a WebSocket.
     """
 
     path: Path
@@ -50,6 +52,7 @@ class Answer:
     is_broken: bool = False
     is_stream: bool = False
     times_ms: tuple[int, ...] = ()
+    socket: SocketNotes = NO_SOCKET
 
     def size(self) -> int:
         """Return how many bytes the body has."""
@@ -107,6 +110,7 @@ def _answer(
         is_broken=response.is_broken(),
         is_stream=response.is_streaming,
         times_ms=delays.decode(response.wire.get(delays.NAME)),
+        socket=read_socket_notes(response.wire),
     )
 
 

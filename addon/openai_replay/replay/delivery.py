@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..trouble.pacing import INSTANT, Times, plan
+from ..wire.socket_notes import NO_SOCKET, SocketNotes
 from .answer import Answer
 
 
@@ -36,7 +37,7 @@ class Delivery:
 
     `length` is the value for `content-length`; None for a stream, which says no length. `path` is the recording,
     `fault` the kind of the injected fault, "" without one; `is_paced`: the answer takes its time for its pacing;
-    `lacks_times`: it should, and its recording has no times.
+    `lacks_times`: it should, and its recording has no times. `socket` is for a stream that is sent over a WebSocket.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class Delivery:
     fault: str = ""
     is_paced: bool = False
     lacks_times: bool = False
+    socket: SocketNotes = NO_SOCKET
 
     def is_instant(self) -> bool:
         """Tell whether it is one complete message that goes out at once, so that any server can send it."""
@@ -77,6 +79,7 @@ def deliver(answer: Answer, times: Times) -> Delivery:
         ending=Ending.CUT if answer.is_broken else Ending.WHOLE,
         length=None if answer.is_stream else answer.size(),
         is_paced=not times.is_instant(),
+        socket=answer.socket,
     )
 
 

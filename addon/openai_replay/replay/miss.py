@@ -7,9 +7,8 @@ The differences go to the log and into the report.
 from __future__ import annotations
 
 import heapq
-import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -23,34 +22,17 @@ from ..request.rules import without_ignored
 from ..request.urls import authority, sorted_query
 from ..store import likeness, names
 from ..store.store import Store, Stored
+from .differences import Difference, differences_between, shown
 
 STATUS = 400
 
 # How many recordings, the likest by their sketches, are compared in full.
 _CANDIDATES = 8
 
-_LONGEST_VALUE = 60
 _MOST_DIFFERENCES = 12
-
 
 # With what the paths of the API begin, wherever a compatible host has them.
 _VERSION = re.compile(r".*/v[0-9]")
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A place where two requests differ. The values are JSON texts, cut around the difference, or None: absent."""
-
-    path: str
-    recorded: str | None
-    sent: str | None
-
-    def __str__(self) -> str:
-        return f"{self.path}: recorded {self.recorded or 'nothing'}, asked {self.sent or 'nothing'}"
-
-    def to_json(self) -> dict[str, JSON]:
-        """Return the difference as the report has it."""
-        return {"path": self.path, "recorded": self.recorded, "asked": self.sent}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +121,7 @@ def differences(stored: Stored, api_request: ApiRequest) -> Iterator[Difference]
     rules = api_request.rules
     recorded_body = normal_body(without_ignored(request.body, rules.ignore))
     sent_body = normal_body(without_ignored(api_request.body, rules.ignore))
-    body_differences = list(_differences(recorded_body, sent_body, ""))
+    body_differences = list(differences_between(recorded_body, sent_body))
     yield from body_differences
     if stored.recording.test_id != api_request.test_id and not body_differences:
         yield Difference("test id", _maybe_text(stored.recording.test_id), _maybe_text(api_request.test_id))
@@ -154,64 +136,8 @@ def _around_the_body(request: Request, api_request: ApiRequest) -> Iterator[Diff
     )
     for name, one, other in pairs:
         if one != other and not (name == "method" and api_request.is_model_list()):
-            yield Difference(name, _shown(one), _shown(other))
+            yield Difference(name, shown(one), shown(other))
 
 
 def _maybe_text(value: str | None) -> str | None:
-    return None if value is None else _shown(value)
-
-
-def _differences(recorded: JSON, sent: JSON, path: str) -> Iterator[Difference]:
-    if isinstance(recorded, dict) and isinstance(sent, dict):
-        for name in [*sent, *(name for name in recorded if name not in sent)]:
-            yield from _of_member(recorded, sent, name, f"{path}.{name}" if path else name)
-    elif isinstance(recorded, list) and isinstance(sent, list):
-        for number in range(max(len(recorded), len(sent))):
-            yield from _of_item(recorded, sent, number, f"{path}[{number}]")
-    elif type(recorded) is not type(sent) or recorded != sent:
-        one, other = _cut_around_difference(recorded, sent)
-        yield Difference(path or "body", one, other)
-
-
-def _of_member(
-    recorded: dict[str, JSON], sent: dict[str, JSON], name: str, path: str
-) -> Iterator[Difference]:
-    if name not in recorded:
-        yield Difference(path, None, _shown(sent[name]))
-    elif name not in sent:
-        yield Difference(path, _shown(recorded[name]), None)
-    else:
-        yield from _differences(recorded[name], sent[name], path)
-
-
-def _of_item(recorded: Sequence[JSON], sent: Sequence[JSON], number: int, path: str) -> Iterator[Difference]:
-    if number >= len(recorded):
-        yield Difference(path, None, _shown(sent[number]))
-    elif number >= len(sent):
-        yield Difference(path, _shown(recorded[number]), None)
-    else:
-        yield from _differences(recorded[number], sent[number], path)
-
-
-def _cut_around_difference(recorded: JSON, sent: JSON) -> tuple[str, str]:
-    if not isinstance(recorded, str) or not isinstance(sent, str):
-        return _shown(recorded), _shown(sent)
-    start = next(
-        (number for number, (one, other) in enumerate(zip(recorded, sent, strict=False)) if one != other),
-        min(len(recorded), len(sent)),
-    )
-    first = max(0, start - _LONGEST_VALUE // 3)
-    return _window(recorded, first), _window(sent, first)
-
-
-def _window(text: str, first: int) -> str:
-    if len(text) <= _LONGEST_VALUE:
-        return json.dumps(text, ensure_ascii=False)
-    last = first + _LONGEST_VALUE
-    cut = ("…" if first else "") + text[first:last] + ("…" if last < len(text) else "")
-    return json.dumps(cut, ensure_ascii=False)
-
-
-def _shown(value: JSON) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+    return None if value is None else shown(value)

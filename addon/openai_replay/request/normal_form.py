@@ -9,6 +9,7 @@ import re
 from ..format.recording import JSON
 from .multipart import MULTIPART
 from .reference_hash import reference_text
+from .upgrade import WEBSOCKET, is_upgrade
 
 
 def canonical(value: object) -> str:
@@ -22,6 +23,8 @@ def normal_body(body: JSON) -> JSON:
         return normal_value(body)
     if body.keys() == {MULTIPART}:
         return {MULTIPART: _normal_parts(body[MULTIPART])}
+    if is_upgrade(body):
+        return {WEBSOCKET: True}
     members: dict[str, JSON] = {
         name: value for name, value in body.items() if value is not None and name != "stream_options"
     }

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 
 from openai_replay.format.recording import JSON, Recording, Request, Response
-from openai_replay.replay.miss import Difference, Miss, differences, error_body, find_miss
+from openai_replay.replay.differences import Difference
+from openai_replay.replay.miss import Miss, differences, error_body, find_miss
 from openai_replay.request.identity import ApiRequest, describe
 from openai_replay.request.ignoring import ignore_rule
 from openai_replay.request.redaction import redactor

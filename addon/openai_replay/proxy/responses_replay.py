@@ -1,0 +1,147 @@
+"""Answer a Responses WebSocket from the recordings: each lane in order, the lanes side by side."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+
+from ..format.recording import JSON
+from ..replay.answer import Answer
+from ..replay.delivery import Delivery
+from ..replay.differences import shown
+from ..replay.responses_socket import (
+    REFUSED,
+    AwaitClient,
+    AwaitTime,
+    BreakOff,
+    ClientMessages,
+    Stall,
+    miss_event,
+    needs_no_answer,
+    steps,
+)
+from ..request.response_create import CREATE, body_of, lane_of, message_of
+from ..service.answering import Refusal, explained_miss, recorded_answer
+from ..wire.socket_notes import Close
+from .socket_requests import Upgrade
+from .websocket_origin import Gone, Socket
+
+log = logging.getLogger(__name__)
+
+type Lane = str | None
+
+
+class ResponsesReplay:
+    """The server's part of one WebSocket."""
+
+    def __init__(self, upgrade: Upgrade, socket: Socket) -> None:
+        self._upgrade = upgrade
+        self._socket = socket
+        self._lanes: dict[Lane, asyncio.Queue[JSON]] = {}
+        self._client = ClientMessages(upgrade.session.rules)
+        self._busy = 0
+
+    async def run(self) -> None:
+        """Answer until the client leaves; after a failure of the addon the client is refused for good."""
+        try:
+            async with asyncio.TaskGroup() as lanes:
+                await self._listen(lanes)
+        except* Gone:
+            pass
+        except* Exception:
+            log.exception("The replay of a WebSocket failed")
+            self._socket.close(Close(REFUSED, "The replay failed; the proxy's log says why."))
+
+    async def _listen(self, lanes: asyncio.TaskGroup) -> None:
+        while True:
+            received = await self._socket.receive()
+            message = message_of(received if isinstance(received, str) else "")
+            if message.get("type") == CREATE:
+                self._queue(lanes, lane_of(message)).put_nowait(body_of(message))
+                self._busy += 1
+            elif not needs_no_answer(message):
+                await self._take(message, received)
+
+    def _queue(self, lanes: asyncio.TaskGroup, lane: Lane) -> asyncio.Queue[JSON]:
+        if lane not in self._lanes:
+            self._lanes[lane] = asyncio.Queue()
+            lanes.create_task(self._serve(lane, self._lanes[lane]))
+        return self._lanes[lane]
+
+    async def _serve(self, lane: Lane, bodies: asyncio.Queue[JSON]) -> None:
+        while True:
+            await self._answer(await bodies.get(), lane)
+            self._busy -= 1
+            if self._busy == 0:
+                for message in self._client.unclaimed():
+                    await self._refuse_message(message)
+
+    async def _answer(self, body: JSON, lane: Lane) -> None:
+        upgrade = self._upgrade
+        describe = partial(upgrade.post, body)
+        fingerprint = upgrade.fingerprint(body)
+        began_s = self._now_s()
+        answer = await recorded_answer(
+            upgrade.session, fingerprint, describe, upgrade.test_id, own_headers=upgrade.own_headers
+        )
+        if answer is None:
+            answer = await explained_miss(upgrade.session, describe())
+        if isinstance(answer, Refusal):
+            await self._socket.send(miss_event(answer.message, answer.code, lane))
+        else:
+            await self._send(answer, lane, began_s)
+
+    def _now_s(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    async def _send(self, answer: Answer | Delivery, lane: Lane, began_s: float) -> None:
+        for step in steps(answer, lane):
+            match step:
+                case str():
+                    await self._socket.send(step)
+                case AwaitTime(at_ms):
+                    if (wait_s := began_s + at_ms / 1000 - self._now_s()) > 0:
+                        await asyncio.sleep(wait_s)
+                case Stall():
+                    await asyncio.Event().wait()
+                case AwaitClient(message):
+                    await self._client.await_equal(message)
+                case BreakOff(None):
+                    self._socket.break_off()
+                    raise Gone
+                case BreakOff(close):
+                    assert close is not None
+                    self._socket.close(close)
+                    raise Gone
+
+    async def _take(self, message: dict[str, JSON], received: str | bytes) -> None:
+        """Hand a message to the answer that waits for it; one that none waits for is a miss."""
+        redacted = self._upgrade.redacted(message)
+        if not message or not self._client.take(redacted, is_busy=self._busy > 0):
+            await self._refuse_message(redacted)
+
+    async def _refuse_message(self, message: JSON) -> None:
+        kind = message.get("type") if isinstance(message, dict) else None
+        text = f"No recording for the message {kind!r} at this place of the WebSocket."
+        awaited = self._client.awaited()
+        lines = [text, *(f"    recorded: {shown(one)}" for one in awaited)]
+        log.warning("%s", "\n".join([*lines, f"    sent: {shown(message)}"]))
+        details: dict[str, JSON] = {
+            "method": "SEND",
+            "endpoint": str(kind),
+            "nearest": None,
+            "differences": [],
+        }
+        self._upgrade.session.run.report.add_missed(self._upgrade.test_id, str(kind), details)
+        await self._socket.send(miss_event(text, "recording_not_found", lane_of_json(message)))
+
+
+def lane_of_json(message: JSON) -> Lane:
+    """Return the lane of a message, if it is one."""
+    return lane_of(message) if isinstance(message, dict) else None
+
+
+async def replay_responses(upgrade: Upgrade, socket: Socket) -> None:
+    """Answer a WebSocket until it ends."""
+    await ResponsesReplay(upgrade, socket).run()

@@ -1,0 +1,144 @@
+"""Record the messages of a WebSocket while they pass. What goes wrong here costs a recording, never a message."""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import Future
+from typing import Protocol
+
+from mitmproxy import http
+from mitmproxy.websocket import WebSocketMessage
+
+from ..record.exchange import End, Exchange
+from ..record.recorder import Ticket
+from ..record.responses_socket import Began, Came, Ended, OpenResponse, ResponsesSocket, Step
+from ..replay.answer import STREAM_TYPE
+from ..wire import headers
+from ..wire.socket_notes import Close, SocketNotes
+from .capture import drop, wait_for_file, write
+from .socket_requests import Upgrade
+from .tap import Body, Tap, TimedTap
+
+log = logging.getLogger(__name__)
+
+
+class SocketCapture(Protocol):
+    """Records one WebSocket."""
+
+    def opened(self, ticket: Ticket) -> None:
+        """Take note that the API accepted the upgrade; `ticket` is that of the upgrade."""
+
+    async def take(self, message: WebSocketMessage) -> None:
+        """Take a message that passes."""
+
+    def ended(self, end: End, close: Close | None) -> None:
+        """Take note of the end; `close` is the server's close frame."""
+
+
+class ResponsesCapture:
+    """Records each `response.create` of a Responses WebSocket as the streamed POST that it stands for."""
+
+    def __init__(self, upgrade: Upgrade) -> None:
+        self._upgrade = upgrade
+        self._socket = ResponsesSocket()
+        self._open: dict[OpenResponse, tuple[Ticket, Tap]] = {}
+
+    def opened(self, ticket: Ticket) -> None:
+        """Let go of the upgrade, which is no exchange by itself."""
+        drop(self._upgrade.session, ticket)
+
+    async def take(self, message: WebSocketMessage) -> None:
+        """Take a message; the last event of an exchange waits for its file."""
+        text = message.content.decode("utf-8", "replace")
+        steps = self._socket.from_client(text) if message.from_client else self._socket.from_server(text)
+        for step in steps:
+            await wait_for_file(self._step(step))
+
+    def ended(self, end: End, close: Close | None) -> None:
+        """Record the exchanges that were under way as far as they came."""
+        for response in self._socket.open_responses():
+            self._finish(response, End.COMPLETE if response.is_over else end, close)
+
+    def _step(self, step: Step) -> Future[None] | None:
+        match step:
+            case Began(response):
+                ticket = self._upgrade.session.recorder.ask(self._upgrade.post(response.body))
+                self._open[response] = (ticket, self._tap())
+            case Came(response, piece):
+                self._open[response][1](piece)
+            case Ended(response):
+                return self._finish(response, End.COMPLETE, None)
+        return None
+
+    def _tap(self) -> Tap:
+        return TimedTap(time.monotonic()) if self._upgrade.session.settings.keeps_times else Tap()
+
+    def _finish(self, response: OpenResponse, end: End, close: Close | None) -> Future[None] | None:
+        session = self._upgrade.session
+        ticket, tap = self._open.pop(response)
+        session.recorder.end(ticket)
+        if response.events == 0:
+            tap.close()
+            session.not_recorded(ticket.api_request, "the WebSocket ended before an answer")
+            drop(session, ticket)
+            return None
+        return write(session, ticket, self._exchange(response, ticket, tap, end, close), tap)
+
+    def _exchange(
+        self, response: OpenResponse, ticket: Ticket, tap: Tap, end: End, close: Close | None
+    ) -> Exchange:
+        status, content_type = 200, STREAM_TYPE
+        if response.failure is not None:
+            status, content = response.failure
+            content_type = "application/json"
+            tap(content)
+        implied = headers.implied(ticket.api_request.url)
+        said = tuple((implied | {"content-type": content_type}).items())
+        client = tuple((before, self._upgrade.redacted(data)) for before, data in response.client_messages)
+        notes = SocketNotes(client, close if end is End.CUT_BY_UPSTREAM else None)
+        return Exchange(
+            ticket.api_request,
+            status,
+            said,
+            Body(tap, ""),
+            end,
+            credentials=self._upgrade.credentials,
+            timing=tap.timing(""),
+            socket=notes,
+        )
+
+
+async def capture_message(flow: http.HTTPFlow, capture: SocketCapture) -> None:
+    """Record the latest message of a flow; the message passes whatever happens."""
+    assert flow.websocket is not None
+    message = flow.websocket.messages[-1]
+    if message.injected:
+        return
+    try:
+        await capture.take(message)
+    except Exception:
+        log.exception("A message of a WebSocket could not be recorded")
+
+
+def capture_end(flow: http.HTTPFlow, capture: SocketCapture) -> None:
+    """Record how a flow's WebSocket ended."""
+    assert flow.websocket is not None
+    code, by_client = flow.websocket.close_code or _ABNORMAL, flow.websocket.closed_by_client
+    end = End.LEFT_BY_CLIENT if by_client else End.CUT_BY_UPSTREAM
+    was_broken = by_client or code == _ABNORMAL
+    close = None if was_broken else Close(code, flow.websocket.close_reason or "")
+    try:
+        capture.ended(end, close)
+    except Exception:
+        log.exception("The end of a WebSocket could not be recorded")
+
+
+# No close frame came (RFC 6455, section 7.4.1).
+_ABNORMAL = 1006
+
+
+def forget_passed_messages(flow: http.HTTPFlow) -> None:
+    """Let go of all messages but the latest, which other addons still look at; mitmproxy keeps them all."""
+    if flow.websocket is not None:
+        del flow.websocket.messages[:-1]

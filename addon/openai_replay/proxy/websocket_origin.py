@@ -1,0 +1,198 @@
+"""The WebSocket server that answers replayed upgrades, on a free port of 127.0.0.1.
+
+mitmproxy cannot answer an upgrade by itself: a 101 set as a response crashes when the client closes. So the addon
+redirects the upgrade here, and mitmproxy relays the messages, pings and close frames as it would from a real server.
+Rule: each path is unguessable and works once, so only flows that the addon sent are answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import (
+    AcceptConnection,
+    BytesMessage,
+    CloseConnection,
+    Event,
+    Ping,
+    RejectConnection,
+    Request,
+    TextMessage,
+)
+from wsproto.utilities import ProtocolError
+
+from ..request.upgrade import is_key
+from ..wire.socket_notes import Close
+
+HOST = "127.0.0.1"
+
+log = logging.getLogger(__name__)
+
+_READ_BYTES = 64 * 1024
+
+# A client of a session that plays along reads as fast as it is sent; more is not kept for one that does not.
+_MOST_WAITING_MESSAGES = 1024
+
+
+class Gone(Exception):
+    """The client has closed its end, or the connection broke."""
+
+
+class Socket:
+    """The server's end of one WebSocket."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._protocol = WSConnection(ConnectionType.SERVER)
+        self._heard: asyncio.Queue[str | bytes | None] = asyncio.Queue(_MOST_WAITING_MESSAGES)
+        self._unfinished: list[Any] = []
+        self.close_of_client: Close | None = None
+
+    async def receive(self) -> str | bytes:
+        """Return the client's next message.
+
+        Raises:
+            Gone: there is none any more.
+        """
+        message = await self._heard.get()
+        if message is None:
+            self._heard.put_nowait(None)  # for whoever asks next
+            raise Gone
+        return message
+
+    async def send(self, message: str | bytes) -> None:
+        """Send a message, as soon as the client reads."""
+        self._put(TextMessage(data=message) if isinstance(message, str) else BytesMessage(data=message))
+        await self._writer.drain()
+
+    def close(self, close: Close) -> None:
+        """End the WebSocket with a close frame."""
+        self._put(CloseConnection(code=close.code, reason=close.reason))
+
+    def break_off(self) -> None:
+        """End the connection without a close frame."""
+        self._writer.transport.abort()
+
+    def _put(self, event: Event) -> None:
+        with suppress(ProtocolError):  # closed in the meantime
+            self._writer.write(self._protocol.send(event))
+
+    async def upgrade(self) -> str:
+        """Read the client's upgrade, and return its path.
+
+        Raises:
+            Gone: there is none.
+        """
+        while True:
+            for event in self._protocol.events():
+                if isinstance(event, Request):
+                    self._offered = event.subprotocols
+                    return event.target
+            await self._read()
+
+    def accept(self) -> None:
+        """Accept the upgrade, with the first of the subprotocols that is one."""
+        chosen = next((name for name in self._offered if not is_key(name)), None)
+        self._put(AcceptConnection(subprotocol=chosen))
+
+    def reject(self) -> None:
+        """Refuse the upgrade of a client that the addon did not send."""
+        self._put(RejectConnection(status_code=404))
+
+    async def listen(self) -> None:
+        """Take in messages until the client has gone."""
+        try:
+            while True:
+                for event in self._protocol.events():
+                    await self._take(event)
+                await self._read()
+        except (Gone, ProtocolError, ConnectionError):
+            await self._heard.put(None)
+
+    async def _read(self) -> None:
+        data = await self._reader.read(_READ_BYTES)
+        if not data:
+            raise Gone
+        self._protocol.receive_data(data)
+
+    async def _take(self, event: Event) -> None:
+        match event:
+            case TextMessage() | BytesMessage():
+                self._unfinished.append(event.data)
+                if event.message_finished:
+                    pieces, self._unfinished = self._unfinished, []
+                    await self._heard.put(pieces[0][:0].join(pieces))  # all of them text, or all bytes
+            case Ping():
+                self._put(event.response())
+            case CloseConnection():
+                self.close_of_client = Close(int(event.code), event.reason or "")
+                self._put(event.response())
+                raise Gone
+
+
+type Serve = Callable[[Socket], Awaitable[None]]
+
+
+class WebSocketOrigin:
+    """Serves each prepared WebSocket once, under a path that nothing else can know."""
+
+    def __init__(self) -> None:
+        self._server: asyncio.Server | None = None
+        self._prepared: dict[str, Serve] = {}
+        self._serving: set[asyncio.Task[None]] = set()
+        self.port: int | None = None
+
+    async def prepare(self, serve: Serve) -> str:
+        """Return the path at which `serve` answers one upgrade; the server is started with the first."""
+        if self._server is None:
+            self._server = await asyncio.start_server(self._accept, HOST, 0)
+            self.port = self._server.sockets[0].getsockname()[1]
+        path = f"/{secrets.token_urlsafe(16)}"
+        self._prepared[path] = serve
+        return path
+
+    def is_at(self, address: tuple[str, int, *tuple[int, ...]] | None) -> bool:
+        """Tell whether an address of a connection upstream is this origin's."""
+        return address is not None and address[:2] == (HOST, self.port)
+
+    def close(self) -> None:
+        """Stop listening, and end the open WebSockets."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for task in self._serving:
+            task.cancel()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+        try:
+            await self._serve(Socket(reader, writer))
+        except (Gone, ProtocolError, ConnectionError):
+            pass  # the client left
+        finally:
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def _serve(self, socket: Socket) -> None:
+        serve = self._prepared.pop(await socket.upgrade(), None)
+        if serve is None:
+            socket.reject()
+            return
+        socket.accept()
+        listening = asyncio.create_task(socket.listen())
+        try:
+            await serve(socket)
+            await listening  # for the client's close frame, which answers the server's
+        finally:
+            listening.cancel()

@@ -1,0 +1,42 @@
+"""Describe an upgrade to a WebSocket as the body of its request, so that it is never taken for a plain GET.
+
+The subprotocols are kept for a reader, without those that carry a key. They do not count in matching: browsers need
+them, other clients send headers instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..format.recording import JSON
+
+WEBSOCKET = "__websocket__"
+
+# How browsers send a key (API documentation, "Realtime API with WebSockets").
+_KEY_PREFIX = "openai-insecure-api-key."
+
+
+def upgrade_body(protocol_headers: Iterable[str]) -> JSON:
+    """Return `{"__websocket__": {"subprotocols": […]}}`.
+
+    Args:
+        protocol_headers: the values of the request's `Sec-WebSocket-Protocol` headers.
+    """
+    offered = [name.strip() for value in protocol_headers for name in value.split(",")]
+    return {WEBSOCKET: {"subprotocols": [name for name in offered if name and not is_key(name)]}}
+
+
+def is_upgrade(body: JSON) -> bool:
+    """Tell whether a request's body says that it was an upgrade."""
+    return isinstance(body, dict) and body.keys() == {WEBSOCKET}
+
+
+def is_key(subprotocol: str) -> bool:
+    """Tell whether a subprotocol carries a key."""
+    return subprotocol.startswith(_KEY_PREFIX)
+
+
+def keys_in(protocol_headers: Iterable[str]) -> tuple[str, ...]:
+    """Return the keys among the subprotocols."""
+    offered = [name.strip() for value in protocol_headers for name in value.split(",")]
+    return tuple(name.removeprefix(_KEY_PREFIX) for name in offered if is_key(name))

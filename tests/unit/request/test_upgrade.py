@@ -1,0 +1,31 @@
+"""An upgrade to a WebSocket as a request's body."""
+
+from __future__ import annotations
+
+from openai_replay.request.identity import identify
+from openai_replay.request.redaction import redactor
+from openai_replay.request.rules import Rules
+from openai_replay.request.upgrade import is_upgrade, keys_in, upgrade_body
+
+BROWSER = ["realtime, openai-insecure-api-key.ek_123, openai-beta.realtime-v1"]
+URL = "https://api.openai.com/v1/realtime?model=gpt-realtime"
+RULES = Rules((), redactor(()))
+
+
+def test_subprotocols_are_kept_without_keys() -> None:
+    assert upgrade_body(BROWSER) == {
+        "__websocket__": {"subprotocols": ["realtime", "openai-beta.realtime-v1"]}
+    }
+    assert keys_in(BROWSER) == ("ek_123",)
+
+
+def test_subprotocols_do_not_count_and_a_plain_get_is_another_request() -> None:
+    by_header = identify("GET", URL, upgrade_body([]), RULES)
+
+    assert identify("GET", URL, upgrade_body(BROWSER), RULES) == by_header
+    assert identify("GET", URL, {}, RULES) != by_header
+
+
+def test_a_body_that_has_more_members_is_no_upgrade() -> None:
+    assert is_upgrade(upgrade_body([]))
+    assert not is_upgrade({"__websocket__": {}, "model": "m"})
