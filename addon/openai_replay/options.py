@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .errors import BadOption
 from .modes import Mode as Mode
-from .request.ignoring import IgnoreRule, ignore_rule
+from .request.ignoring import IgnoreRule, ReferenceReading, ignore_rules
 from .request.redaction import Redactor, redactor
 from .trouble.fault_rules import parse_fault
 from .trouble.pacing import parse_pacing
@@ -80,7 +80,8 @@ OPTIONS = (
         "recording_ignore",
         (),
         "A path into the request's body that is left out of matching, such as metadata.run_id; "
-        "with =REGEX after it, only what the expression matches in the strings there.",
+        "with =REGEX after it, only what the expression matches in the strings there. Or one of @uuid, @date, @codex "
+        "and @reference.",
     ),
     Option(
         "recording_redact",
@@ -128,7 +129,7 @@ class Settings:
     hosts: tuple[HostPattern, ...]
     test_id: str | None
     test_match: MatchPolicy
-    ignore: tuple[IgnoreRule, ...]
+    ignore: tuple[IgnoreRule | ReferenceReading, ...]
     redactor: Redactor
     websocket: WebSocketPolicy
     report: Path | None
@@ -227,7 +228,7 @@ def settings(values: Mapping[str, object]) -> Settings:
         test_match=MatchPolicy(
             _one_of("recording_test_match", values, [match.value for match in MatchPolicy])
         ),
-        ignore=tuple(ignore_rule(text) for text in _texts("recording_ignore", values)),
+        ignore=ignore_rules(_texts("recording_ignore", values)),
         redactor=redactor(_texts("recording_redact", values)),
         websocket=WebSocketPolicy(
             _one_of("recording_websocket", values, [policy.value for policy in WebSocketPolicy])

@@ -193,12 +193,20 @@ def test_streams_of_one_http2_connection_are_numbered_in_the_order_of_asking(
 
 def test_recording_anew_replaces_the_whole_set(rig: Rig) -> None:
     answer_in_turn(rig.upstream, "old 1", "old 2", "old 3", "other")
-    rig.record(*[chat("set")] * 3, chat("another request"))
+    rig.record(*[chat("set")] * 3, chat("another request"), test_id="t")
     answer_in_turn(rig.upstream, "new 1", "new 2")
-    rig.record(*[chat("set")] * 2)
-    texts = rig.replayed_texts(*[chat("set")] * 3, chat("another request"))
-    assert texts == ["new 1", "new 2", "new 2", "other"]
+    rig.record(*[chat("set")] * 2, test_id="t")
+    replies = rig.replay(*[chat("set")] * 3, chat("another request"), test_id="t")
+    assert [said(reply) for reply in replies] == ["new 1", "new 2", "new 2", "other"]
     assert len(rig.files_of(chat("set"))) == 2
+
+
+def test_recording_one_test_anew_leaves_the_repeats_of_others_that_have_no_test_id(rig: Rig) -> None:
+    answer_in_turn(rig.upstream, "one test's", "another's")
+    rig.record(*[chat("shared")] * 2)
+    answer_in_turn(rig.upstream, "new")
+    rig.record(chat("shared"))
+    assert rig.replayed_texts(*[chat("shared")] * 2) == ["new", "another's"]
 
 
 def test_recording_anew_replaces_files_that_a_person_moved(tmp_path: Path, rig: Rig) -> None:
@@ -269,7 +277,7 @@ def record_generation(
     options = ("recording_mode=record", f"recording_dir={tmp_path / 'recordings'}")
     with proxy(tmp_path, *options, upstream=upstream, mode=REVERSE) as running, BaseURL(running) as client:
         for body in asked[:killed_after]:
-            assert client.send(body).status == 200
+            assert client.send(body, test_id="t").status == 200
         if killed_after is not None:
             running.process.send_signal(signal.SIGKILL)
 
@@ -359,7 +367,7 @@ def test_a_reset_begins_repeats_anew_for_one_test_or_for_all(rig: Rig) -> None:
 
 def test_a_reset_while_recording_begins_a_new_set(rig: Rig) -> None:
     answer_in_turn(rig.upstream, "1", "2", "3")
-    rig.record(*[chat("new set")] * 2)
-    assert rig.replayed_texts(*[chat("new set")] * 2) == ["1", "2"]
-    rig.record(chat("new set"))
-    assert rig.replayed_texts(*[chat("new set")] * 2) == ["3", "3"]
+    rig.record(*[chat("new set")] * 2, test_id="t")
+    assert [said(reply) for reply in rig.replay(*[chat("new set")] * 2, test_id="t")] == ["1", "2"]
+    rig.record(chat("new set"), test_id="t")
+    assert [said(reply) for reply in rig.replay(*[chat("new set")] * 2, test_id="t")] == ["3", "3"]

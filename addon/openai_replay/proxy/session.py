@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mitmproxy import http
 
-from ..request.body import opaque_body, parse_body
+from ..request.body import parse_body
 from ..request.identity import ApiRequest
 from ..service.service import Run, Service
 from .flow_state import FlowState
@@ -40,7 +40,7 @@ class Session(Service):
 
     def _described(self, request: http.Request, state: FlowState) -> ApiRequest:
         if state.upload is not None:
-            body = state.upload.result() or opaque_body(b"")
+            body = state.upload.result()
         else:
             content = request.get_content(strict=False) or b""
             body = parse_body(content, request.headers.get("content-type", ""))

@@ -9,7 +9,6 @@ from ..format import json_text
 from ..format.recording import FILE, JSON, opened
 from ..request.identity import ApiRequest
 from ..request.reference_hash import request_hash
-from ..request.rules import without_ignored
 from ..wire.corrections import CorrectionNotes, Found
 from .exchange import Exchange
 
@@ -55,7 +54,7 @@ class Normaliser:
     """Gives completions the id and time of the recording, and tells the id on the wire where it is needed."""
 
     def __init__(self, api_request: ApiRequest) -> None:
-        body = without_ignored(api_request.body, api_request.rules.ignore)
+        body = api_request.rules.named_body(api_request.body)
         self._id = f"rec-{request_hash(api_request.method, api_request.url, body, api_request.test_id)[:12]}"
         self._is_kept = api_request.method != "POST" or (isinstance(body, dict) and body.get("store") is True)
 

@@ -1,8 +1,25 @@
-"""What is written while a run records: the answers to each request as one sequence, in the order of asking.
+"""Write the recordings of a run: the answers to each request as one numbered series, in the order of the requests.
 
-A run is the life of the proxy, or the time since the last reset. The first answer of a run to a request replaces
-all that an earlier run recorded of it; the next ones are numbered. A failure that the client tried again with
-success is not kept, and equal answers at the end of a sequence are one file, for the last one is repeated anyway.
+Theory of operation. A run is the life of the proxy, or the time since the last reset. `ask` makes a ticket for each
+request, and the tickets of identical requests are one series. A ticket's place in its series decides its file,
+however late its answer comes: the numbers of a series are the lowest ones that no other request has. (Different
+requests may have one name, for the format's hash reads some of them as the same text.)
+
+The first answer to a request of a test replaces all that an earlier run recorded of it. Requests without a test id may
+be several tests', of which this run makes only some: each answer replaces the earlier one at its place, and the
+later ones stay.
+
+Not every answer becomes a file. A failure that the client retried with success is taken out, and the files after it
+move up. An answer that equals the one before is held back in memory until a different one follows, for the last
+answer of a series is repeated in replay anyway.
+
+An example. A status is polled five times, and the third poll fails and is retried:
+
+    request      1: queued   2: queued   3: 500     4: queued   5: done
+    on answer    write #1    hold back   write #2   hold back   write the held-back #2 and #3, write #4
+                                         as #3      and remove
+                                                    #3
+    files        <hash>.json queued, -2 queued, -3 queued, -4 done
 
 `ask`, `end`, `has_recorded` and `written` never wait for the disk. All other methods may, and are called from one
 thread at a time.
@@ -54,11 +71,15 @@ class Series:
     """The requests of one run that are the same, in the order of asking, less those that got nothing to keep.
 
     `name` is what their files are called, less the number: the name of the first one that was answered, for requests
-    that mean the same may have several. `has_gaps` until the numbers of those that are out are given to others.
+    that mean the same may have several. `numbers` are those of its files by place, some of them yet to be written.
+    `earlier` are files of an earlier run by place, which the answers at those places replace. `has_gaps` until the
+    numbers of those that are out are given to others.
     """
 
     tickets: list[Ticket] = field(default_factory=list)
     name: str = ""
+    numbers: list[int] = field(default_factory=list)
+    earlier: list[Path] = field(default_factory=list)
     is_begun: bool = False
     is_over: bool = False
     has_gaps: bool = False
@@ -74,6 +95,7 @@ class Recorder:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._series: dict[SeriesKey, Series] = {}
+        self._by_name: dict[str, list[Series]] = {}
         self._written: set[Path] = set()
         # What was recorded before the last reset, which the index need not have seen.
         self._earlier: dict[SeriesKey, set[Path]] = {}
@@ -109,6 +131,7 @@ class Recorder:
             for key in [key for key in self._series if all_tests or key[0] == test_id]:
                 series = self._series.pop(key)
                 series.is_over = True
+                self._forget_name(series)
                 paths = {ticket.path for ticket in series.tickets if ticket.path is not None}
                 self._written -= paths
                 self._earlier.setdefault(key, set()).update(paths)
@@ -141,7 +164,8 @@ class Recorder:
         series = ticket.series
         if series.is_over:
             raise NotRecordable("the run that it belongs to was reset before it ended")
-        series.name = series.name or self._store.name_beside_other_hosts(recorded.name, ticket.api_request)
+        if not series.name:
+            self._begin(series, self._store.name_beside_other_hosts(recorded.name, ticket.api_request))
         ticket.recorded = recorded
         ticket.digest = recorded.digest
         ticket.is_retryable_failure = recorded.is_retryable_failure()
@@ -152,13 +176,43 @@ class Recorder:
         at = series.place(ticket) - len(retried)
         if self._repeats_the_one_before(ticket, at, retried):
             self._hold_back(ticket, series.tickets[at - 1])
-            self._remove_all({path for failure in retried if (path := failure.path) is not None})
+            self._remove_all(self._replaced(ticket, at, retried))
         else:
             self._write_held_back(series, at)
-            self._write(ticket, at + 1, retried)
+            self._write(ticket, at, retried)
         self._take_out(retried)
         self._close_gaps(series)
         return ticket.path
+
+    def _begin(self, series: Series, name: str) -> None:
+        """Give a series its name, which series of other requests may have, too."""
+        series.name = name
+        self._by_name.setdefault(name, []).append(series)
+
+    def _forget_name(self, series: Series) -> None:
+        others = [other for other in self._by_name.pop(series.name, ()) if other is not series]
+        if others:
+            self._by_name[series.name] = others
+
+    def _number(self, series: Series, at: int) -> int:
+        """Return the number of the file at a place; one is kept for each request that was made so far."""
+        while len(series.numbers) <= max(at, len(series.tickets) - 1):
+            series.numbers.append(self._next_number(series))
+        return series.numbers[at]
+
+    def _next_number(self, series: Series) -> int:
+        taken = {n for other in self._by_name[series.name] if other is not series for n in other.numbers}
+        number = series.numbers[-1] + 1 if series.numbers else 1
+        while number in taken or self._is_others(series, number):
+            number += 1
+        return number
+
+    def _is_others(self, series: Series, number: int) -> bool:
+        path = self._path(series, number)
+        return self._store.belongs_to_another(path, series.tickets[0].api_request)
+
+    def _path(self, series: Series, number: int) -> Path:
+        return self._store.directory / names.file_name(names.numbered_stem(series.name, number))
 
     def _retried_failures(self, success: Ticket) -> list[Ticket]:
         """Return the failures right before a success that had ended when it was asked: it was their retry."""
@@ -175,7 +229,7 @@ class Recorder:
         """Tell whether a ticket is the last of its series so far, and equals the one before it and its failures."""
         series = ticket.series
         is_last = series.place(ticket) == len(series.tickets) - 1
-        if at == 0 or not is_last or ticket.api_request.is_model_list():
+        if at == 0 or not is_last or ticket.api_request.is_model_list() or len(series.earlier) > at + 1:
             return False
         before = series.tickets[at - 1]
         # Somebody may have taken its file away.
@@ -191,19 +245,17 @@ class Recorder:
         first = at
         while first and series.tickets[first - 1].path is None:
             first -= 1
-        for number, ticket in enumerate(series.tickets[first:at], first + 1):
+        for place, ticket in enumerate(series.tickets[first:at], first):
             if ticket.recorded is not None:
-                self._write(ticket, number, ())
+                self._write(ticket, place, ())
 
-    def _write(self, ticket: Ticket, number: int, retried: Iterable[Ticket]) -> None:
+    def _write(self, ticket: Ticket, at: int, retried: Iterable[Ticket]) -> None:
         """Write a ticket's answer, and remove what it replaces when its own is safely on disk."""
         recorded = ticket.recorded
         assert recorded is not None
-        stem = self._stem(ticket, recorded, number)
+        stem = self._stem(ticket, recorded, at)
         target = self._store.directory / names.file_name(stem)
-        replaced = {failure.path for failure in retried if failure.path is not None}
-        if not ticket.series.is_begun:
-            replaced |= self._of_earlier_runs(ticket.api_request)
+        replaced = self._replaced(ticket, at, retried)
         companion = None
         if recorded.companion is not None:
             ending, body = recorded.companion
@@ -221,11 +273,33 @@ class Recorder:
             self._written.add(target)
             self._earlier.pop(_series_key(ticket.api_request), None)
 
-    def _stem(self, ticket: Ticket, recorded: Recorded, number: int) -> str:
+    def _replaced(self, ticket: Ticket, at: int, retried: Iterable[Ticket]) -> set[Path]:
+        """Return the files in whose place an answer comes: of failures that it retried, and of an earlier run."""
+        replaced = {failure.path for failure in retried if failure.path is not None}
+        if not ticket.series.is_begun:
+            replaced |= self._outdated(ticket)
+        return replaced | set(ticket.series.earlier[at : at + 1])
+
+    def _outdated(self, ticket: Ticket) -> set[Path]:
+        """Return the files of earlier runs that the first answer replaces; others stay until their place is written."""
+        found = self._of_earlier_runs(ticket.api_request)
+        if ticket.api_request.test_id is not None or ticket.api_request.is_model_list():
+            return found
+        series = ticket.series
+        place_of = {path: number for path in found if (number := self._number_of(path, series)) is not None}
+        series.earlier = sorted(place_of, key=place_of.__getitem__)
+        return found - place_of.keys()
+
+    def _number_of(self, path: Path, series: Series) -> int | None:
+        """Return the number of a file in a series, None for a file with another name."""
+        base, number = names.split_number(path.name)
+        return number if path.parent == self._store.directory and base == series.name else None
+
+    def _stem(self, ticket: Ticket, recorded: Recorded, at: int) -> str:
         if ticket.api_request.is_model_list():
             # It ends in a digest of the answer, and several are joined.
             return self._store.name_beside_other_hosts(recorded.name, ticket.api_request)
-        return names.numbered_stem(ticket.series.name, number)
+        return names.numbered_stem(ticket.series.name, self._number(ticket.series, at))
 
     def _of_earlier_runs(self, api_request: ApiRequest) -> set[Path]:
         """Return the recordings that earlier runs made of a request, whatever they are called."""
@@ -263,10 +337,9 @@ class Recorder:
             return
         series.has_gaps = False
         try:
-            for number, ticket in enumerate(series.tickets, 1):
+            for place, ticket in enumerate(series.tickets):
                 if ticket.path is not None and not ticket.api_request.is_model_list():
-                    stem = names.numbered_stem(series.name, number)
-                    self._move(ticket, ticket.path, ticket.path.with_name(names.file_name(stem)))
+                    self._move(ticket, ticket.path, self._path(series, self._number(series, place)))
         except OSError:
             series.has_gaps = True
             raise

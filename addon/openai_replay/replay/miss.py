@@ -18,8 +18,7 @@ from ..format import json_text
 from ..format.recording import JSON, Request
 from ..request.identity import ApiRequest
 from ..request.normal_form import normal_body
-from ..request.rules import without_ignored
-from ..request.urls import authority, sorted_query
+from ..request.urls import authority, canonical_query
 from ..store import likeness, names
 from ..store.store import Store, Stored
 from .differences import Difference, differences_between, shown
@@ -119,8 +118,8 @@ def differences(stored: Stored, api_request: ApiRequest) -> Iterator[Difference]
     request = stored.recording.request
     yield from _around_the_body(request, api_request)
     rules = api_request.rules
-    recorded_body = normal_body(without_ignored(request.body, rules.ignore))
-    sent_body = normal_body(without_ignored(api_request.body, rules.ignore))
+    recorded_body = normal_body(rules.matched_body(request.body))
+    sent_body = normal_body(rules.matched_body(api_request.body))
     body_differences = list(differences_between(recorded_body, sent_body))
     yield from body_differences
     if stored.recording.test_id != api_request.test_id and not body_differences:
@@ -132,7 +131,7 @@ def _around_the_body(request: Request, api_request: ApiRequest) -> Iterator[Diff
     pairs = (
         ("method", request.method, api_request.method),
         ("host", authority(recorded), authority(wanted)),
-        ("query", sorted_query(recorded.query), sorted_query(wanted.query)),
+        ("query", canonical_query(recorded.query), canonical_query(wanted.query)),
     )
     for name, one, other in pairs:
         if one != other and not (name == "method" and api_request.is_model_list()):

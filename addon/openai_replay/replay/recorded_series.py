@@ -30,7 +30,8 @@ class RecordedSeries:
     """The files that answer a request, as they were when they were found, and the answers read from them so far.
 
     `is_named`: they bear the request's own name, and nothing else on disk could come before them. Those of its
-    numbers that there are not are `absent`.
+    numbers that there are not are `absent`. `signatures` are of each file that was read, other requests' among them;
+    the first `verified` paths are known to hold this request.
     """
 
     api_request: ApiRequest
@@ -41,6 +42,7 @@ class RecordedSeries:
     answers: dict[Path, Answer] = field(default_factory=dict)
     signatures: dict[Path, Signature] = field(default_factory=dict)
     kept_size: int = 0
+    verified: int = 0
     folder_mtime: int = UNSETTLED
     checked_at: int | None = None
 
@@ -86,23 +88,44 @@ class RecordedSeries:
         except OSError:
             return False
 
-    def stored(self, path: Path, store: Store) -> Stored | None:
-        """Return a file of the sequence; the one that was read to find it is not read again.
-
-        None when it went away in the meantime, or holds another request than its name says.
-        """
-        if self.first is not None and self.first.path == path:
-            return self.first
-        return store.answering(path, self.api_request)
-
-    def read(self, path: Path, store: Store) -> bool:
-        """Read the answer that a file holds; False when it holds none to this request.
+    def answer_at(self, number: int, store: Store) -> Answer | None:
+        """Return the answer at a place of the series, from 0, or the last one; None when no file is left.
 
         Raises:
             BadRecording: it cannot be read or sent.
         """
+        self._verify(number, store)
+        while self.paths:
+            path = self.paths[min(number, len(self.paths) - 1)]
+            if path in self.answers or self._read(path, store):
+                return self.answers[path]
+            self._drop(path)
+        return None
+
+    def _verify(self, number: int, store: Store) -> None:
+        """Make sure that the files before a place hold this request: a number may be another request's."""
+        while self.verified < min(number, len(self.paths) - 1):
+            path = self.paths[self.verified]
+            stored = None if path in self.answers else self._stored(path, store)
+            if stored is not None:
+                self.signatures |= _signatures([stored])
+            if stored is not None or path in self.answers:
+                self.verified += 1
+            else:
+                self._drop(path)
+
+    def _drop(self, path: Path) -> None:
+        """Leave out a file that went away, or that holds another request; it counts again when it changes."""
+        self.paths = tuple(other for other in self.paths if other != path)
+        try:
+            self.signatures[path] = signature_of(os.stat(path))
+        except OSError:
+            self.absent = (*self.absent, path)
+
+    def _read(self, path: Path, store: Store) -> bool:
+        """Read the answer that a file holds; False when it holds none to this request."""
         paths = self.paths if self.api_request.is_model_list() else (path,)
-        maybe_stored = [self.stored(path, store) for path in paths]
+        maybe_stored = [self._stored(path, store) for path in paths]
         stored = [one for one in maybe_stored if one is not None]
         if stored:
             self.signatures |= _signatures(stored)
@@ -110,6 +133,15 @@ class RecordedSeries:
             self.first = None
             self.checked_at = None
         return bool(stored)
+
+    def _stored(self, path: Path, store: Store) -> Stored | None:
+        """Return a file of the series; the first one, which was read to find the series, is not read again.
+
+        None when it went away in the meantime, or holds another request than its name says.
+        """
+        if self.first is not None and self.first.path == path:
+            return self.first
+        return store.answering(path, self.api_request)
 
 
 class KeptSeries:

@@ -111,9 +111,12 @@ class Replayer:
             BadRecording: the file under the request's own name cannot be read.
         """
         named = self._store.named(api_request)
-        if named is not None and named.path not in but:
-            paths = tuple(path for path in names.series(named.path) if path not in but)
-            return RecordedSeries(api_request, paths, True, named, tuple(names.absent_from_series(paths)))
+        if named is not None and named.first.path not in but:
+            paths = tuple(path for path in names.series(named.first.path) if path not in but)
+            absent = tuple(names.absent_from_series(paths))
+            return RecordedSeries(
+                api_request, paths, True, named.first, absent, signatures=dict(named.passed)
+            )
         for is_sure in (False, True):
             found = await self._on_index_thread(partial(self._looked_up, api_request, but, is_sure=is_sure))
             if not found:
@@ -148,16 +151,13 @@ class Replayer:
         A repeat gets the next one, or the same again if this one is not spent.
         """
         number = self._take_position(series) if is_spent else self._peek_position(series)
-        while series.paths:
-            path = series.paths[min(number, len(series.paths) - 1)]
-            if path in series.answers:
-                self.kept.touch(fingerprint)
-                return series.answers[path]
-            if series.read(path, self._store):
-                self.kept.keep(fingerprint, series)
-            else:
-                series.paths = tuple(other for other in series.paths if other != path)
-        return None
+        known = len(series.answers)
+        answer = series.answer_at(number, self._store)
+        if len(series.answers) != known:
+            self.kept.keep(fingerprint, series)
+        elif answer is not None:
+            self.kept.touch(fingerprint)
+        return answer
 
 
 def _paced(answer: Answer, api_request: ApiRequest, terms: Terms) -> Delivery:

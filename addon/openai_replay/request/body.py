@@ -7,15 +7,20 @@ import json
 import math
 
 from ..format.recording import JSON
-from .multipart import MultipartParser, boundary_of
+from .multipart import BYTES, MULTIPART, MultipartParser, boundary_of, bytes_body
+
+TEXT = "__text__"
+
+_DESCRIPTIONS = frozenset({TEXT, BYTES, MULTIPART})
 
 
 def parse_body(content: bytes, content_type: str) -> JSON:
     """Return a request's body as JSON, whatever its content type says.
 
     What parses as JSON is that JSON; no body is `{}`; a form is `{"__multipart__": [part, …]}`; other text is
-    `{"__text__": text}` and anything else `{"__bytes__": {"size", "sha256"}}`. Text is also what no recording can hold
-    as JSON: numbers that are not finite, and what is nested deeper than the functions here go.
+    `{"__text__": text}` and anything else, an incomplete form too, `{"__bytes__": {"size", "sha256"}}`. Also text is
+    JSON that a value cannot hold without loss: numbers that are not finite, members that stand twice in an object,
+    nesting deeper than the functions here go, and an object that looks like one of these descriptions.
     """
     if not content.strip():
         return {}
@@ -23,9 +28,11 @@ def parse_body(content: bytes, content_type: str) -> JSON:
     if boundary is not None:
         parser = MultipartParser(boundary)
         parser.feed(content)
-        return parser.result() or opaque_body(content)
+        return parser.result()
     try:
-        value: JSON = json.loads(content, parse_float=_finite, parse_constant=_finite)
+        value: JSON = json.loads(
+            content, parse_float=_finite, parse_constant=_finite, object_pairs_hook=_object
+        )
     except (ValueError, RecursionError):
         return opaque_body(content)
     may_be_deep = content.count(b"[") + content.count(b"{") > _DEEPEST
@@ -48,6 +55,16 @@ def _is_too_deep(value: JSON) -> bool:
     return bool(level)
 
 
+def _object(members: list[tuple[str, JSON]]) -> JSON:
+    """Return the object of some members, which must differ in their names (RFC 8259, section 4)."""
+    value = dict(members)
+    if len(value) < len(members):
+        raise ValueError("expected an object whose members have different names")
+    if value.keys() & _DESCRIPTIONS and len(value) == 1:
+        raise ValueError("expected an object that is no description of a body")
+    return value
+
+
 def _finite(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
@@ -58,6 +75,6 @@ def _finite(digits: str) -> float:
 def opaque_body(content: bytes) -> JSON:
     """Return the JSON that stands for a body which is neither JSON nor a form."""
     try:
-        return {"__text__": content.decode()}
+        return {TEXT: content.decode()}
     except UnicodeDecodeError:
-        return {"__bytes__": {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}}
+        return bytes_body(len(content), hashlib.sha256(content).hexdigest())

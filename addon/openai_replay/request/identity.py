@@ -1,9 +1,9 @@
-"""request → identity, and the name that its recording is stored under.
+"""Identify a request: which requests are the same, and the name that its recording is stored under.
 
-What counts: method, host (with a port that is not the scheme's own), endpoint, and the normalised body; then the
-test id. Headers never count. Normalised means: what the format's hash normalises (`reference_text`, floats), and
-besides `1.0` is `1`; a null member of the body or of a message is absent; `stream: false` is absent; and
-`stream_options` only chooses between recordings that are otherwise the same.
+A request's identity is its method, host (with a port that is not the scheme's own), path, query and body, each by its
+meaning (`urls`, `normal_form`), and nothing else: headers never count. The test id chooses among the recordings of one
+identity, and so does `stream_options`. The format's request hash, which reads some different requests as the same
+text, names files and decides nothing.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ from urllib.parse import urlsplit
 from ..format.recording import JSON
 from .normal_form import canonical, normal_body, normal_value
 from .reference_hash import SHARED_PATH, request_hash
-from .rules import Rules, without_ignored
-from .urls import authority, doubled_prefix, joined_query, single_prefix, sorted_query
+from .rules import Rules
+from .urls import authority, canonical_path, canonical_query, doubled_prefix, joined_query
+
+# Lists that recorders inside SDKs wrote with POST and no body, and that clients GET.
+_LISTS = ("/api/ps", "/api/tags")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +45,8 @@ class ApiRequest:
     rules: Rules
 
     def endpoint(self) -> str:
-        """Return the path that names the operation, without query, `/v1/v1/` read as `/v1/`."""
-        return single_prefix(urlsplit(self.url).path)
+        """Return the path that names the operation, in its canonical spelling and without query."""
+        return canonical_path(urlsplit(self.url).path)
 
     def is_model_list(self) -> bool:
         """Tell whether the answer is the list of models, whose recordings are joined into one answer."""
@@ -62,7 +65,7 @@ class ApiRequest:
 
         The second is of recorders that joined a base URL ending in /v1 to an endpoint that begins with it.
         """
-        body = without_ignored(self.body, self.rules.ignore)
+        body = self.rules.named_body(self.body)
         return tuple(
             request_hash(self.method, url, body, test_id) for url in (self.url, doubled_prefix(self.url))
         )
@@ -76,19 +79,23 @@ def describe(method: str, url: str, body: JSON, test_id: str | None, rules: Rule
 def identify(method: str, url: str, body: JSON, rules: Rules) -> Identity:
     """Return the identity of a request, be it a client's or a recording's."""
     parts = urlsplit(url)
-    endpoint = single_prefix(parts.path)
-    body = without_ignored(body, rules.ignore)
-    query = parts.query
-    if is_model_list(method, endpoint) and isinstance(body, dict) and body.keys() <= {"extra_query"}:
-        # Recorders inside the Python SDK write POST for every call, and what it was called with as the body.
+    path, query = canonical_path(parts.path), parts.query
+    body = rules.matched_body(body)
+    if is_list(method, path) and isinstance(body, dict) and body.keys() <= {"extra_query"}:
+        # Recorders inside the Python SDK write POST for every call, and its arguments as the body.
         method, query, body = "GET", joined_query(query, body.get("extra_query")), {}
     # An ignored member of stream_options does not choose either, so it is read after the rules.
     stream_options = body.get("stream_options") if isinstance(body, dict) else None
-    members = [method, authority(parts), endpoint, sorted_query(query), normal_body(body)]
+    members = [method, authority(parts), path, canonical_query(query), normal_body(body)]
     return Identity(
         key=hashlib.sha256(canonical(members).encode()).hexdigest(),
         stream_options="" if stream_options is None else canonical(normal_value(stream_options)),
     )
+
+
+def is_list(method: str, endpoint: str) -> bool:
+    """Tell whether a request without a body lists things, whatever method a recorder wrote for it."""
+    return is_model_list(method, endpoint) or (method in ("GET", "POST") and endpoint in _LISTS)
 
 
 def is_model_list(method: str, endpoint: str) -> bool:

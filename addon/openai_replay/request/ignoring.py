@@ -1,30 +1,49 @@
-"""`recording_ignore`: what a program puts into its requests anew each time, left out of matching.
+r"""`recording_ignore`: leave out of matching the values that a program changes with each run.
 
-A rule is a path, `metadata.run_id`, or a path and an expression, `messages[*].content=\\d{4}-\\d\\d-\\d\\d`. The
-path goes through members and list items: `a.b`, `a[0]`, `a[*]` or `*` for each of them. Without an expression what
-stands there is taken out; with one, its matches are replaced in every string there and below.
+A rule is a path, `metadata.run_id`, or a path and an expression, `messages[*].content=\d{4}-\d\d-\d\d`. The path goes
+through members and list items: `a.b`, `a["b.c"]`, `a[0]`, `a[*]` or `*` for each of them. Without an expression the
+value there is taken out; with one, its matches are replaced in every string there and below.
+
+A rule may also be a preset. `@uuid` and `@date` are for UUIDs, and for dates and times, in every string of the body;
+`@codex` is for the values that the Codex CLI makes up; `@reference` reads bodies as the reference recorder's hash does.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..errors import BadOption
 from ..format.recording import JSON
+from .reference_hash import reference_body
 
-_STEP = re.compile(r"\[(?P<item>\*|[0-9]+)\]|\.?(?P<member>[^.\[\]=]+)")
+_STEP = re.compile(
+    r'\[(?P<item>\*|[0-9]+)\]|\[(?P<quoted>"(?:[^"\\]|\\.)*")\]|\.?(?P<member>[^.\[\]="]+)', re.DOTALL
+)
 
 IGNORED = "__IGNORED__"
+
+type Step = str | int | None
 
 
 @dataclass(frozen=True, slots=True)
 class IgnoreRule:
-    """One `recording_ignore`: steps are member names, item numbers, or None for each; `pattern` may be None."""
+    """One rule: `steps` are member names, item numbers, or None for each; `pattern` may be None.
+
+    `text` is the option's value that the rule comes from.
+    """
 
     text: str
-    steps: tuple[str | int | None, ...]
+    steps: tuple[Step, ...]
     pattern: re.Pattern[str] | None
+
+    def fingerprint(self) -> str:
+        """Return a text that is another one for each other rule."""
+        return repr(
+            (self.steps, None if self.pattern is None else (self.pattern.pattern, self.pattern.flags))
+        )
 
     def apply(self, body: JSON) -> JSON:
         """Return `body` less what the rule ignores; `body` itself is left as it is."""
@@ -40,7 +59,7 @@ class IgnoreRule:
             return self._in_items(value, step, depth)
         return value
 
-    def _in_members(self, value: dict[str, JSON], step: str | int | None, depth: int) -> JSON:
+    def _in_members(self, value: dict[str, JSON], step: Step, depth: int) -> JSON:
         names = list(value) if step is None else [name for name in (str(step),) if name in value]
         result = dict(value)
         for name in names:
@@ -72,38 +91,117 @@ class IgnoreRule:
         return value
 
 
+@dataclass(frozen=True, slots=True)
+class ReferenceReading:
+    """The preset `@reference`: scores, attributes, document ids and long decimals count as in the request hash."""
+
+    text: str
+
+    def fingerprint(self) -> str:
+        """Return a text that is another one for each other rule."""
+        return self.text
+
+    def apply(self, body: JSON) -> JSON:
+        """Return `body` as the reference recorder's hash reads it."""
+        return reference_body(body)
+
+
+UUID = re.compile(
+    r"(?<![0-9A-Fa-f])[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}(?![0-9A-Fa-f])"
+)
+
+_MONTH = (
+    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?"
+    r"|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"
+)
+_DAY = (
+    r"(?:\d{4}-\d\d-\d\d|\d{4}/\d\d/\d\d|\d\d?[/.]\d\d?[/.]\d{4}"
+    rf"|\d\d?(?:st|nd|rd|th)? {_MONTH},? \d{{4}}|{_MONTH} \d\d?(?:st|nd|rd|th)?,? \d{{4}})"
+)
+_TIME = r"\d\d?:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?[AaPp]\.?[Mm]\.?)?(?: ?(?:Z|UTC|GMT|[-+]\d\d:?\d\d))?"
+
+# A day (ISO 8601, RFC 9110, or in English), with or without a time; and a time with seconds by itself.
+DATE = re.compile(
+    rf"(?<!\d)(?:{_DAY}(?:(?:[T_]|,? (?:at )?){_TIME})?|\d\d?:\d\d:\d\d(?:[.,]\d{{1,9}})?)(?!\d)"
+)
+
+# The Codex CLI's ids, its folder, and the times that it measures.
+_CODEX = (
+    "input[*].id",
+    "input[*].content[*].text=<cwd>[^<]*</cwd>",
+    "input[*].content[*].text=<current_date>[^<]*</current_date>",
+    "input[*].content[*].text=<timezone>[^<]*</timezone>",
+    r"input[*].output=Chunk ID: [0-9a-f]+|Wall time: [0-9.]+ seconds|\"duration_seconds\": ?[0-9.]+",
+)
+
+_PRESETS = ("@uuid", "@date", "@codex", "@reference")
+
+
+def ignore_rules(texts: Iterable[str]) -> tuple[IgnoreRule | ReferenceReading, ...]:
+    """Read the values of `recording_ignore`.
+
+    Raises:
+        BadOption: one is no path and no preset, or what follows `=` is no regular expression.
+    """
+    return tuple(rule for text in texts for rule in _rules_of(text))
+
+
+def _rules_of(text: str) -> Iterator[IgnoreRule | ReferenceReading]:
+    match text.strip():
+        case "@uuid":
+            yield IgnoreRule(text, (), UUID)
+        case "@date":
+            yield IgnoreRule(text, (), DATE)
+        case "@codex":
+            for path in _CODEX:
+                rule = ignore_rule(path)
+                yield IgnoreRule(text, rule.steps, rule.pattern)
+        case "@reference":
+            yield ReferenceReading(text)
+        case preset if preset.startswith("@"):
+            raise BadOption(f"recording_ignore={text!r}: expected a path or one of {', '.join(_PRESETS)}")
+        case _:
+            yield ignore_rule(text)
+
+
 def ignore_rule(text: str) -> IgnoreRule:
-    """Read one rule.
+    """Read one rule that is a path.
 
     Raises:
         BadOption: it is no path, or what follows `=` is no regular expression.
     """
-    path, has_pattern, expression = text.partition("=")
-    try:
-        pattern = re.compile(expression) if has_pattern else None
-    except re.error as exc:
-        raise BadOption(f"recording_ignore={text!r}: expected a regular expression after '=', {exc}") from exc
-    return IgnoreRule(text, _steps(path.strip(), text), pattern)
-
-
-def _steps(path: str, text: str) -> tuple[str | int | None, ...]:
-    steps: list[str | int | None] = []
-    position = 0
-    while position < len(path):
-        match = _STEP.match(path, position)
-        if match is None:
-            break
-        steps.append(_step(match))
-        position = match.end()
-    if not steps or position != len(path):
+    path = text.lstrip()
+    steps, end = _steps(path)
+    rest = path[end:].strip()
+    if not steps or (rest and not rest.startswith("=")):
         raise BadOption(
             f"recording_ignore={text!r}: expected a path such as metadata.run_id or messages[*].content, "
-            f"stopped at character {position + 1}"
+            f"stopped at character {end + 1}"
         )
-    return tuple(steps)
+    try:
+        pattern = re.compile(path[path.index("=", end) + 1 :]) if rest else None
+    except re.error as exc:
+        raise BadOption(f"recording_ignore={text!r}: expected a regular expression after '=', {exc}") from exc
+    return IgnoreRule(text, steps, pattern)
 
 
-def _step(match: re.Match[str]) -> str | int | None:
+def _steps(path: str) -> tuple[tuple[Step, ...], int]:
+    """Return the steps of the path that a rule begins with, and where it ends."""
+    steps: list[Step] = []
+    position = 0
+    while match := _STEP.match(path, position):
+        try:
+            steps.append(_step(match))
+        except ValueError:  # a quoted name that is no JSON string
+            break
+        position = match.end()
+    return tuple(steps), position
+
+
+def _step(match: re.Match[str]) -> Step:
     if match["item"] is not None:
         return None if match["item"] == "*" else int(match["item"])
-    return None if match["member"] == "*" else match["member"]
+    if match["quoted"] is not None:
+        return str(json.loads(match["quoted"]))
+    name = match["member"]
+    return None if name == "*" else name

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from ..format.recording import JSON
 
 MULTIPART = "__multipart__"
+BYTES = "__bytes__"
 
 # A field longer than this is kept as size and hash, like a file.
 _LONGEST_FIELD = 64 * 1024
@@ -30,6 +31,11 @@ def boundary_of(content_type: str) -> bytes | None:
     if message.get_content_type() != "multipart/form-data" or not boundary:
         return None
     return boundary.encode("latin-1", "replace")
+
+
+def bytes_body(size: int, sha256: str) -> JSON:
+    """Return the JSON that stands for a body of so many opaque bytes; `sha256` is in hex."""
+    return {BYTES: {"size": size, "sha256": sha256}}
 
 
 @dataclass(slots=True)
@@ -69,23 +75,27 @@ class MultipartParser:
         self._parts: list[_Part] = []
         self._is_complete = False
         self._is_malformed = False
+        self._size = 0
+        self._digest = hashlib.sha256()
 
     def feed(self, piece: bytes) -> None:
         """Take the next bytes of the body."""
+        self._size += len(piece)
+        self._digest.update(piece)
         self._buffer += piece
         while not self._is_complete and not self._is_malformed and self._step():
             pass
         if self._is_complete or self._is_malformed:
             self._buffer.clear()
 
-    def result(self) -> JSON | None:
-        """Return `{"__multipart__": [part, …]}`, or None when the body was no complete multipart body.
+    def result(self) -> JSON:
+        """Return `{"__multipart__": [part, …]}`; `{"__bytes__": …}` when the body was no complete multipart body.
 
         A part is `{"name", "value"}` for a short field, else `{"name", "filename", "size", "sha256"}`; the parts
         are sorted, for their order is the client's whim.
         """
         if not self._is_complete:
-            return None
+            return bytes_body(self._size, self._digest.hexdigest())
         parts: list[dict[str, JSON]] = [part.to_json() for part in self._parts]
         return {
             MULTIPART: [

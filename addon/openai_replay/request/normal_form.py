@@ -1,15 +1,38 @@
-"""Normal form of a request body: two bodies that mean the same have the same one."""
+"""Normal form of a request body: two bodies have the same one exactly if they mean the same to the API.
+
+Equal are: `1.0` and `1`; fractions that are the same 32-bit float, for some SDKs send those (`0.7` as `0.699999988`);
+a null member and an absent one, in the body and in messages; `stream: false` and none. Members that cannot change
+an answer are left out.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import re
+import struct
 
 from ..format.recording import JSON
 from .multipart import MULTIPART
-from .reference_hash import reference_text
 from .upgrade import WEBSOCKET, is_upgrade
+
+# Members that route or label a request; SDKs put random values into them.
+_WITHOUT_EFFECT = frozenset({"prompt_cache_key", "safety_identifier", "client_metadata"})
+
+# Members of the body whose items are messages, or the parts of one.
+_MESSAGE_LISTS = ("messages", "input", "additional_messages")
+
+# Members in which null is a value: JSON schemas, and objects with names of the user's.
+_OPAQUE = frozenset(
+    {"parameters", "schema", "input_schema", "output_schema", "arguments", "metadata", "attributes"}
+)
+
+_FLOAT_32 = struct.Struct("<f")
+
+# Six digits are enough for most fractions; nine tell all 32-bit floats apart (IEEE 754).
+_SIGNIFICANT_DIGITS = (6, 7, 8, 9)
+
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,300})(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,2})?")
 
 
 def canonical(value: object) -> str:
@@ -18,7 +41,7 @@ def canonical(value: object) -> str:
 
 
 def normal_body(body: JSON) -> JSON:
-    """Return the form of a body in which two requests that mean the same are equal."""
+    """Return the normal form of a body; `stream_options` is left out of it, for it only chooses among recordings."""
     if not isinstance(body, dict):
         return normal_value(body)
     if body.keys() == {MULTIPART}:
@@ -26,20 +49,29 @@ def normal_body(body: JSON) -> JSON:
     if is_upgrade(body):
         return {WEBSOCKET: True}
     members: dict[str, JSON] = {
-        name: value for name, value in body.items() if value is not None and name != "stream_options"
+        name: value
+        for name, value in body.items()
+        if value is not None and name != "stream_options" and name not in _WITHOUT_EFFECT
     }
     if members.get("stream") is False:
         del members["stream"]
-    for name in ("messages", "input"):
+    for name in _MESSAGE_LISTS:
         if isinstance(messages := members.get(name), list):
-            members[name] = [_without_nulls(message) for message in messages]
+            members[name] = _without_nulls(messages)
     return normal_value(members)
 
 
-def _without_nulls(message: JSON) -> JSON:
-    if not isinstance(message, dict):
-        return message
-    return {name: value for name, value in message.items() if value is not None}
+def _without_nulls(value: JSON) -> JSON:
+    """Return a message without the null members of it, its parts and its tool calls."""
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: item if name in _OPAQUE else _without_nulls(item)
+        for name, item in value.items()
+        if item is not None
+    }
 
 
 def _normal_parts(parts: JSON) -> JSON:
@@ -56,16 +88,23 @@ def _with_number(part: JSON) -> JSON:
     return part
 
 
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,300})(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,2})?")
-
-
 def normal_value(value: JSON) -> JSON:
-    """Round as the hash does, and read a float without a fraction as an integer."""
+    """Return a value whose numbers are equal exactly if they mean the same."""
     if isinstance(value, dict):
         return {name: normal_value(item) for name, item in value.items()}
     if isinstance(value, list):
         return [normal_value(item) for item in value]
-    if isinstance(value, float):
-        rounded = round(value, 5)
-        return int(rounded) if rounded.is_integer() else rounded
-    return reference_text(value) if isinstance(value, str) else value
+    return _normal_number(value) if isinstance(value, float) else value
+
+
+def _normal_number(value: float) -> int | float:
+    """Return an integer for a float without a fraction, else the shortest number that is the same 32-bit float."""
+    if value.is_integer():
+        return int(value)
+    try:
+        packed = _FLOAT_32.pack(value)
+    except OverflowError:  # beyond every 32-bit float
+        return value
+    (rounded,) = _FLOAT_32.unpack(packed)
+    texts = (f"{rounded:.{digits}g}" for digits in _SIGNIFICANT_DIGITS)
+    return next(number for number in map(float, texts) if _FLOAT_32.pack(number) == packed)

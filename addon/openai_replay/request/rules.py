@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..format.recording import JSON
-from .ignoring import IgnoreRule
+from .ignoring import IgnoreRule, ReferenceReading
 from .redaction import Redactor
 
-# Raised whenever a change to `identify` gives a request another identity, so that kept indexes are made anew.
-_VERSION = 2
+# Raised whenever a change to `identify` gives a request another identity, so that kept indexes are built again.
+_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What is taken out of a request before it is matched and before it is written."""
 
-    ignore: tuple[IgnoreRule, ...]
+    ignore: Sequence[IgnoreRule | ReferenceReading]
     redactor: Redactor
 
     def fingerprint(self) -> str:
         """Return a text that changes whenever identities may."""
-        return repr(
-            (_VERSION, [rule.text for rule in self.ignore], [p.pattern for p in self.redactor.patterns])
-        )
+        ignored = [rule.fingerprint() for rule in self.ignore]
+        return repr((_VERSION, ignored, [pattern.pattern for pattern in self.redactor.patterns]))
 
+    def matched_body(self, body: JSON) -> JSON:
+        """Return a body as matching compares it: less all that is ignored."""
+        for rule in self.ignore:
+            body = rule.apply(body)
+        return body
 
-def without_ignored(body: JSON, rules: Iterable[IgnoreRule]) -> JSON:
-    """Return a body less what the rules ignore."""
-    for rule in rules:
-        body = rule.apply(body)
-    return body
+    def named_body(self, body: JSON) -> JSON:
+        """Return a body as its recording is named: the reference reading is a part of the hash anyway."""
+        for rule in self.ignore:
+            if isinstance(rule, IgnoreRule):
+                body = rule.apply(body)
+        return body
+
+    def without_effect(self, body: JSON) -> frozenset[str]:
+        """Return the `recording_ignore` texts of which no rule takes anything out of a body."""
+        effective = {rule.text for rule in self.ignore if rule.apply(body) != body}
+        return frozenset(rule.text for rule in self.ignore) - effective

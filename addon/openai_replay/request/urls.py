@@ -1,12 +1,20 @@
-"""Compare URLs by meaning: host and port, path, and the order of query parameters."""
+"""Compare URLs by meaning: host and port, percent-encoding, dot segments, and the order of query parameters.
+
+RFC 3986, section 6.2.2, says which spellings of a URL are equivalent; `+` for a space in a query is the WHATWG's
+`application/x-www-form-urlencoded`.
+"""
 
 from __future__ import annotations
 
-from urllib.parse import SplitResult, urlencode, urlsplit
+from collections.abc import Iterable
+from urllib.parse import SplitResult, quote, unquote_to_bytes, urlencode, urlsplit
 
 from ..format.recording import JSON
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+
+# Characters that RFC 3986, section 3.3, lets a path segment have as they are, besides letters and digits.
+_PLAIN_IN_SEGMENT = "-._~!$&'()*+,;=:@"
 
 
 def authority(parts: SplitResult) -> str:
@@ -16,8 +24,48 @@ def authority(parts: SplitResult) -> str:
     return host if port is None or port == _DEFAULT_PORTS.get(parts.scheme) else f"{host}:{port}"
 
 
+def canonical_path(path: str) -> str:
+    """Return the one spelling of a path: equal for two paths exactly if they name the same resource.
+
+    `%2F` stays apart from `/`, and `/v1/v1/` is read as `/v1/`.
+    """
+    segments = (_octets_of(segment) for segment in path.split("/"))
+    return single_prefix("/".join(quote(octets, _PLAIN_IN_SEGMENT) for octets in _without_dots(segments)))
+
+
+def canonical_query(query: str) -> str:
+    """Return the one spelling of a query: its parameters percent-encoded in one way, and in order."""
+    return "&".join(sorted(_canonical_parameter(parameter) for parameter in query.split("&") if parameter))
+
+
+def _canonical_parameter(parameter: str) -> str:
+    name, equals, value = parameter.replace("+", " ").partition("=")
+    return f"{quote(_octets_of(name), '')}{equals}{quote(_octets_of(value), '')}"
+
+
+def _octets_of(text: str) -> bytes:
+    """Return the bytes that a percent-encoded text stands for; bytes that are no UTF-8 are lone surrogates in it."""
+    try:
+        return unquote_to_bytes(text.encode("utf-8", "surrogateescape"))
+    except UnicodeEncodeError:  # a surrogate that stands for no byte, in a URL that somebody edited
+        return unquote_to_bytes(text.encode("utf-8", "surrogatepass"))
+
+
+def _without_dots(segments: Iterable[bytes]) -> list[bytes]:
+    """Return path segments without `.`, and without `..` and its parent (RFC 3986, section 5.2.4)."""
+    kept: list[bytes] = []
+    is_folder = False
+    for segment in segments:
+        is_folder = segment in (b".", b"..")
+        if segment == b".." and len(kept) > 1:
+            kept.pop()
+        if not is_folder:
+            kept.append(segment)
+    return [*kept, b""] if is_folder else kept
+
+
 def sorted_query(query: str) -> str:
-    """Return a query with its parameters in order."""
+    """Return a query with its parameters in order, each as it is spelt."""
     return "&".join(sorted(parameter for parameter in query.split("&") if parameter))
 
 

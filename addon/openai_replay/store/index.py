@@ -23,7 +23,7 @@ from ..errors import BadRecording, NotReplayable
 from ..format.recording import Recording, decode
 from ..request.identity import Identity, identify
 from ..request.rules import Rules
-from ..request.urls import single_prefix
+from ..request.urls import canonical_path
 from . import likeness, names
 
 log = logging.getLogger(__name__)
@@ -285,7 +285,7 @@ class Index:
             return (place, *signature, None, "", None, b"", b"", _packed(str(exc)))
         request = recording.request
         test_id = None if recording.test_id is None else _packed(recording.test_id)
-        endpoint = _packed(single_prefix(_path_of(request.url)))
+        endpoint = _packed(canonical_path(_path_of(request.url)))
         key, stream_options = identity.key, identity.stream_options
         return (place, *signature, key, stream_options, test_id, endpoint, likeness.of(request.body), None)
 

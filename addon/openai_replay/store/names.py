@@ -109,11 +109,12 @@ def is_meant(path: str, typed: str) -> bool:
 
 
 def series(first: Path) -> Iterator[Path]:
-    """Yield the files of a series that exist, from its first one on."""
+    """Yield the files of a series that exist, from a given one on, which is yielded in any case."""
     yield first
-    number, missing = 2, 0
+    base, number = split_number(first.name)
+    number, missing = number + 1, 0
     while missing < _LONGEST_GAP:
-        path = first.with_name(file_name(numbered_stem(first.stem, number)))
+        path = first.with_name(file_name(numbered_stem(base, number)))
         if path.exists():
             yield path
             missing = 0
@@ -125,8 +126,9 @@ def series(first: Path) -> Iterator[Path]:
 def absent_from_series(paths: Sequence[Path]) -> Iterator[Path]:
     """Yield the files that would belong to a series: those of the numbers left out, and of the next one."""
     first, last, present = paths[0], paths[-1], frozenset(paths)
+    base, lowest = split_number(first.name)
     _, highest = split_number(last.name)
-    for number in range(2, highest + 2):
-        path = first.with_name(file_name(numbered_stem(first.stem, number)))
+    for number in range(lowest + 1, highest + 2):
+        path = first.with_name(file_name(numbered_stem(base, number)))
         if path not in present:
             yield path

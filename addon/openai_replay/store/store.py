@@ -6,7 +6,7 @@ Files are written beside their target and moved into place, so that a crash leav
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from ..errors import BadRecording, NotReplayable
 from ..format.recording import FILE, BodyFile, Recording, Response, decode, encode
 from ..request.identity import ApiRequest, Identity
 from ..request.rules import Rules
+from ..request.stream_options import suffices
 from ..request.urls import authority
 from . import names
 from .index import Index, Row, Signature, identity_of, signature_of
@@ -30,6 +31,14 @@ class Stored:
     signature: Signature
     recording: Recording
     identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The first recording of a request under its own name; `passed` are files of other requests before it."""
+
+    first: Stored
+    passed: Mapping[Path, Signature]
 
 
 class Store:
@@ -82,25 +91,44 @@ class Store:
                 return stored
         return None
 
-    def named(self, api_request: ApiRequest) -> Stored | None:
-        """Read the recording under the request's own name, None when there is none of this test.
+    def named(self, api_request: ApiRequest) -> Named | None:
+        """Find the first recording under the request's own name, None when there is none of this test.
 
-        It is looked for in the folder itself, without an index.
+        It is looked for in the folder itself, without an index. Another request with the same hash may have the name,
+        and a number of its series is then this one's.
 
         Raises:
-            BadRecording: the file of that name cannot be read.
+            BadRecording: a file of that name cannot be read.
         """
         if api_request.is_model_list():
             return None  # their names end in a digest of the answer
+        passed: dict[Path, Signature] = {}
         for name in api_request.names(api_request.test_id):
-            stored = self.answering(self.directory / names.file_name(name), api_request)
-            if (
-                stored is not None
-                and stored.recording.test_id == api_request.test_id
-                and stored.identity.stream_options == api_request.identity.stream_options
-            ):
-                return stored
+            for path in names.series(self.directory / names.file_name(name)):
+                stored = self._read_replayable(path)
+                if stored is None:
+                    break
+                if is_own(stored, api_request):
+                    return Named(stored, passed)
+                passed[path] = stored.signature
         return None
+
+    def _read_replayable(self, path: Path) -> Stored | None:
+        with suppress(NotReplayable):
+            return self.read(path)
+        return None
+
+    def belongs_to_another(self, path: Path, api_request: ApiRequest) -> bool:
+        """Tell whether a file is a recording of another request, or of another test; one that is broken is not."""
+        if not path.exists():
+            return False
+        try:
+            stored = self.read(path)
+        except NotReplayable:
+            return True
+        except BadRecording:
+            return False
+        return stored is not None and not is_own(stored, api_request)
 
     def name_beside_other_hosts(self, name: str, api_request: ApiRequest) -> str:
         """Return the name for a recording of the request: `name`, unless a recording of another host has it.
@@ -120,7 +148,7 @@ class Store:
         """Return the sequence that answers among the index's rows of a request, [] when none may.
 
         The request's own test comes first, then recordings without a test id, then any other test's, each in
-        file-name order; among them one with equal `stream_options`.
+        file-name order; among them one with equal `stream_options`, else one that gives no less than the request's.
 
         Args:
             own_test_only: another test's recordings must not answer.
@@ -131,8 +159,9 @@ class Store:
         if api_request.is_model_list():
             return self._joined_models(api_request, rows, own_test_only=own_test_only)
         for tier in _tiers(api_request.test_id, rows, own_test_only=own_test_only):
-            equal = [row for row in tier if row.stream_options == api_request.identity.stream_options]
-            if chosen := equal or tier:
+            wanted = api_request.identity.stream_options
+            equal = [row for row in tier if row.stream_options == wanted]
+            if chosen := equal or [row for row in tier if suffices(row.stream_options, wanted)]:
                 return [self.directory / row.path for row in _first_sequence(chosen)]
         return []
 
@@ -220,6 +249,11 @@ class Store:
             stored = self.read(path)
             if stored is not None and (companion := companion_of(stored.path, stored.recording.response)):
                 yield companion
+
+
+def is_own(stored: Stored, api_request: ApiRequest) -> bool:
+    """Tell whether a recording is of this request, made by the same test."""
+    return stored.identity == api_request.identity and stored.recording.test_id == api_request.test_id
 
 
 def companion_of(path: Path, response: Response) -> Path | None:

@@ -8,8 +8,9 @@ import resource
 import signal
 import subprocess
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from openai_replay.errors import NotRecordable
 from openai_replay.format.recording import JSON
 from openai_replay.record.exchange import End
 from openai_replay.record.recorder import Recorder, Ticket
+from openai_replay.request.identity import ApiRequest
 from openai_replay.store.index import Index
 from openai_replay.store.store import Store
 from unit.conftest import OpenStore, StartReplay
@@ -40,7 +42,7 @@ from unit.exchanges import (
     written,
 )
 
-REQUEST = chat("Hi")
+REQUEST = chat("Hi", test_id="t")
 NAME = REQUEST.name()
 
 
@@ -352,15 +354,15 @@ def test_recording_anew_replaces_the_whole_sequence(folder: Path, open_store: Op
 def test_recording_anew_replaces_what_has_another_name_or_is_in_a_subfolder(
     folder: Path, open_store: OpenStore
 ) -> None:
-    write_recording(folder, "by-hand.json", REQUEST, completion("old"))
-    write_recording(folder, "sub/by-hand-2.json", REQUEST, completion("old"))
+    write_recording(folder, "by-hand.json", REQUEST, completion("old"), test_id="t")
+    write_recording(folder, "sub/by-hand-2.json", REQUEST, completion("old"), test_id="t")
     succeed(Recorder(open_store()))
 
     assert names(folder) == numbered(1)
 
 
 def test_recording_anew_leaves_alone_what_is_not_of_the_request(folder: Path, open_store: OpenStore) -> None:
-    write_recording(folder, "another-test.json", REQUEST, completion(), test_id="t")
+    write_recording(folder, "another-test.json", REQUEST, completion(), test_id="u")
     write_recording(folder, "another-request.json", chat("Bye"), completion())
     write_recording(folder, "another-host.json", chat(url="https://h/v1/chat/completions"), completion())
     write_recording(folder, "usage.json", chat(stream_options={"include_usage": True}), completion())
@@ -413,6 +415,114 @@ def test_a_list_of_models_replaces_all_lists_of_models(folder: Path, open_store:
     record_models(Recorder(open_store()), "c")
 
     assert len(names(folder)) == 1
+
+
+# --- requests with one name ---------------------------------------------------------------------------------------
+
+
+def scored(score: int, test_id: str | None = None) -> ApiRequest:
+    """Return a request that the format's hash does not tell from those with another score."""
+    return chat(f"Essay 7, score: {score} of 10. Pass or fail?", test_id=test_id)
+
+
+def test_different_requests_with_one_hash_are_numbered_and_each_has_its_own_answer(
+    recorder: Recorder, folder: Path, start_replay: StartReplay
+) -> None:
+    for score in (2, 9, 5):
+        recorded(recorder, scored(score), completion(f"{score}"))
+
+    assert names(folder) == numbered(3, scored(2).name())
+    for score in (9, 5, 2, 9):
+        assert start_replay().contents(scored(score), 2) == [f"{score}"] * 2
+    assert start_replay().answer(scored(1)) is None
+
+
+@pytest.mark.parametrize("test_id", [None, "t"])
+def test_recording_one_of_them_anew_leaves_the_others(
+    folder: Path, open_store: OpenStore, start_replay: StartReplay, test_id: str | None
+) -> None:
+    for score in (2, 9, 5):
+        recorded(Recorder(open_store()), scored(score, test_id), completion(f"{score}"))
+    for score in (9, 2):
+        recorded(Recorder(open_store()), scored(score, test_id), completion(f"new {score}"))
+
+    assert names(folder) == numbered(3, scored(2, test_id).name())
+    contents = [start_replay().contents(scored(score, test_id), 1) for score in (2, 9, 5)]
+    assert contents == [["new 2"], ["new 9"], ["5"]]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1)), max_size=14), st.randoms(use_true_random=False)
+)
+@settings(max_examples=150)
+def test_series_with_one_name_stay_apart_in_whatever_order_they_are_answered(
+    asked: list[tuple[int, int]], random: Any
+) -> None:
+    """Each request is (score, answer); the answers come in any order, and each series is replayed as it was."""
+    with TemporaryDirectory() as top, closing(Index(Path(top), NO_RULES, None)) as index:
+        recorder = Recorder(Store(Path(top), NO_RULES, index))
+        tickets = [(recorder.ask(scored(score)), f"{score}: {answer}") for score, answer in asked]
+        for ticket, answer in random.sample(tickets, len(tickets)):
+            finished(recorder, ticket, completion(answer))
+        with closing(Replay(Path(top))) as replay:
+            for score in random.sample(range(3), 3):
+                answers = [f"{score}: {answer}" for other, answer in asked if other == score]
+                assert replay.contents(scored(score), len(answers)) == answers
+
+
+# --- tests without a test id --------------------------------------------------------------------------------------
+
+
+def recorded_by_tests_without_id(store: Store, *texts: str) -> None:
+    run = Recorder(store)
+    for text in texts:
+        recorded(run, chat("Hi"), completion(text))
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "after"),
+    [
+        (["1", "2", "3"], ["new"], ["new", "2", "3"]),
+        (["1", "2", "3"], ["new", "new"], ["new", "new", "3"]),
+        (["1", "2"], ["new", "new"], ["new", "new"]),
+        (["1"], ["new", "newer"], ["new", "newer"]),
+        (["1", "2", "3"], ["1"], ["1", "2", "3"]),
+    ],
+)
+def test_recording_one_test_anew_leaves_the_repeats_of_others(
+    folder: Path,
+    open_store: OpenStore,
+    start_replay: StartReplay,
+    before: list[str],
+    now: list[str],
+    after: list[JSON],
+) -> None:
+    """Several tests may make the same request; a run without test ids cannot tell which of them it is."""
+    recorded_by_tests_without_id(open_store(), *before)
+    recorded_by_tests_without_id(open_store(), *now)
+
+    assert start_replay().contents(chat("Hi"), len(after)) == after
+
+
+def test_an_equal_answer_at_the_end_takes_the_place_of_the_earlier_last_one(
+    folder: Path, open_store: OpenStore
+) -> None:
+    recorded_by_tests_without_id(open_store(), "1", "2")
+    recorded_by_tests_without_id(open_store(), "new", "new")
+
+    assert names(folder) == numbered(1, chat("Hi").name())
+
+
+def test_a_retry_takes_the_place_of_one_earlier_answer(folder: Path, open_store: OpenStore) -> None:
+    recorded_by_tests_without_id(open_store(), "1", "2")
+    run = Recorder(open_store())
+    run.finish(run.ask(chat("Hi")), refused(chat("Hi"), 500))
+    recorded(run, chat("Hi"), completion("new"))
+
+    assert [
+        written(folder, name)["response"]["body"]["__data__"]["choices"][0]["message"]["content"]
+        for name in (f"{chat('Hi').name()}.json", f"{chat('Hi').name()}-2.json")
+    ] == ["new", "2"]
 
 
 # --- runs ---------------------------------------------------------------------------------------------------------
@@ -511,18 +621,19 @@ from unit.exchanges import NO_RULES, answered, chat, completion
 
 folder = Path(sys.argv[1])
 recorder = Recorder(Store(folder, NO_RULES, Index(folder, NO_RULES, None)))
+request = chat("Hi", test_id="t")
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1500, resource.RLIM_INFINITY))
 for text, headers in (("x" * 3000, None), (b"\\0" * 3000, (("content-type", "audio/mpeg"),))):
     try:
         answer = completion(text) if headers is None else text
-        exchange = answered(chat("Hi"), answer, headers=headers or (("content-type", "application/json"),))
-        recorder.finish(recorder.ask(chat("Hi")), exchange)
+        exchange = answered(request, answer, headers=headers or (("content-type", "application/json"),))
+        recorder.finish(recorder.ask(request), exchange)
     except OSError as exc:
         print(exc.strerror)
 resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 if len(sys.argv) > 2:
-    recorder.finish(recorder.ask(chat("Hi")), answered(chat("Hi"), completion("new")))
+    recorder.finish(recorder.ask(request), answered(request, completion("new")))
 """
 
 

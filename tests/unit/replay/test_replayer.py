@@ -16,6 +16,7 @@ from openai_replay.options import MatchPolicy as Match
 from openai_replay.record.recorder import Recorder
 from openai_replay.replay.positions import Positions
 from openai_replay.replay.replayer import Replayer
+from openai_replay.request.identity import ApiRequest
 from openai_replay.request.ignoring import ignore_rule
 from openai_replay.request.redaction import redactor
 from openai_replay.request.rules import Rules
@@ -275,6 +276,37 @@ def test_a_recording_of_the_test_itself_comes_before_another_tests_as_soon_as_it
     assert replay.contents(request, 1) == ["another's"]
     write(folder, "sub/b.json", "its own", "t")
     assert replay.contents(request, 1) == ["its own"]
+
+
+def scored(score: int) -> ApiRequest:
+    """Return a request that the format's hash does not tell from those with another score."""
+    return chat(f"score: {score}")
+
+
+def test_each_request_with_one_name_has_its_own_files_of_the_series(folder: Path, replay: Replay) -> None:
+    name = scored(1).name()
+    for number, (score, text) in enumerate([(1, "a"), (2, "x"), (1, "b"), (2, "y"), (1, "c")], 1):
+        suffix = "" if number == 1 else f"-{number}"
+        write_recording(folder, f"{name}{suffix}.json", scored(score), completion(text))
+
+    assert replay.contents(scored(2), 3) == ["x", "y", "y"]
+    assert replay.contents(scored(1), 4) == ["a", "b", "c", "c"]
+    assert replay.answer(scored(3)) is None
+
+
+def test_another_requests_file_of_the_series_counts_as_soon_as_it_holds_this_one(
+    folder: Path, replay: Replay
+) -> None:
+    name = scored(1).name()
+    write_recording(folder, f"{name}.json", scored(1), completion("a"))
+    write_recording(folder, f"{name}-2.json", scored(2), completion("x"))
+    assert replay.contents(scored(1), 2) == ["a", "a"]
+    assert replay.contents(scored(2), 1) == ["x"]
+
+    write_recording(folder, f"{name}-2.json", scored(1), completion("now the same"))
+    assert replay.contents(scored(1), 1) == ["now the same"]
+    write_recording(folder, f"{name}.json", scored(2), completion("the other way round"))
+    assert replay.contents(scored(2), 1) == ["the other way round"]
 
 
 # --- memory -------------------------------------------------------------------------------------------------------

@@ -57,8 +57,24 @@ def test_many_lists_beside_each_other_are_not_deep() -> None:
     assert parse_body(json.dumps(wide).encode(), "") == wide
 
 
-def test_a_broken_form_is_its_bytes() -> None:
-    assert parse_body(b"--b\r\nx", "multipart/form-data; boundary=b") == {"__text__": "--b\r\nx"}
+# By `sha256sum`.
+SHA256_OF_BROKEN_FORM = "2bf2e2e45b55602fc9de69a2e1f0c5ddca3a26b5e4fe4e15ec86a0a65c9b80a3"
+
+
+def test_a_form_that_is_not_complete_is_its_size_and_hash() -> None:
+    assert parse_body(b"--b\r\nx", "multipart/form-data; boundary=b") == {
+        "__bytes__": {"size": 6, "sha256": SHA256_OF_BROKEN_FORM}
+    }
+
+
+@pytest.mark.parametrize("text", ['{"a": 1, "a": 2}', '[{"b": {"a": 1, "a": 1}}]'])
+def test_json_whose_members_stand_twice_is_text(text: str) -> None:
+    assert parse_body(text.encode(), "application/json") == {"__text__": text}
+
+
+@pytest.mark.parametrize("text", ['{"__text__": "x"}', '{"__multipart__": []}', '{"a": {"__bytes__": {}}}'])
+def test_json_that_looks_like_the_description_of_a_body_is_text(text: str) -> None:
+    assert parse_body(text.encode(), "application/json") == {"__text__": text}
 
 
 @given(st.binary(max_size=40), TEXTS)

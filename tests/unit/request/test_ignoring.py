@@ -9,7 +9,7 @@ from hypothesis import given
 
 from openai_replay.errors import BadOption
 from openai_replay.format.recording import JSON
-from openai_replay.request.ignoring import ignore_rule
+from openai_replay.request.ignoring import ignore_rule, ignore_rules
 from unit.exchanges import JSON_VALUES
 
 BODY: dict[str, JSON] = {
@@ -63,6 +63,78 @@ def test_a_rule_leaves_out_what_it_names(rule: str, rest: JSON) -> None:
 
     assert ignore_rule(rule).apply(BODY) == rest
     assert before == BODY
+
+
+NAMED: dict[str, JSON] = {"app.version": 1, 'a"]b': 2, "x=y": 3, "*": 4, "": 5, "\u00fc": 6, "[0]": {"a": 7}}
+
+
+@pytest.mark.parametrize(
+    ("rule", "gone"),
+    [
+        ('["app.version"]', "app.version"),
+        (r'["a\"]b"]', 'a"]b'),
+        ('["x=y"]', "x=y"),
+        ('["*"]', "*"),
+        ('[""]', ""),
+        (r'["\u00fc"]', "\u00fc"),
+        ('["[0]"]', "[0]"),
+    ],
+)
+def test_a_member_name_in_quotes_may_hold_anything(rule: str, gone: str) -> None:
+    rest = {name: item for name, item in NAMED.items() if name != gone}
+    assert ignore_rule(rule).apply(NAMED) == rest
+    assert ignore_rule(f"metadata{rule}").apply({"metadata": NAMED}) == {"metadata": rest}
+
+
+def test_a_path_goes_on_behind_a_name_in_quotes() -> None:
+    assert ignore_rule('["[0]"].a').apply({"[0]": {"a": 7, "b": 8}}) == {"[0]": {"b": 8}}
+    assert ignore_rule('["x.y"]=^a=').apply({"x.y": "a=b"}) == {"x.y": "__IGNORED__b"}
+
+
+PRESETS: dict[str, tuple[str, JSON, JSON]] = {
+    "uuid": ("@uuid", ["x 0f0e0d0c-1111-4222-8333-444455556666."], ["x __IGNORED__."]),
+    "an upper-case uuid": ("@uuid", {"a": "0F0E0D0C-1111-4222-8333-444455556666"}, {"a": "__IGNORED__"}),
+    "no uuid": ("@uuid", "a0f0e0d0c-1111-4222-8333-444455556666", "a0f0e0d0c-1111-4222-8333-444455556666"),
+    "a day": ("@date", "Today is 2026-11-25.", "Today is __IGNORED__."),
+    "a time": ("@date", "2026-11-25T21:05:11.123Z", "__IGNORED__"),
+    "an offset": ("@date", "at 2026-11-25 21:05:11 +01:00!", "at __IGNORED__!"),
+    "of the web": ("@date", "Wed, 25 Nov 2026 21:05:11 GMT", "Wed, __IGNORED__"),
+    "in English": ("@date", "November 25, 2026 at 9:05 PM", "__IGNORED__"),
+    "no date": ("@date", "1.2.3, 10-20-30, 12:30", "1.2.3, 10-20-30, 12:30"),
+    "Codex's ids": ("@codex", {"input": [{"id": "a", "type": "m"}]}, {"input": [{"type": "m"}]}),
+    "Codex's folder": (
+        "@codex",
+        {"input": [{"content": [{"text": "<cwd>/tmp/x</cwd>\n<shell>sh</shell>"}]}]},
+        {"input": [{"content": [{"text": "__IGNORED__\n<shell>sh</shell>"}]}]},
+    ),
+    "Codex's times": (
+        "@codex",
+        {"input": [{"output": "Chunk ID: 0a1b\nWall time: 0.05 seconds\nok"}]},
+        {"input": [{"output": "__IGNORED__\n__IGNORED__\nok"}]},
+    ),
+    "the reference": (
+        "@reference",
+        {"a": "score: 3", "b": 0.1234567},
+        {"a": "score: __NORMALIZED__", "b": 0.12346},
+    ),
+}
+
+
+@pytest.mark.parametrize(("preset", "body", "rest"), PRESETS.values(), ids=PRESETS)
+def test_a_preset_leaves_out_what_it_says(preset: str, body: JSON, rest: JSON) -> None:
+    for rule in ignore_rules([preset]):
+        assert rule.text == preset
+        body = rule.apply(body)
+    assert body == rest
+
+
+def test_an_unknown_preset_is_refused() -> None:
+    with pytest.raises(BadOption) as caught:
+        ignore_rules(["user", "@guid"])
+
+    assert str(caught.value) == (
+        "recording_ignore='@guid': expected a path or one of @uuid, @date, @codex, @reference"
+    )
 
 
 @given(JSON_VALUES)

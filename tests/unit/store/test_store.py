@@ -64,7 +64,7 @@ def test_a_recording_is_found_by_its_name(store: Store, folder: Path) -> None:
     path = write_recording(folder, f"{NAME}.json", REQUEST, completion())
     found = store.named(REQUEST)
     assert found is not None
-    assert found.path == path
+    assert found.first.path == path
 
 
 def test_a_recording_by_a_recorder_that_doubles_the_prefix_is_found_by_its_name(
@@ -74,7 +74,7 @@ def test_a_recording_by_a_recorder_that_doubles_the_prefix_is_found_by_its_name(
     path = write_recording(folder, f"{doubled.name()}.json", doubled, completion())
     found = store.named(REQUEST)
     assert found is not None
-    assert found.path == path
+    assert found.first.path == path
 
 
 def test_what_a_file_answers_is_decided_by_what_is_in_it(store: Store, folder: Path) -> None:
