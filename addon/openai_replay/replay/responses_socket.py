@@ -15,7 +15,7 @@ from ..format import json_text
 from ..format.recording import JSON
 from ..request.normal_form import canonical, normal_value
 from ..request.response_create import LANE
-from ..request.rules import Rules, without_ignored
+from ..request.rules import Rules
 from ..wire import sse
 from ..wire.socket_notes import Close
 from .answer import Answer
@@ -175,4 +175,4 @@ class ClientMessages:
         return canonical(self._normal(one)) == canonical(self._normal(other))
 
     def _normal(self, message: JSON) -> JSON:
-        return normal_value(without_ignored(message, self._rules.ignore))
+        return normal_value(self._rules.matched_body(message))

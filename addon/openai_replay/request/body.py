@@ -8,10 +8,11 @@ import math
 
 from ..format.recording import JSON
 from .multipart import BYTES, MULTIPART, MultipartParser, boundary_of, bytes_body
+from .upgrade import WEBSOCKET
 
 TEXT = "__text__"
 
-_DESCRIPTIONS = frozenset({TEXT, BYTES, MULTIPART})
+_DESCRIPTIONS = frozenset({TEXT, BYTES, MULTIPART, WEBSOCKET})
 
 
 def parse_body(content: bytes, content_type: str) -> JSON:
