@@ -25,6 +25,7 @@ class Report:
     missed: Counter[tuple[str | None, str]] = field(default_factory=Counter)
     paced: Counter[tuple[str | None, str]] = field(default_factory=Counter)
     faulted: Counter[tuple[str | None, str]] = field(default_factory=Counter)
+    distrusted: Counter[str] = field(default_factory=Counter)
 
     def add_replayed(self, test_id: str | None, recording: str) -> None:
         """Take note that a recording answered a request of a test."""
@@ -37,6 +38,10 @@ class Report:
     def add_faulted(self, test_id: str | None, fault: str) -> None:
         """Take note that an answer had an injected fault; `fault` is its kind, such as `rate_limit`."""
         self.faulted[test_id, fault] += 1
+
+    def add_distrusted(self, host: str) -> None:
+        """Take note of a client that did not trust the proxy's certificate for a host."""
+        self.distrusted[host] += 1
 
     def add_recorded(self, test_id: str | None, recording: str) -> None:
         """Take note that a recording was written for a test."""
@@ -123,6 +128,7 @@ class Report:
                 {"fault": fault, "test_id": test, "times": self.faulted[test, fault]}
                 for test, fault in faulted
             ],
+            **({"distrusted": {**self.distrusted}} if self.distrusted and all_tests else {}),
         }
 
     def _missed(self, key: tuple[str | None, str]) -> dict[str, JSON]:

@@ -13,7 +13,6 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Sequence
-from pathlib import Path
 from typing import Any
 
 from mitmproxy import connection, ctx, http, optmanager, tls
@@ -30,6 +29,7 @@ from ..service.telemetry import is_telemetry
 from .arrival import ConnectionTestIds, arrived, unprepared
 from .capture import finish, finish_and_wait, record_or_replay, tap_response
 from .client_connection import reset_client
+from .distrust import DistrustingClients
 from .endings import ending_after_error, error_message
 from .flow_state import FlowState, state_of
 from .guard import Guard, refusal_to_connect, relieve_guard
@@ -58,6 +58,7 @@ class OpenAIReplay:
         self._run = ProxyRun.new(os.environ)
         self._session: Session | None = None
         self._test_ids = ConnectionTestIds()
+        self._distrusting = DistrustingClients(self._run.report, self._run.launcher.is_run)
         self._ending: Awaitable[None] | None = None
 
     # --- life of the addon ---
@@ -150,6 +151,7 @@ class OpenAIReplay:
     def client_disconnected(self, client: connection.Client) -> None:
         """Forget the connection."""
         self._test_ids.forget(client.id)
+        self._distrusting.disconnected(client.id)
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """Refuse connections to recorded hosts in replay, for any reason that mitmproxy may have to open one."""
@@ -161,22 +163,22 @@ class OpenAIReplay:
         else:
             data.server.error = refusal_to_connect(data.server, data.client, self._settings())
 
+    def tls_established_client(self, data: tls.TlsData) -> None:
+        """Take note of a client that may yet not trust the proxy's certificate."""
+        if self._session is not None and self._session.settings.is_recorded(data.conn.sni or "", 443):
+            self._distrusting.established(data)
+
     def tls_failed_client(self, data: tls.TlsData) -> None:
-        """Say what to do about a client that does not trust the proxy's certificate."""
+        """Say once how a client is made to trust the proxy's certificate."""
         host = data.conn.sni or ""
         if self._session is not None and self._session.settings.is_recorded(host, 443):
-            log.warning(
-                "A client ended the TLS handshake for %s: it probably does not trust the proxy's certificate. "
-                "Point SSL_CERT_FILE, NODE_EXTRA_CA_CERTS, CURL_CA_BUNDLE or its trust store at "
-                "%s (see the README), or use the base URL, which needs no certificate.",
-                host,
-                Path(ctx.options.confdir).expanduser() / "mitmproxy-ca-cert.pem",
-            )
+            self._distrusting.failed(host)
 
     # --- requests and responses ---
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Take the test id off a request, and let uploads that are recorded pass as they come."""
+        self._distrusting.requested(flow.client_conn.id)
         if self._session is not None:
             arrived(flow, self._session, self._test_ids)
 

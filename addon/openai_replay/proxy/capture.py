@@ -14,7 +14,7 @@ from ..errors import OpenAIReplayError
 from ..options import Mode
 from ..record.exchange import End, Exchange
 from ..record.recorder import Ticket
-from .endings import has_all_bytes
+from .endings import has_all_bytes, reason_without_response, refusal_of_users_proxy
 from .flow_state import FlowState
 from .replaying import replay_earlier
 from .session import Session
@@ -77,7 +77,12 @@ def finish(flow: http.HTTPFlow, state: FlowState, end: End, message: str) -> Fut
     session.recorder.end(ticket)
     if flow.response is None or state.tap is None:
         if flow.response is None:
-            session.not_recorded(ticket.api_request, f"the API was not reached, {message}")
+            session.not_recorded(ticket.api_request, reason_without_response(end, message))
+        drop(session, ticket)
+        return None
+    if reason := refusal_of_users_proxy(flow):
+        state.tap.close()
+        session.not_recorded(ticket.api_request, reason)
         drop(session, ticket)
         return None
     content_encoding = flow.response.headers.get("content-encoding", "")

@@ -7,6 +7,8 @@ from mitmproxy import connection, http
 from ..record.exchange import End
 from .tap import Tap
 
+_PROXY_AUTHENTICATION_REQUIRED = 407
+
 
 def ending_after_error(flow: http.HTTPFlow) -> End:
     """Return which side ended a flow that broke off."""
@@ -17,6 +19,32 @@ def ending_after_error(flow: http.HTTPFlow) -> End:
 def error_message(flow: http.HTTPFlow) -> str:
     """Return mitmproxy's words for the break, "" when it has none."""
     return flow.error.msg if flow.error is not None else ""
+
+
+def reason_without_response(end: End, message: str) -> str:
+    """Return why an exchange without a response is not recorded; `message` is mitmproxy's, for the log."""
+    if end is End.LEFT_BY_CLIENT:
+        return "the client left before the answer began, perhaps by its own time-out"
+    return f"the API was not reached, {message}"
+
+
+def refusal_of_users_proxy(flow: http.HTTPFlow) -> str:
+    """Return why a response is not the API's but a refusal of the user's own proxy, "" when it is the API's.
+
+    Over plain HTTP such a proxy answers in the API's place: with 407 (RFC 9110, 15.5.8), with the reason of RFC 9209,
+    or with Squid's header. Over TLS mitmproxy sees its answer to CONNECT, and no response.
+    """
+    response = flow.response
+    if flow.server_conn.via is None or response is None:
+        return ""
+    is_refusal = (
+        response.status_code == _PROXY_AUTHENTICATION_REQUIRED
+        or "x-squid-error" in response.headers
+        or "error=" in response.headers.get("proxy-status", "")
+    )
+    return (
+        f"the API was not reached, the proxy in between answered {response.status_code}" if is_refusal else ""
+    )
 
 
 def has_all_bytes(response: http.Response, tap: Tap) -> bool:

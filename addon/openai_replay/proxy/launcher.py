@@ -40,11 +40,13 @@ class Launcher:
 
     Attributes:
         real_keys: the real key for each dummy that the command has.
+        is_run: there are any: `run` has started this proxy.
         direct_hosts: recorded hosts, as `recording_hosts` has them, that are not asked through `upstream:`.
     """
 
     real_keys: Mapping[str, str] = field(default_factory=dict, repr=False)
     direct_hosts: frozenset[str] = frozenset()
+    is_run: bool = False
 
     def prepare(self, request: http.Request) -> None:
         """Put the real keys into the credential headers of a request to a recorded host. Other values stay."""
@@ -78,12 +80,12 @@ def launcher_of(environment: MutableMapping[str, str]) -> Launcher:
     descriptor = environment.pop(KEYS_FD, "")
     direct_hosts = frozenset(environment.pop(DIRECT_HOSTS, "").split())
     if not descriptor:
-        return Launcher({}, direct_hosts)
+        return Launcher()
     with open(int(descriptor), "rb") as pipe:
         keys = json.load(pipe)
     if keys:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    return Launcher(keys, direct_hosts)
+    return Launcher(keys, direct_hosts, is_run=True)
 
 
 def _with_basic_credentials(value: bytes, replaced: Callable[[bytes], bytes]) -> bytes:
