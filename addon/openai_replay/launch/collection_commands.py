@@ -11,6 +11,7 @@ from ..options import Mode
 from ..options_file import NAME, template
 from .check_command import check_command
 from .command_line import DIRECTORY, NOT_DONE, folder_settings, guarded
+from .diff_command import diff_command
 from .import_command import import_command
 from .list_command import list_command, prune_command, show_command
 
@@ -48,5 +49,6 @@ COMMANDS = (
     list_command,
     show_command,
     check_command,
+    diff_command,
     prune_command,
 )

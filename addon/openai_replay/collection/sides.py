@@ -1,0 +1,111 @@
+"""The two sides of a comparison: a file, a folder, or a folder as a git revision has it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import BadOption
+from ..store import names
+from .folder import recording_paths
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side: its name for messages, and a digest or the content of each recording by path.
+
+    Attributes:
+        contents: a path's bytes, for files on disk.
+        blobs: a path's object id, for files of a revision; `repository` is the folder that git is asked in.
+    """
+
+    name: str
+    contents: Mapping[str, Path]
+    blobs: Mapping[str, str]
+    repository: Path
+
+    def paths(self) -> frozenset[str]:
+        """Return the paths of the recordings."""
+        return frozenset(self.contents) | frozenset(self.blobs)
+
+    def only(self, path: str) -> Side:
+        """Return the side with one of its recordings alone, or with none where it does not have it."""
+        return Side(
+            self.name,
+            {path: self.contents[path]} if path in self.contents else {},
+            {path: self.blobs[path]} if path in self.blobs else {},
+            self.repository,
+        )
+
+    def read_all(self, paths: Iterable[str]) -> dict[str, bytes]:
+        """Return the content of some of its recordings.
+
+        Raises:
+            BadOption: a file is gone, or git fails.
+        """
+        wanted = list(paths)
+        if self.blobs:
+            return dict(
+                zip(wanted, _blobs(self.repository, [self.blobs[path] for path in wanted]), strict=True)
+            )
+        try:
+            return {path: self.contents[path].read_bytes() for path in wanted}
+        except OSError as exc:
+            raise BadOption(f"{exc.filename}: expected a readable file, {exc.strerror}") from exc
+
+
+def side_of(text: str, directory: Path) -> Side:
+    """Return the side that a person names: a file, a folder, else a git revision of `directory`.
+
+    Raises:
+        BadOption: it is none of them.
+    """
+    path = Path(text)
+    if path.is_dir():
+        return Side(text, {name: path / name for name in recording_paths(path)}, {}, path)
+    if path.is_file():
+        return Side(text, {path.name: path}, {}, path.parent)
+    return _of_revision(text, directory)
+
+
+def _of_revision(revision: str, directory: Path) -> Side:
+    commit = _git(directory, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    if not commit:
+        raise BadOption(f"{revision}: expected a file, a folder, or a git revision of {directory}")
+    listed = _git(directory, "ls-tree", "-r", "-z", commit.decode().strip(), "--", ".")
+    blobs = {}
+    for entry in listed.decode("utf-8", "surrogateescape").split("\0"):
+        head, _, path = entry.partition("\t")
+        if head and names.is_recording(os.path.basename(path)):
+            blobs[path] = head.split()[2]
+    return Side(revision, {}, blobs, directory)
+
+
+def _git(directory: Path, *arguments: str) -> bytes:
+    """Return what git prints, b"" where it fails or is not there."""
+    try:
+        return subprocess.run(["git", "-C", directory, *arguments], capture_output=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return b""
+
+
+def _blobs(directory: Path, object_ids: list[str]) -> list[bytes]:
+    """Return the contents of git's objects, all by one process."""
+    asked = "".join(f"{object_id}\n" for object_id in object_ids).encode()
+    result = subprocess.run(
+        ["git", "-C", directory, "cat-file", "--batch"], input=asked, capture_output=True, check=False
+    )
+    contents, rest = [], memoryview(result.stdout)
+    for object_id in object_ids:
+        head, _, _ = bytes(rest[:200]).partition(b"\n")
+        if not head.startswith(object_id.encode()) or head.endswith(b"missing"):
+            raise BadOption(
+                f"git does not give the object {object_id}: {result.stderr.decode(errors='replace')}"
+            )
+        size = int(head.rsplit(b" ", 1)[1])
+        contents.append(bytes(rest[len(head) + 1 : len(head) + 1 + size]))
+        rest = rest[len(head) + size + 2 :]
+    return contents

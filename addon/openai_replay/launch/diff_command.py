@@ -1,0 +1,110 @@
+"""`openai-replay diff`: what changed in recordings, as a person reads it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+
+from ..collection.difference import Difference, differences, title
+from ..collection.readable import lines_of
+from ..collection.sides import Side, side_of
+from ..errors import BadOption, BadRecording
+from ..format.recording import decode
+from .command_line import DIRECTORY, folder_settings, guarded
+from .progress import Progress
+
+# As diff and git diff have it.
+_SAME, _DIFFERENT, _TROUBLE = 0, 1, 2
+
+_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+@click.command("diff")
+@DIRECTORY
+@click.option("--textconv", is_flag=True, help="Print one file as text, for git's textconv.")
+@click.option(
+    "--names", "only_names", is_flag=True, help="Print the names of the recordings that differ, alone."
+)
+@click.argument("sides", nargs=-1, metavar="[A [B]]")
+def diff_command(directory: str | None, textconv: bool, only_names: bool, sides: Sequence[str]) -> None:
+    """Show what changed between A and B: texts as texts, tool calls as calls, no ids and no padding.
+
+    A and B are files, folders, or git revisions of the folder of the recordings. Without B, it is that folder as it is;
+    without A, the last commit. One file alone is compared with its last commit.
+
+    \b
+    The exit status is 0 if nothing differs, 1 if something does, 2 if they cannot be compared.
+
+    \b
+    Examples:
+      openai-replay diff                        # since the last commit
+      openai-replay diff main                   # against a branch
+      openai-replay diff v1.0 v2.0              # two revisions
+      openai-replay diff old.json new.json
+      git config diff.openai-replay.textconv "openai-replay diff --textconv"
+    """
+
+    def compared() -> int:
+        if textconv:
+            return _converted(sides)
+        found = _differences(directory, sides)
+        is_different = False
+        for difference in found:
+            is_different = True
+            _print(difference, only_names=only_names)
+        return _DIFFERENT if is_different else _SAME
+
+    sys.exit(guarded(compared, _TROUBLE))
+
+
+def _converted(sides: Sequence[str]) -> int:
+    """Print a file as text; a file that is no recording is printed as it is, for git must get something."""
+    if len(sides) != 1:
+        raise BadOption(f"--textconv: expected one file, got {len(sides)}")
+    path = Path(sides[0])
+    try:
+        raw = path.read_bytes()
+    except OSError as exc:
+        raise BadOption(f"{path}: expected a readable file, {exc.strerror}") from exc
+    try:
+        text = "".join(f"{line}\n" for line in lines_of(decode(raw, path)))
+    except BadRecording:
+        click.echo(raw, nl=False)
+    else:
+        click.echo(text.encode("utf-8", "replace"), nl=False)
+    return _SAME
+
+
+def _differences(directory: str | None, sides: Sequence[str]) -> Iterator[Difference]:
+    if len(sides) > 2:
+        raise BadOption(f"expected at most two sides to compare, got {len(sides)}")
+    before, after = _both(directory, sides)
+    progress = Progress("recordings compared", len(before.paths() & after.paths()))
+    try:
+        yield from differences(before, after, progress.step)
+    finally:
+        progress.clear()
+
+
+def _both(directory: str | None, sides: Sequence[str]) -> tuple[Side, Side]:
+    if len(sides) == 2 and all(Path(side).exists() for side in sides):
+        return side_of(sides[0], Path()), side_of(sides[1], Path())
+    folder = folder_settings(directory).directory
+    if len(sides) == 1 and Path(sides[0]).is_file():
+        path = os.path.relpath(sides[0], folder)
+        return side_of("HEAD", folder).only(path), side_of(str(folder), folder).only(path)
+    first = sides[0] if sides else "HEAD"
+    return side_of(first, folder), side_of(sides[1] if len(sides) == 2 else str(folder), folder)
+
+
+def _print(difference: Difference, *, only_names: bool) -> None:
+    click.secho(title(difference), bold=True)
+    if not only_names:
+        for line in difference.lines:
+            shown = line.encode("utf-8", "replace").decode()
+            click.secho(f"  {shown}", fg=_STYLES.get(line[:1]))
+        click.echo()
