@@ -1,11 +1,13 @@
-"""Which files are run once more with the addon's own server in mitmdump's place."""
+"""Which files are run once more with another program in mitmdump's place: the addon's own server, or the engine."""
 
 import os
+from pathlib import Path
 
 # Nothing in these starts a mitmdump, or they start the server in any case, as `openai-replay run` does.
 _RUN_ONCE = (
     "against_mock",
     "container_and_action",
+    "engine",
     "env_command",
     "list_and_show",
     "matrix_replay",
@@ -21,5 +23,17 @@ _RUN_ONCE = (
     "workers",
 )
 
-if os.environ.get("OPENAI_REPLAY_TEST_PROGRAM") == "serve":
+
+def _files_without_base_urls() -> list[str]:
+    """Return the files that start no proxy in reverse mode: the engine has no part in them."""
+    files = Path(__file__).parent.glob("test_*.py")
+    return [
+        path.name for path in files if "reverse:" not in (text := path.read_text()) and "REVERSE" not in text
+    ]
+
+
+_program = os.environ.get("OPENAI_REPLAY_TEST_PROGRAM")
+if _program in ("serve", "engine"):
     collect_ignore = [f"test_{name}.py" for name in _RUN_ONCE]
+if _program == "engine":
+    collect_ignore += _files_without_base_urls()

@@ -18,6 +18,7 @@ import pytest
 from support.proxy import (
     CEILING_S,
     PROGRAM,
+    PROGRAM_NAME,
     Proxy,
     bare_environment,
     curl,
@@ -220,17 +221,28 @@ def test_a_port_that_other_workers_listen_on_is_not_shared_with_them(tmp_path: P
 NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
 
 
-@pytest.mark.skipif(NGINX is None, reason="nginx is not installed: it is the load balancer here")
-def test_two_machines_behind_nginx_keep_each_test_s_sequence(tmp_path: Path) -> None:
+@pytest.fixture
+def nginx() -> str:
+    """The load balancer's program."""
+    if NGINX is None:
+        reason = "nginx is not installed: it is the load balancer here (Debian's package nginx-light)"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    return NGINX
+
+
+@pytest.mark.parametrize("program", [PROGRAM_NAME, "engine"])
+def test_two_machines_behind_nginx_keep_each_test_s_sequence(
+    tmp_path: Path, nginx: str, program: str
+) -> None:
     folder = tmp_path / "recordings"
     tests = [f"test_{number}" for number in range(12)]
     for test in tests:
         write_sequence(folder, [f"{test} first", f"{test} second", f"{test} third"], test, base=test)
     options = (f"recording_dir={folder}",)
     with (
-        proxy(tmp_path / "one", *options, mode=BASE_URL_MODE) as one,
-        proxy(tmp_path / "two", *options, mode=BASE_URL_MODE) as two,
-        load_balancer(tmp_path, one.port, two.port) as balanced,
+        proxy(tmp_path / "one", *options, mode=BASE_URL_MODE, program=program) as one,
+        proxy(tmp_path / "two", *options, mode=BASE_URL_MODE, program=program) as two,
+        load_balancer(nginx, tmp_path, one.port, two.port) as balanced,
     ):
         for turn in ("first", "second", "third", "third"):
             for test in tests:
@@ -267,13 +279,13 @@ http {{
 
 
 @contextmanager
-def load_balancer(tmp_path: Path, one: int, two: int) -> Iterator[int]:
+def load_balancer(nginx: str, tmp_path: Path, one: int, two: int) -> Iterator[int]:
     folder = tmp_path / "nginx"
     folder.mkdir()
     port = free_port()
     configuration = folder / "nginx.conf"
     configuration.write_text(NGINX_CONFIGURATION.format(folder=folder, one=one, two=two, port=port))
-    process = subprocess.Popen([str(NGINX), "-p", str(folder), "-c", str(configuration)])
+    process = subprocess.Popen([nginx, "-p", str(folder), "-c", str(configuration)])
     try:
         wait_until(lambda: is_listening(port, process), "nginx listens")
         yield port

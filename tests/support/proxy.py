@@ -114,9 +114,10 @@ def mitmdump_command(
     mode: str = "",
     port: int = 0,
     script: Path = REPLAY_SCRIPT,
+    program: str = PROGRAM_NAME,
 ) -> list[str]:
-    """Return the command line of a mitmdump with the addon; an option is `name=value`."""
-    if PROGRAM_NAME == "engine" and _is_for_engine(options, scripts, mode, script):
+    """Return the command line of a mitmdump with the addon, or of another program; an option is `name=value`."""
+    if program == "engine" and _is_for_engine(options, scripts, mode, script):
         command = [*PROGRAMS["engine"], "--listen-host", "127.0.0.1", "-p", str(port)]
     else:
         command = [*PROGRAM, "--listen-host", "127.0.0.1", "-p", str(port), "-s", str(script)]
@@ -149,6 +150,7 @@ def proxy(
     cwd: Path | None = None,
     more_scripts: Sequence[Path] = (),
     script: Path = REPLAY_SCRIPT,
+    program: str = PROGRAM_NAME,
 ) -> Iterator[Proxy]:
     """Run mitmdump with the addon until the block ends.
 
@@ -169,7 +171,7 @@ def proxy(
     log_file = home / f"mitmdump-{time.monotonic_ns()}.log"
     with open(log_file, "wb") as log:
         process = subprocess.Popen(
-            mitmdump_command(*options, scripts=scripts, mode=mode, script=script),
+            mitmdump_command(*options, scripts=scripts, mode=mode, script=script, program=program),
             stdout=log,
             stderr=subprocess.STDOUT,
             env=bare_environment(home, PYTHONUNBUFFERED="1", **(environment or {})),
