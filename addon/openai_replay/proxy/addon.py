@@ -13,6 +13,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import Any
 
 from mitmproxy import connection, ctx, http, optmanager, tls
@@ -37,12 +38,14 @@ from .hosts import is_recorded, is_websocket, refuse_unrecorded_reverse_proxy, s
 from .replaying import replay_or_refuse
 from .responses import control_response, no_content, open_tunnel, refused
 from .session import ProxyRun, Session
+from .shortcuts import guarded
 from .shortcuts.hook_dispatch import (
-    restore_hook_dispatch,
+    TASK_NAMES,
+    UNHANDLED_HOOKS,
     skip_test_lookup_in_task_names,
     skip_unhandled_hooks,
 )
-from .shortcuts.type_checks import cache_type_checks
+from .shortcuts.type_checks import TYPE_CHECKS, cache_type_checks
 from .upgrades import answer_upgrade
 from .websocket_capture import capture_end, capture_message, forget_passed_messages
 
@@ -60,6 +63,7 @@ class OpenAIReplay:
         self._test_ids = ConnectionTestIds()
         self._distrusting = DistrustingClients(self._run.report, self._run.launcher.is_run)
         self._ending: Awaitable[None] | None = None
+        self._undo_shortcuts: list[guarded.Undo] = []
 
     # --- life of the addon ---
 
@@ -67,9 +71,13 @@ class OpenAIReplay:
         """Register the options, their defaults from the environment."""
         _register_options(loader)
         relieve_guard()
-        skip_unhandled_hooks(ctx.master.addons)
-        skip_test_lookup_in_task_names()
-        cache_type_checks()
+        self._undo_shortcuts = guarded.apply(
+            (
+                (UNHANDLED_HOOKS, partial(skip_unhandled_hooks, ctx.master.addons)),
+                (TASK_NAMES, skip_test_lookup_in_task_names),
+                (TYPE_CHECKS, cache_type_checks),
+            )
+        )
 
     def configure(self, updated: set[str]) -> None:
         """Check the options; a value that makes no sense ends mitmdump, which exits when an error is logged."""
@@ -115,7 +123,8 @@ class OpenAIReplay:
         A task, not a coroutine: when mitmproxy loads a script again it calls this where it cannot wait, refuses
         coroutines there, and with the refusal ends its watch over the script.
         """
-        restore_hook_dispatch(ctx.master.addons)
+        for undo in self._undo_shortcuts:
+            undo()
         ctx.master.addons.add(Guard(self._settings()))
         self._run.origin.close()
         self._run.websocket_origin.close()

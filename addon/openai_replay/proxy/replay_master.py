@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from mitmproxy import options
+from mitmproxy.addonmanager import AddonManager
 from mitmproxy.addons import (
     core,
     disable_h2c,
@@ -22,6 +23,7 @@ from mitmproxy.addons import (
     next_layer,
     proxyserver,
     script,
+    tlsconfig,
     update_alt_svc,
     upstream_auth,
 )
@@ -30,8 +32,8 @@ from mitmproxy.proxy import mode_specs
 
 from ..replay.shared_run import shared_folder
 from .companion import ANNOUNCE_FD
-from .shortcuts.elliptic_certificates import EllipticTlsConfig
-from .shortcuts.hook_dispatch import Addons
+from .shortcuts.elliptic_certificates import ELLIPTIC_CERTIFICATES, EllipticTlsConfig
+from .shortcuts.hook_dispatch import HANDLER_TABLE, Addons
 
 # mitmproxy's manager of addons carries no annotations.
 # mypy: allow-untyped-calls
@@ -46,7 +48,7 @@ class ReplayMaster(Master):
             _listen_with_others()
             _listen_without_udp()
         termlog = self._termlog_addon
-        self.addons = Addons(self)
+        self.addons = Addons(self) if HANDLER_TABLE.is_possible() else AddonManager(self)
         self.addons.add(
             termlog,
             core.Core(),
@@ -55,7 +57,7 @@ class ReplayMaster(Master):
             proxyserver.Proxyserver(),
             script.ScriptLoader(),
             next_layer.NextLayer(),
-            EllipticTlsConfig(),
+            EllipticTlsConfig() if ELLIPTIC_CERTIFICATES.is_possible() else tlsconfig.TlsConfig(),
             upstream_auth.UpstreamAuth(),
             update_alt_svc.UpdateAltSvc(),
             errorcheck.ErrorCheck(),

@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from mitmproxy import hooks
 from mitmproxy.test import taddons
 from mitmproxy.utils import asyncio_utils
 
 from addon.conftest import hook, loaded, request_flow
+from openai_replay.proxy.shortcuts import guarded
 from openai_replay.proxy.shortcuts.hook_dispatch import (
     Addons,
-    restore_hook_dispatch,
     skip_test_lookup_in_task_names,
     skip_unhandled_hooks,
 )
@@ -66,6 +67,7 @@ async def test_an_addon_that_comes_later_gets_its_updates() -> None:
     assert listener.updated == [flow]
 
 
+@pytest.mark.skipif(guarded.are_refused(), reason="the shortcuts are refused in this run")
 async def test_a_manager_is_left_as_it_was_found(tmp_path: Path) -> None:
     async with loaded(tmp_path) as addon:
         manager = addon.context.master.addons
@@ -76,8 +78,8 @@ async def test_a_manager_is_left_as_it_was_found(tmp_path: Path) -> None:
 
 async def test_what_was_left_out_is_announced_again() -> None:
     with Counting() as context:
-        skip_unhandled_hooks(context.master.addons)
-        restore_hook_dispatch(context.master.addons)
+        undo = skip_unhandled_hooks(context.master.addons)
+        undo()
         await context.master.addons.handle_lifecycle(hook("request", request_flow()))
 
     assert context.triggered == ["request", "update"]
@@ -100,7 +102,8 @@ async def test_a_task_says_what_it_is_as_before() -> None:
     async def nothing() -> None:
         pass
 
-    skip_test_lookup_in_task_names()
+    undo = skip_test_lookup_in_task_names()
     task = asyncio_utils.create_task(nothing(), name="a hook", keep_ref=True, client=("192.0.2.1", 443))
+    undo()
     assert asyncio_utils.task_repr(task) == "192.0.2.1:443: a hook (age: 0s)"
     await task

@@ -27,7 +27,7 @@ def make(status_code: Any) -> http.ResponseData:
 def test_a_wrong_type_is_refused_each_time_and_a_right_one_checked_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    cache_type_checks()
+    undo = cache_type_checks()
     for _ in range(2):
         make(200)
         with pytest.raises(TypeError, match="Expected <class 'int'> for status_code, but got <class 'str'>"):
@@ -42,3 +42,4 @@ def test_a_wrong_type_is_refused_each_time_and_a_right_one_checked_once(
         make("404")
     with pytest.raises(AssertionError, match="checked again"):
         make([404])
+    undo()

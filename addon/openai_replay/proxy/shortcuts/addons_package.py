@@ -11,12 +11,14 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from .guarded import are_refused
+
 _NAME = "mitmproxy.addons"
 
 
 def import_addons_singly() -> None:
     """Stand in for the package `mitmproxy.addons`, unless it has been imported already."""
-    if _NAME in sys.modules:
+    if _NAME in sys.modules or are_refused():
         return
     spec = importlib.util.find_spec(_NAME)
     if spec is None or spec.submodule_search_locations is None or spec.loader is None:

@@ -14,6 +14,21 @@ from mitmproxy.addons import tlsconfig
 from mitmproxy.certs import Cert, CertStoreEntry
 from mitmproxy.proxy import context
 
+from .guarded import Shortcut
+
+ELLIPTIC_CERTIFICATES = Shortcut(
+    "elliptic certificates",
+    "serve: 16 % of the CPU time of a replayed request on a new connection through CONNECT and TLS",
+    {
+        "mitmproxy.addons.tlsconfig:TlsConfig.get_cert": "(self, conn_context)",
+        "mitmproxy.certs:CertStoreEntry": "(cert, privatekey, chain_file, chain_certs)",
+        "mitmproxy.certs:Cert.__init__": "(self, cert)",
+        "mitmproxy.certs:CertStore.__init__": (
+            "(self, default_privatekey, default_ca, default_chain_file, default_crl, dhparams)"
+        ),
+    },
+)
+
 # As many as mitmproxy keeps of its own.
 _MOST_KEPT_BYTES = 100
 

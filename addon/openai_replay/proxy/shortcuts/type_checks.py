@@ -10,18 +10,27 @@ from typing import Any
 
 from mitmproxy import http
 
+from .guarded import Shortcut, Undo
+
+TYPE_CHECKS = Shortcut(
+    "checks of types",
+    "mitmdump: 10 % of the CPU time of a replayed request by base URL, 3 % through CONNECT and TLS",
+    # Nothing under `python -O`, where mitmproxy does without the checks.
+    {"mitmproxy.http:MessageData.__post_init__": "(self)"},
+)
+
 _METHOD = "__post_init__"
 
-# None under `python -O`, where mitmproxy does without.
 _check: Callable[[Any], None] | None = vars(http.MessageData).get(_METHOD)
 
 _passed: set[tuple[type, ...]] = set()
 
 
-def cache_type_checks() -> None:
+def cache_type_checks() -> Undo:
     """Let mitmproxy check a combination of types once; one that is wrong is refused as before."""
-    if _check is not None:
-        setattr(http.MessageData, _METHOD, _check_once)
+    original = getattr(http.MessageData, _METHOD)
+    setattr(http.MessageData, _METHOD, _check_once)
+    return lambda: setattr(http.MessageData, _METHOD, original)
 
 
 def _check_once(message: http.MessageData) -> None:
