@@ -7,11 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .format import json_text
 from .format.recording import JSON
 from .replay.miss import Miss
 
 # Misses beyond this many are counted, without their differences, so that a runaway client does not fill the memory.
 _MOST_MISSES = 1000
+
+# Bodies of missed requests are kept, so that `openai-replay export batch` can send them; not the large ones.
+_LARGEST_BODY_BYTES = 256 * 1024
+_MOST_BODY_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(slots=True)
@@ -26,6 +31,7 @@ class Report:
     paced: Counter[tuple[str | None, str]] = field(default_factory=Counter)
     faulted: Counter[tuple[str | None, str]] = field(default_factory=Counter)
     distrusted: Counter[str] = field(default_factory=Counter)
+    body_bytes: int = 0
 
     def add_replayed(self, test_id: str | None, recording: str) -> None:
         """Take note that a recording answered a request of a test."""
@@ -61,8 +67,18 @@ class Report:
             "request": api_request.name(),
             "nearest": miss.nearest,
             "differences": [difference.to_json() for difference in miss.differences],
+            "url": api_request.url,
+            **self._sent(api_request.body),
         }
         self.add_missed(api_request.test_id, api_request.name(), details)
+
+    def _sent(self, body: JSON) -> dict[str, JSON]:
+        """Return the member `body`, nothing where it is too large to be kept."""
+        size = len(json_text.compact(body))
+        if size > _LARGEST_BODY_BYTES or self.body_bytes + size > _MOST_BODY_BYTES:
+            return {}
+        self.body_bytes += size
+        return {"body": body}
 
     def add_missed(self, test_id: str | None, request: str, details: dict[str, JSON]) -> None:
         """Take note of a request without a recording; `details` are the members that the report has of it."""

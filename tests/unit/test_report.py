@@ -59,6 +59,8 @@ def test_the_report_of_all_tests(report: Report) -> None:
                 "times": 2,
                 "nearest": "1.json",
                 "differences": [{"path": "seed", "recorded": "1", "asked": None}],
+                "url": "https://api.openai.com/v1/chat/completions",
+                "body": chat("x", test_id="a").body,
             }
         ],
         "not_recorded": [{"test_id": "b", "request": "POST /v1/x", "reason": "the disk is full"}],

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from ..record.exchange import End
 from ..record.raw_exchange import HeaderList, NotTaken, RawExchange, header
+from .export_har import TEST_ID
 from .values import Unexpected, encoded, from_base64, header_list, items, mapping, status, text
 
 _BOUNDARY = "openai-replay-form"
@@ -60,7 +61,13 @@ def _exchange(entry: Mapping[str, object], place: str) -> RawExchange:
         _with_type(header_list(response.get("headers"), "response.headers"), content.get("mimeType")),
         body,
         End.CUT_BY_UPSTREAM if _is_cut(content, body) else End.COMPLETE,
+        test_id=_test_id(entry),
     )
+
+
+def _test_id(entry: Mapping[str, object]) -> str | None:
+    test_id = entry.get(TEST_ID)
+    return test_id if isinstance(test_id, str) else None
 
 
 def _with_type(headers: HeaderList, mime_type: object) -> HeaderList:

@@ -12,6 +12,7 @@ from ..options_file import NAME, template
 from .check_command import check_command
 from .command_line import DIRECTORY, NOT_DONE, folder_settings, guarded
 from .diff_command import diff_command
+from .export_command import export_command
 from .import_command import import_command
 from .list_command import list_command, prune_command, show_command
 
@@ -46,6 +47,7 @@ def init_command(directory: str | None) -> None:
 COMMANDS = (
     init_command,
     import_command,
+    export_command,
     list_command,
     show_command,
     check_command,

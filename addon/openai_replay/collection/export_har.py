@@ -1,0 +1,129 @@
+"""Recordings as a HAR (HTTP Archive 1.2), which browsers, proxies and test tools read."""
+
+from __future__ import annotations
+
+import base64
+import http
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from urllib.parse import parse_qsl, urlsplit
+
+from ..format import json_text
+from ..format.recording import JSON
+from ..replay.answer import Answer, render
+from ..request.identity import describe
+from ..request.multipart import MULTIPART
+from ..request.rules import Rules
+from ..store.store import Stored
+
+_JSON_TYPE = "application/json"
+
+# The name of an entry's own member for the test id; HAR 1.2 reserves names with an underscore for extensions.
+TEST_ID = "_test_id"
+
+# Sizes that a recording does not know (HAR 1.2: -1).
+_UNKNOWN = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """A recording to export: `recorded_at` in seconds since 1970."""
+
+    stored: Stored
+    recorded_at: float
+
+
+def har(recordings: Iterable[Exported], rules: Rules) -> dict[str, JSON]:
+    """Return a HAR with an entry for each recording, in the order given.
+
+    Raises:
+        BadRecording: the response of one cannot be written; the message says where.
+    """
+    creator: JSON = {"name": "openai-replay", "version": version("openai-replay")}
+    entries: list[JSON] = [_entry(one, rules) for one in recordings]
+    return {"log": {"version": "1.2", "creator": creator, "pages": [], "entries": entries}}
+
+
+def _entry(exported: Exported, rules: Rules) -> JSON:
+    recording = exported.stored.recording
+    request = recording.request
+    described = describe(request.method, request.url, request.body, recording.test_id, rules)
+    answer = render([exported.stored], described)
+    started = datetime.fromtimestamp(exported.recorded_at, UTC).isoformat(timespec="milliseconds")
+    test_id: dict[str, JSON] = {} if recording.test_id is None else {TEST_ID: recording.test_id}
+    return {
+        "startedDateTime": started,
+        "time": 0,
+        "request": _request(request.method, request.url, request.body),
+        "response": _response(answer),
+        "cache": {},
+        "timings": {"send": 0, "wait": 0, "receive": 0},
+        **test_id,
+    }
+
+
+def _request(method: str, url: str, body: JSON) -> JSON:
+    mime_type, text = _sent(body)
+    posted: dict[str, JSON] = {"postData": {"mimeType": mime_type, "text": text}} if text else {}
+    return {
+        "method": method,
+        "url": url,
+        "httpVersion": "HTTP/1.1",
+        "cookies": [],
+        "headers": _pairs([("content-type", mime_type)] if text else []),
+        "queryString": _pairs(parse_qsl(urlsplit(url).query, keep_blank_values=True)),
+        "headersSize": _UNKNOWN,
+        "bodySize": len(text.encode("utf-8", "surrogatepass")),
+        **posted,
+    }
+
+
+def _sent(body: JSON) -> tuple[str, str]:
+    """Return the type and the text of a request's body. Of uploads, a recording has the description alone."""
+    if body in ({}, None):
+        return "", ""
+    if isinstance(body, dict) and body.keys() == {"__text__"}:
+        return "text/plain", str(body["__text__"])
+    is_description = isinstance(body, dict) and body.keys() in ({MULTIPART}, {"__bytes__"})
+    return "x-openai-replay/description" if is_description else _JSON_TYPE, json_text.compact(body)
+
+
+def is_described(body: JSON) -> bool:
+    """Tell whether a recording has a description in place of a request's body, as of an upload."""
+    return _sent(body)[0] == "x-openai-replay/description"
+
+
+def _pairs(pairs: Sequence[tuple[str, str]]) -> list[JSON]:
+    return [{"name": name, "value": value} for name, value in pairs]
+
+
+def _response(answer: Answer) -> JSON:
+    content = b"".join(answer.pieces)
+    mime_type = next((value for name, value in answer.headers if name == "content-type"), "")
+    return {
+        "status": answer.status,
+        "statusText": _reason(answer.status),
+        "httpVersion": "HTTP/1.1",
+        "cookies": [],
+        "headers": _pairs(answer.headers),
+        "content": {"size": len(content), "mimeType": mime_type, **_text(content)},
+        "redirectURL": next((value for name, value in answer.headers if name == "location"), ""),
+        "headersSize": _UNKNOWN,
+        "bodySize": len(content),
+    }
+
+
+def _reason(status: int) -> str:
+    try:
+        return http.HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _text(content: bytes) -> dict[str, JSON]:
+    try:
+        return {"text": content.decode()}
+    except UnicodeDecodeError:
+        return {"text": base64.b64encode(content).decode(), "encoding": "base64"}

@@ -1,0 +1,83 @@
+"""`openai-replay export`: a HAR that comes back as the same recordings, and misses that come back through a batch."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from openai_replay.mock import Upstream
+from support.base_url import REVERSE, BaseURL, chat
+from support.cassettes import CASSETTES
+from support.proxy import CEILING_S, bare_environment, proxy, recordings
+
+OPENAI_REPLAY = str(Path(sys.executable).with_name("openai-replay"))
+
+
+def openai_replay(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [OPENAI_REPLAY, *arguments],
+        capture_output=True,
+        text=True,
+        env=bare_environment(home, LANG="C.UTF-8"),
+        cwd=home,
+        timeout=CEILING_S,
+        check=False,
+    )
+
+
+def test_an_exported_har_is_imported_as_the_same_recordings(tmp_path: Path) -> None:
+    for tool in ("go-vcr", "mitmproxy"):
+        openai_replay(tmp_path, "import", "--test-id", tool, str(CASSETTES / tool)).check_returncode()
+    result = openai_replay(tmp_path, "export", "har", "all.har")
+    assert result.returncode == 0, result.stderr
+    [note] = [line for line in result.stderr.splitlines() if "note: " in line]
+    assert "its upload is exported as names, sizes and hashes" in note
+    before = recordings(tmp_path / "recordings")
+    result = openai_replay(tmp_path, "import", "--dir", "again", "--test-id", "", "all.har")
+    assert result.returncode == 0, result.stderr
+    uploads = {name for name, one in before.items() if "__multipart__" in one["request"]["body"]}
+    after = recordings(tmp_path / "again")
+    assert len(uploads) == 1
+    assert {name: after.get(name) for name in before.keys() - uploads} == {
+        name: one for name, one in before.items() if name not in uploads
+    }
+
+
+def test_missed_requests_come_back_through_a_batch(tmp_path: Path) -> None:
+    (tmp_path / "recordings").mkdir()
+    embedding = {"model": "text-embedding-3-small", "input": "a batch"}
+    options = ("recording_report=report.json",)
+    with proxy(tmp_path, *options, mode=REVERSE) as running, BaseURL(running) as client:
+        assert client.send(chat("missed"), test_id="tests/a.py::b").is_miss()
+        assert client.send(chat("missed", stream=True)).is_miss()
+        assert client.send(embedding, "/v1/embeddings").is_miss()
+    result = openai_replay(tmp_path, "export", "batch", "report.json", "misses.jsonl")
+    assert result.returncode == 1
+    assert "batches have no streams" in result.stderr
+    files = [tmp_path / "misses-chat-completions.jsonl", tmp_path / "misses-embeddings.jsonl"]
+    with (
+        Upstream() as upstream,
+        proxy(tmp_path / "live", "recording_mode=live", upstream=upstream, mode=REVERSE) as api,
+    ):
+        with BaseURL(api) as client:
+            for file in files:
+                answer_batch(client, file)
+    named = [argument for file in files for argument in (file.name, f"{file.name}.out")]
+    result = openai_replay(tmp_path, "import", *named)
+    assert result.returncode == 0, result.stderr
+    with proxy(tmp_path, "recording_test_match=require", mode=REVERSE) as running, BaseURL(running) as client:
+        assert client.send(chat("missed"), test_id="tests/a.py::b").status == 200
+        assert client.send(embedding, "/v1/embeddings").status == 200
+    shutil.rmtree(tmp_path / "recordings")
+
+
+def answer_batch(client: BaseURL, file: Path) -> None:
+    """Ask the mock API what a batch would ask, and write its output."""
+    with open(f"{file}.out", "w") as output:
+        for line in map(json.loads, file.read_text().splitlines()):
+            reply = client.send(line["body"], line["url"])
+            response = {"status_code": reply.status, "request_id": "req_1", "body": reply.json()}
+            print(
+                json.dumps({"custom_id": line["custom_id"], "response": response, "error": None}), file=output
+            )
