@@ -7,6 +7,7 @@ OpenAIReplayError
 ├── BadRecording       a file among the recordings cannot be read
 │   └── NotReplayable  a well-formed file that is no HTTP exchange
 └── NotRecordable      an exchange that no recording can hold without changing it
+    └── HoldsSecret    a recording that would hold a credential of its request
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ class BadStream(OpenAIReplayError):
 
 class NotRecordable(OpenAIReplayError):
     """An exchange that a recording could only hold by changing it; the message says what is in the way."""
+
+
+class HoldsSecret(NotRecordable):
+    """A recording that would hold a credential of its request; the message does not quote it."""
 
 
 class BadRecording(OpenAIReplayError):

@@ -110,11 +110,10 @@ def answered(
     status: int = 200,
     headers: tuple[tuple[str, str], ...] = JSON_HEADERS,
     end: End = End.COMPLETE,
-    credentials: tuple[str, ...] = (),
 ) -> Exchange:
     """Return an exchange in one piece; `answer` is JSON, or the bytes themselves."""
     content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-    return Exchange(request, status, headers, [content], end, "", credentials)
+    return Exchange(request, status, headers, [content], end)
 
 
 def streamed(

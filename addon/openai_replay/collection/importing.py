@@ -15,9 +15,9 @@ from ..record.exchange import Exchange
 from ..record.raw_exchange import HeaderList, NotTaken, RawExchange, header
 from ..record.recorder import Recorder, Ticket
 from ..request.body import parse_body
-from ..request.identity import ApiRequest, describe
+from ..request.credentials import credentials_of
+from ..request.identity import ApiRequest, describe_sent
 from ..request.multipart import boundary_of
-from ..request.redaction import credentials_of
 from ..request.rules import Rules
 from ..request.scope import HEADER, from_header
 from ..request.urls import authority
@@ -87,7 +87,7 @@ class Importer:
         credentials = credentials_of(raw.request_headers)
         api_request = self._described(raw, parts, credentials, test_id)
         ticket = self._recorder.ask(api_request)
-        self._recorder.finish(ticket, _exchange(raw, api_request, credentials))
+        self._recorder.finish(ticket, _exchange(raw, api_request))
         self.imported.exchanges += 1
         if ticket.is_retryable_failure:
             self._retryable.append((raw.place, ticket))
@@ -96,11 +96,10 @@ class Importer:
     def _described(
         self, raw: RawExchange, parts: SplitResult, credentials: tuple[str, ...], test_id: str | None
     ) -> ApiRequest:
-        redactor = self._rules.redactor
         own_id = from_header(header(raw.request_headers, HEADER)) or raw.test_id
         body = parse_body(_request_content(raw), _request_type(raw))
-        url = redactor.text(parts._replace(netloc=_netloc(parts), fragment="").geturl(), credentials)
-        return describe(raw.method, url, redactor.json(body, credentials), own_id or test_id, self._rules)
+        url = parts._replace(netloc=_netloc(parts), fragment="").geturl()
+        return describe_sent(raw.method, url, body, own_id or test_id, self._rules, credentials)
 
 
 def _usable(url: str) -> SplitResult:
@@ -160,12 +159,10 @@ def _notes(raw: RawExchange) -> Iterator[str]:
 # --- responses ---
 
 
-def _exchange(raw: RawExchange, api_request: ApiRequest, credentials: tuple[str, ...]) -> Exchange:
+def _exchange(raw: RawExchange, api_request: ApiRequest) -> Exchange:
     body = _without_coding(raw.response_body, header(raw.response_headers, "content-encoding"))
     headers = _with_type(raw.response_headers, body)
-    return Exchange(
-        api_request, raw.status, headers, [body], raw.end, "the file holds its beginning", credentials
-    )
+    return Exchange(api_request, raw.status, headers, [body], raw.end, "the file holds its beginning")
 
 
 def _without_coding(body: bytes, coding: str) -> bytes:

@@ -10,8 +10,8 @@ from typing import Any
 from ..errors import NotRecordable
 from ..request import scope as test_scope
 from ..request.body import parse_body
+from ..request.credentials import credentials_of
 from ..request.identity import ApiRequest
-from ..request.redaction import credentials_of
 from ..service.control import HOST
 from ..service.service import Service
 from ..trouble.terms import FAULT_HEADER, PACING_HEADER, OwnHeaders

@@ -152,6 +152,7 @@ class OpenAIReplay:
         """Say that the API could not be reached, when that already shows at CONNECT."""
         if self._session is not None and is_recorded(flow.request, self._session.settings):
             test_id = self._test_ids.of(flow.client_conn.id)
+            test_id = test_id and self._session.rules.redactor.text(test_id)
             what = f"CONNECT {flow.request.host}:{flow.request.port}"
             reason = f"the API was not reached, {flow.server_conn.error or 'the connection failed'}"
             log.error("Not recorded: %s: %s", what, reason)

@@ -10,8 +10,8 @@ from mitmproxy.proxy import mode_specs
 
 from ..options import Mode
 from ..request import scope
+from ..request.credentials import credentials_of
 from ..request.multipart import MultipartParser, boundary_of
-from ..request.redaction import credentials_of
 from ..service import control
 from ..trouble.terms import FAULT_HEADER, PACING_HEADER, OwnHeaders
 from .flow_state import FlowState, keep_state
@@ -61,7 +61,10 @@ def arrived(flow: http.HTTPFlow, session: Session, test_ids: ConnectionTestIds) 
     own_headers = _OWN_HEADERS & _header_names(request)
     given = _test_id_of_request(request, own_headers, test_ids.of(flow.client_conn.id)) or prefix
     test_id = session.run.aliases.resolve(given) or session.settings.test_id
-    state = keep_state(flow, FlowState(session, test_id, _credentials(request)))
+    credentials = _credentials(request)
+    if test_id is not None:
+        test_id = session.rules.redactor.text(test_id, credentials)
+    state = keep_state(flow, FlowState(session, test_id, credentials))
     if own_headers & {PACING_HEADER, FAULT_HEADER}:
         state.own_headers = OwnHeaders(request.headers.get(PACING_HEADER), request.headers.get(FAULT_HEADER))
     for name in own_headers:

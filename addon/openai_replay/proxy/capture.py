@@ -93,7 +93,6 @@ def finish(flow: http.HTTPFlow, state: FlowState, end: End, message: str) -> Fut
         Body(state.tap, content_encoding),
         End.COMPLETE if has_all_bytes(flow.response, state.tap) else end,
         message,
-        state.credentials,
         state.tap.timing(content_encoding),
     )
     return write(session, ticket, exchange, state.tap)

@@ -6,7 +6,7 @@ the state holds what cannot be copied, such as the recorder.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -32,7 +32,7 @@ class FlowState:
 
     session: Session
     test_id: str | None = None
-    credentials: tuple[str, ...] = ()
+    credentials: tuple[str, ...] = field(default=(), repr=False)
     is_control: bool = False
     control_target: str = ""
     upload: MultipartParser | None = None

@@ -103,7 +103,6 @@ class ResponsesCapture:
             said,
             Body(tap, ""),
             end,
-            credentials=self._upgrade.credentials,
             timing=tap.timing(""),
             socket=notes,
         )

@@ -62,7 +62,6 @@ class Exchange:
     body: Iterable[bytes]
     end: End = End.COMPLETE
     end_message: str = ""
-    credentials: tuple[str, ...] = ()
     timing: Timing | None = None
     socket: SocketNotes = NO_SOCKET
 
@@ -91,7 +90,7 @@ class Exchange:
 
     def without_secrets(self, text: str) -> str:
         """Return a text of the response without secrets."""
-        return self.api_request.rules.redactor.text(text, self.credentials)
+        return self.api_request.rules.redactor.answer_text(text, self.api_request.credentials)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +103,8 @@ class Recorded:
     `digest` is the same for two recordings that answer alike. `obfuscation` is random padding of the API's, there to
     hide the sizes of chunks, and does not count; nor do the comments between chunks, which say how long somebody
     waited.
+
+    `redacted_needed_later` are the names of members that clients send back and that were redacted in the answer.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Recorded:
     digest: str
     chunks: Sequence[str | FilledTemplate] | None = None
     companion: tuple[str, bytes] | None = None
+    redacted_needed_later: frozenset[str] = frozenset()
 
     def is_retryable_failure(self) -> bool:
         """Tell whether this is a failure that clients try again: 408, 409, 429 or 5xx."""

@@ -11,6 +11,7 @@ from ..request.identity import ApiRequest
 from ..request.reference_hash import request_hash
 from ..wire.corrections import CorrectionNotes, Found
 from .exchange import Exchange
+from .needed_later import needed_later
 
 # The classes whose `id` and `created` change with each recording, and mean nothing to later requests.
 _NORMALISED = frozenset(
@@ -28,6 +29,7 @@ class ParsedJson:
 
     value: JSON
     raw_text: str | None = None
+    redacted_needed_later: frozenset[str] = frozenset()
 
 
 def exact_json(raw: bytes, exchange: Exchange) -> ParsedJson | None:
@@ -37,10 +39,11 @@ def exact_json(raw: bytes, exchange: Exchange) -> ParsedJson | None:
     except ValueError:
         return None
     value, text = reading.value, raw.decode("utf-8-sig", "surrogatepass")
-    redactor = exchange.api_request.rules.redactor
-    if redactor.may_match(text, exchange.credentials):
-        value, text = redactor.json(value, exchange.credentials), redactor.text(text, exchange.credentials)
-    return ParsedJson(value, None if reading.is_exact else text)
+    redactor, credentials = exchange.api_request.rules.redactor, exchange.api_request.credentials
+    if redactor.may_match(text, credentials):
+        value, text = redactor.answer(value, credentials), redactor.answer_text(text, credentials)
+    needed = frozenset(needed_later(reading.value, value))
+    return ParsedJson(value, None if reading.is_exact else text, needed)
 
 
 def is_of_this_format(value: JSON) -> bool:

@@ -155,10 +155,13 @@ class Recorder:
             OSError: the file cannot be written; what was recorded before is as it was.
         """
         try:
-            return self._place(ticket, record(exchange))
+            recorded = record(exchange)
+            path = self._place(ticket, recorded)
         except (OpenAIReplayError, OSError):
             self.drop(ticket)
             raise
+        _point_out_redacted_members(recorded, ticket.api_request)
+        return path
 
     def _place(self, ticket: Ticket, recorded: Recorded) -> Path | None:
         series = ticket.series
@@ -265,6 +268,7 @@ class Recorder:
             recorded.pieces(companion[0] if companion else ""),
             companion=companion,
             before_replacing=partial(self._remove_all, replaced - {target}),
+            credentials=ticket.api_request.credentials,
         )
         ticket.path = target
         ticket.recorded = None
@@ -353,6 +357,17 @@ class Recorder:
             self._written.discard(path)
             self._written.add(target)
         ticket.path = target
+
+
+def _point_out_redacted_members(recorded: Recorded, api_request: ApiRequest) -> None:
+    if recorded.redacted_needed_later:
+        log.warning(
+            "A secret was redacted in the answer to %s %s (%s). A client sends this back in a later request: a "
+            "replay takes REDACTED there, and the real API would refuse it.",
+            api_request.method,
+            api_request.endpoint(),
+            ", ".join(sorted(recorded.redacted_needed_later)),
+        )
 
 
 def _series_key(api_request: ApiRequest) -> SeriesKey:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..errors import BadStream, NotRecordable
@@ -23,7 +24,7 @@ def recorded_stream(exchange: Exchange) -> Recorded:
         stream.take(event)
         if stream.is_raw:
             return _raw(exchange, list(_events(exchange)))
-    return stream.recorded()
+    return replace(stream.recorded(), redacted_needed_later=frozenset(stream.redacted_needed_later))
 
 
 def _raw(exchange: Exchange, events: Sequence[sse.Event]) -> Recorded:
@@ -33,9 +34,8 @@ def _raw(exchange: Exchange, events: Sequence[sse.Event]) -> Recorded:
     is_broken = _is_broken(exchange, is_done=len(chunks) < len(data))
     failure = _broken(exchange, len(chunks)) if is_broken else None
     headers = exchange.kept_headers("text/event-stream")
-    lines: list[JSON] = [line for event in events for line in _lines_of(event)]
-    redacted = exchange.api_request.rules.redactor.json(lines, exchange.credentials)
-    return recorded_as(exchange.api_request, Response(redacted, True, exchange.status, failure, headers))
+    lines: list[JSON] = [exchange.without_secrets(line) for event in events for line in _lines_of(event)]
+    return recorded_as(exchange.api_request, Response(lines, True, exchange.status, failure, headers))
 
 
 def _events(exchange: Exchange) -> Iterator[sse.Event]:
@@ -43,11 +43,18 @@ def _events(exchange: Exchange) -> Iterator[sse.Event]:
     parser = sse.Parser()
     try:
         for piece in exchange.body:
-            yield from parser.feed(piece)
+            yield from _redacted(parser.feed(piece), exchange)
         if exchange.end is End.COMPLETE:
-            yield from parser.close()
+            yield from _redacted(parser.close(), exchange)
     except BadStream as exc:
         raise NotRecordable(f"the stream is {exc}") from exc
+
+
+def _redacted(events: Iterable[sse.Event], exchange: Exchange) -> Iterator[sse.Event]:
+    """Yield the events with the secrets in their lines replaced; their data is redacted as JSON, later."""
+    for event in events:
+        lines = tuple(map(exchange.without_secrets, event.lines))
+        yield event if lines == event.lines else replace(event, lines=lines)
 
 
 class _ChunkNotes(NamedTuple):
@@ -76,6 +83,7 @@ class _Stream:
         self._is_done = False
         self._is_last = False
         self.is_raw = False
+        self.redacted_needed_later: set[str] = set()
 
     def take(self, event: sse.Event) -> None:
         """Take the next event."""
@@ -94,7 +102,11 @@ class _Stream:
 
     def _take_chunk(self, event: sse.Event, text: str) -> None:
         redactor = self._exchange.api_request.rules.redactor
-        make = self._made if redactor.may_match(text, self._exchange.credentials) else self._templates.made
+        make = (
+            self._made
+            if redactor.may_match(text, self._exchange.api_request.credentials)
+            else self._templates.made
+        )
         made = make(text, event.lines)
         if made is None:
             self.is_raw = True

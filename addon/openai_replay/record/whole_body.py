@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..errors import NotRecordable
 from ..format import json_text
@@ -45,7 +46,8 @@ def recorded_whole(exchange: Exchange) -> Recorded:
     parsed = _parsed(content, exchange) if content else None
     if content and (parsed is None or is_of_this_format(parsed.value)):
         return _with_companion(exchange, content)
-    return _plain(exchange, content, parsed)
+    needed = frozenset() if parsed is None else parsed.redacted_needed_later
+    return replace(_plain(exchange, content, parsed), redacted_needed_later=needed)
 
 
 def _is_whole(exchange: Exchange, content: bytes) -> bool:
@@ -133,16 +135,20 @@ def _with_companion(exchange: Exchange, content: bytes) -> Recorded:
     ending = _ending_of(exchange.media_type())
     if ending == ".json":
         ending = ".txt"  # it says it is JSON and is not; that name is the recording's own
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        pass
-    else:
-        content = exchange.api_request.rules.redactor.text(text, exchange.credentials).encode()
-        ending = ".txt" if ending == ".bin" else ending
+    content = exchange.api_request.rules.redactor.content(content, exchange.api_request.credentials)
+    if ending == ".bin" and _is_text(content):
+        ending = ".txt"
     headers = exchange.kept_headers("application/octet-stream")
     response = Response(None, False, exchange.status, None, headers)
     return recorded_as(exchange.api_request, response, companion=(ending, content))
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 # The kinds of sound that the API speaks in and Python's table lacks, or names after what is not used any more.
@@ -178,7 +184,7 @@ def _failed(exchange: Exchange, content: bytes) -> Recorded:
         raise NotRecordable("the error is a JSON text that no JSON value can hold")
     body: JSON
     if parsed is None or not isinstance(parsed.value, dict):
-        body = text = exchange.api_request.rules.redactor.text(text, exchange.credentials)
+        body = text = exchange.without_secrets(text)
         message = text.strip() or f"Error code: {exchange.status}"
         headers = exchange.kept_headers("text/plain" if content else None)
     else:

@@ -9,7 +9,8 @@ text, names files and decides nothing.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from ..format.recording import JSON
@@ -35,7 +36,10 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """A request as matching sees it: redacted, but otherwise as the client sent it."""
+    """A request as matching sees it: redacted, but otherwise as the client sent it.
+
+    `credentials` are the secrets that its headers and its body held: no file may hold them.
+    """
 
     method: str
     url: str
@@ -43,6 +47,7 @@ class ApiRequest:
     test_id: str | None
     identity: Identity
     rules: Rules
+    credentials: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     def endpoint(self) -> str:
         """Return the path that names the operation, in its canonical spelling and without query."""
@@ -74,6 +79,22 @@ class ApiRequest:
 def describe(method: str, url: str, body: JSON, test_id: str | None, rules: Rules) -> ApiRequest:
     """Describe a request for matching; `body` is what `parse_body` gave, with secrets already redacted."""
     return ApiRequest(method, url, body, test_id, identify(method, url, body, rules), rules)
+
+
+def describe_sent(
+    method: str, url: str, body: JSON, test_id: str | None, rules: Rules, credentials: Sequence[str]
+) -> ApiRequest:
+    """Describe a request as a client sent it, without its secrets.
+
+    Args:
+        body: what `parse_body` gave.
+        credentials: of the request's headers, see `credentials_of`.
+    """
+    redacted = rules.redactor.request(url, body, credentials)
+    if test_id is not None:
+        test_id = rules.redactor.text(test_id, redacted.credentials) or None
+    identity = identify(method, redacted.url, redacted.body, rules)
+    return ApiRequest(method, redacted.url, redacted.body, test_id, identity, rules, redacted.credentials)
 
 
 def identify(method: str, url: str, body: JSON, rules: Rules) -> Identity:

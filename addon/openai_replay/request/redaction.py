@@ -1,45 +1,117 @@
-"""Secrets out, before anything is written: API keys always, and what the user's own expressions match."""
+"""Redaction: replace API keys, credentials and the user's `recording_redact` matches before anything is written.
+
+Three kinds of secrets: by their place (`secret_places`), by their look (`secret_looks`), and the request's own
+credentials wherever they are quoted. These become `REDACTED`. A match of `recording_redact` becomes `REDACTED-` and
+four hex digits of its hash, so that two requests that differ in it stay two requests.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from ..errors import BadOption
 from ..format.recording import JSON
+from . import expressions, secret_looks
+from .credentials import searchable
+from .escapes import Span, levels, original
+from .secret_places import REDACTED as REDACTED
+from .secret_places import SIGNS_IN_ANSWERS, Hiding
 
-REDACTED = "REDACTED"
+log = logging.getLogger(__name__)
 
-# A digit somewhere tells a key from words such as "sk-learn-pipelines"; real keys are 51 characters and longer.
-_KEYS = re.compile(
-    r"(?<![A-Za-z0-9])sk-(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{12,}"
-    r"|(?<![A-Za-z0-9])[Bb]earer +(?=[A-Za-z._~+/-]*[0-9])[A-Za-z0-9._~+/-]{12,}=*"
-)
+# Without one of these in it, a JSON text holds no key: they begin one, name one, or hide the letters of one.
+_SIGNS = (*secret_looks.SIGNS, *SIGNS_IN_ANSWERS, "\\u", "%")
 
-# Without one of these in it, a JSON text holds no key: how keys begin, and what their letters could be hidden behind.
-_SIGNS = ("sk-", "earer", "\\u", "\\/")
+# Secrets of a body that are searched for in the answer: each costs time with every string of it.
+_MOST_QUOTED = 64
 
-# A shorter credential is a stand-in such as "test" or "dummy", which ordinary text may contain.
-_SHORTEST_CREDENTIAL = 16
+# In JSON these may be written with a backslash.
+_ESCAPABLE = re.compile(r'["\\/\x00-\x1f\x7f-\U0010ffff]')
+
+
+class RedactedRequest(NamedTuple):
+    """A request without its secrets, and all of them that an answer may quote, the headers' credentials included."""
+
+    url: str
+    body: JSON
+    credentials: tuple[str, ...]
+
+
+class _Found(NamedTuple):
+    """A part of a text to replace; `is_certain` when it is a key or a credential, and no match of the user's."""
+
+    start: int
+    end: int
+    is_certain: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Redactor:
-    """Replaces what the patterns match, and given credentials wherever they stand."""
+    """Replaces secrets. `patterns` are the user's own expressions."""
 
-    patterns: tuple[re.Pattern[str], ...]
+    patterns: tuple[re.Pattern[str], ...] = ()
 
-    def text(self, value: str, credentials: Iterable[str] = ()) -> str:
-        """Return `value` with every secret replaced by REDACTED."""
-        for credential in credentials:
-            value = value.replace(credential, REDACTED)
-        for pattern in self.patterns:
-            value = pattern.sub(REDACTED, value)
-        return value
+    def request(self, url: str, body: JSON, credentials: Sequence[str] = ()) -> RedactedRequest:
+        """Redact a request.
+
+        Args:
+            body: what `parse_body` gave.
+            credentials: of the request's headers, see `credentials_of`.
+        """
+        hiding = Hiding()
+        url = hiding.url(url)
+        if (
+            isinstance(body, dict)
+            and body.keys() == {"__text__"}
+            and isinstance(text := body["__text__"], str)
+        ):
+            body = {"__text__": hiding.text(text)}
+        else:
+            body = hiding.request(body)
+        known = tuple(dict.fromkeys((*credentials, *searchable(hiding.found)[:_MOST_QUOTED])))
+        return RedactedRequest(self.text(url, known), self.json(body, known), known)
+
+    def answer(self, value: JSON, credentials: Sequence[str] = ()) -> JSON:
+        """Return the JSON of an answer without the keys that the API made, and without all other secrets."""
+        return self.json(Hiding().answer(value), credentials)
+
+    def answer_text(self, text: str, credentials: Sequence[str] = ()) -> str:
+        """Return the text of an answer (JSON, lines, anything) without secrets."""
+        return self.text(Hiding().text_of_answer(text), credentials)
+
+    def content(self, content: bytes, credentials: Sequence[str] = ()) -> bytes:
+        """Return an answer's body that is no JSON without secrets, be it UTF-8 or not."""
+        text = content.decode("utf-8", "surrogateescape")
+        redacted = self.answer_text(text, credentials)
+        return content if redacted == text else redacted.encode("utf-8", "surrogateescape")
+
+    def text(self, value: str, credentials: Sequence[str] = ()) -> str:
+        """Return `value` with every secret in it replaced, also where it is spelt with escapes."""
+        if not self.may_match(value, credentials):
+            return value
+        pieces: list[str] = []
+        done = 0
+        for start, end, is_certain in _united(self._found(value, credentials)):
+            pieces += (value[done:start], REDACTED if is_certain else _stand_in(value[start:end]))
+            done = end
+        return "".join((*pieces, value[done:]))
+
+    def _found(self, text: str, credentials: Sequence[str]) -> Iterator[_Found]:
+        for level, way in levels(text):
+            for span in (*secret_looks.spans(level), *_quoted(level, credentials)):
+                yield _Found(*original(span, way), is_certain=True)
+            for pattern in self.patterns:
+                for span in expressions.spans(pattern, level, "recording_redact"):
+                    yield _Found(*original(span, way), is_certain=False)
 
     def json(self, value: JSON, credentials: Sequence[str] = ()) -> JSON:
-        """Return `value` with the secrets in all its strings and member names replaced; the same object if none."""
+        """Return `value` with the secrets in all its strings and member names replaced."""
         if isinstance(value, str):
             return self.text(value, credentials)
         if isinstance(value, dict):
@@ -50,8 +122,8 @@ class Redactor:
             return [self.json(item, credentials) for item in value]
         return value
 
-    def may_match(self, text: str, credentials: Iterable[str] = ()) -> bool:
-        """Tell quickly, from a JSON text, that nothing in it needs replacing (False); True means: look closer.
+    def may_match(self, text: str, credentials: Sequence[str] = ()) -> bool:
+        """Tell quickly, from a text or a JSON text, that nothing in it needs replacing (False); True: look closer.
 
         The user's own expressions always need the close look, for JSON escapes could hide what they match.
         """
@@ -61,16 +133,49 @@ class Redactor:
         for credential in credentials:
             if credential in text:
                 return True
-        return len(self.patterns) > 1
+        return bool(self.patterns) or ("\\" in text and _may_be_escaped(tuple(credentials)))
 
 
-def redactor(expressions: Iterable[str]) -> Redactor:
-    """Return a redactor for API keys and the given regular expressions.
+@lru_cache(maxsize=64)
+def _may_be_escaped(credentials: tuple[str, ...]) -> bool:
+    return any(_ESCAPABLE.search(credential) for credential in credentials)
+
+
+def _quoted(text: str, credentials: Iterable[str]) -> Iterator[Span]:
+    for credential in credentials:
+        start = text.find(credential)
+        while start >= 0:
+            yield start, start + len(credential)
+            start = text.find(credential, start + len(credential))
+
+
+def _united(found: Iterable[_Found]) -> Iterator[_Found]:
+    """Yield the parts in order, overlapping ones as one; one certain secret makes all of it certain."""
+    current: _Found | None = None
+    for part in sorted(found):
+        if current is None or part.start >= current.end:
+            if current is not None:
+                yield current
+            current = part
+        else:
+            certain = current.is_certain or part.is_certain
+            current = _Found(current.start, max(current.end, part.end), certain)
+    if current is not None:
+        yield current
+
+
+def _stand_in(secret: str) -> str:
+    digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{REDACTED}-{digest[:4]}"
+
+
+def redactor(patterns: Iterable[str]) -> Redactor:
+    """Return a redactor for secrets and the given regular expressions.
 
     Raises:
         BadOption: one of them is no regular expression, or matches everywhere.
     """
-    return Redactor((_KEYS, *map(_compiled, expressions)))
+    return Redactor(tuple(map(_compiled, patterns)))
 
 
 def _compiled(expression: str) -> re.Pattern[str]:
@@ -78,19 +183,14 @@ def _compiled(expression: str) -> re.Pattern[str]:
         pattern = re.compile(expression)
     except re.error as exc:
         raise BadOption(f"recording_redact={expression!r}: expected a regular expression, {exc}") from exc
+    if expressions.may_explode(expression):
+        log.warning(
+            "recording_redact=%s has a repetition inside a repetition: on some texts its work doubles with each "
+            "character, and all clients wait.",
+            expression,
+        )
     if pattern.match("") is not None:
         raise BadOption(
             f"recording_redact={expression!r}: expected an expression that does not match the empty text"
         )
     return pattern
-
-
-def credentials_of(headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """Return the secrets that a request's headers carry, longest first: an Authorization's credentials and API keys."""
-    found = set()
-    for name, value in headers:
-        if name.lower() in ("authorization", "api-key", "x-api-key", "proxy-authorization"):
-            found.update({value, value.rpartition(" ")[2]})
-    return tuple(
-        sorted((secret for secret in found if len(secret) >= _SHORTEST_CREDENTIAL), key=len, reverse=True)
-    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from urllib.parse import unquote
 
 HEADER = "x-test-id"
@@ -20,8 +21,9 @@ def from_header(value: str) -> str | None:
 def from_proxy_authorization(value: str) -> str | None:
     """Return the user name of a `Proxy-Authorization: Basic …`, None when there is none.
 
-    RFC 7617 forbids colons in user names, and test ids are full of them; so the last colon is the one that begins
-    the password, which clients always send, empty as it is.
+    RFC 7617 forbids colons in user names, and test ids are full of them. Without a password the text ends in a colon,
+    and all before it is the test id. With one the user name ends at the first single colon (`::` separates the parts of
+    a pytest id), so that no part of a password that has colons becomes a test id.
     """
     scheme, _, encoded = value.partition(" ")
     if scheme.lower() != "basic":
@@ -30,8 +32,17 @@ def from_proxy_authorization(value: str) -> str | None:
         decoded = base64.b64decode(encoded.strip(), validate=True)
     except (binascii.Error, ValueError):
         return None
-    user, _, _ = decoded.rpartition(b":")
+    user = decoded.removesuffix(b":") if decoded.endswith(b":") else _before_password(decoded)
     return unquote(user.decode("utf-8", "replace")) or None
+
+
+_SINGLE_COLON = re.compile(rb"(?<!:):(?!:)")
+
+
+def _before_password(decoded: bytes) -> bytes:
+    colon = _SINGLE_COLON.search(decoded)
+    end = colon.start() if colon else decoded.find(b":")
+    return decoded[: max(end, 0)]
 
 
 def split_path(path: str) -> tuple[str | None, str]:

@@ -21,7 +21,7 @@ from ..replay.replayer import Replayer
 from ..replay.shared_run import SharedPositions, SharedReport, shared_folder
 from ..report import Report
 from ..report_files.files import report_file
-from ..request.identity import ApiRequest, describe
+from ..request.identity import ApiRequest, describe_sent
 from ..request.rules import Rules
 from ..store.index import Index, cache_folder
 from ..store.store import Store
@@ -99,9 +99,7 @@ class Service:
             body: as `parse_body` or a parser of uploads gave it.
             credentials: the values of the request's credential headers.
         """
-        redactor = self.rules.redactor
-        url, body = redactor.text(url, credentials), redactor.json(body, credentials)
-        return describe(method, url, body, test_id, self.rules)
+        return describe_sent(method, url, body, test_id, self.rules, credentials)
 
     def name_of(self, path: Path) -> str:
         """Return a recording's path as the report has it: relative to the folder."""
@@ -117,7 +115,7 @@ class Service:
 
     async def control_answer(self, method: str, target: str) -> tuple[int, bytes]:
         """Return status and JSON text for a request to the proxy itself; `target` is path and query."""
-        command = control.command(method, target)
+        command = control.command(method, self.rules.redactor.text(target))
         if command.name == "reset":
             await self._reset(command.scope)
         elif command.name == "alias":

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from ..errors import BadRecording, NotReplayable
 from ..format.recording import FILE, BodyFile, Recording, Response, decode, encode
+from ..request import secret_gate
 from ..request.identity import ApiRequest, Identity
 from ..request.rules import Rules
 from ..request.stream_options import suffices
@@ -182,6 +183,7 @@ class Store:
         *,
         companion: tuple[str, bytes] | None = None,
         before_replacing: Callable[[], None] | None = None,
+        credentials: Sequence[str] = (),
     ) -> Path:
         """Write a recording, and maybe the file of its body, whole or not at all.
 
@@ -190,10 +192,13 @@ class Store:
             content: what is in it, in pieces.
             companion: name and content of the file of its body.
             before_replacing: called when all content is on disk, just before it takes its place.
+            credentials: secrets of the request, which none of the files may hold in any spelling.
 
         Raises:
+            HoldsSecret: one of them does; the folder is as it was.
             OSError: it could not be written; what was there is as it was.
         """
+        secret_gate.refuse_name(name, credentials)
         self.directory.mkdir(parents=True, exist_ok=True)
         files = [*([] if companion is None else [(companion[0], [companion[1]])]), (name, content)]
         beside = [
@@ -201,9 +206,9 @@ class Store:
             for file_name, _ in files
         ]
         try:
-            for (path, _), (_, pieces) in zip(beside, files, strict=True):
+            for (path, target), (_, pieces) in zip(beside, files, strict=True):
                 with open(path, "wb") as file:
-                    file.writelines(pieces)
+                    file.writelines(secret_gate.checked(pieces, credentials, _kind_of(target)))
             if before_replacing is not None:
                 before_replacing()
             outdated = set(self.companions(self.directory / name)) - {target for _, target in beside}
@@ -254,6 +259,10 @@ class Store:
 def is_own(stored: Stored, api_request: ApiRequest) -> bool:
     """Tell whether a recording is of this request, made by the same test."""
     return stored.identity == api_request.identity and stored.recording.test_id == api_request.test_id
+
+
+def _kind_of(path: Path) -> str:
+    return "the recording" if path.suffix == ".json" else "the file of the body"
 
 
 def companion_of(path: Path, response: Response) -> Path | None:

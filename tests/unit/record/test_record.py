@@ -31,7 +31,7 @@ def everything(recorded: Recorded) -> str:
 @pytest.mark.parametrize("kind", ["json", "stream", "raw", "text", "escaped"])
 def test_no_secret_is_recorded(status: int, kind: str) -> None:
     rules = Rules((), redactor(["top-secret-[0-9]+"]))
-    request = chat("Hi", stream=kind == "stream", rules=rules)
+    request = replace(chat("Hi", stream=kind == "stream", rules=rules), credentials=("my-own-credential-0",))
     said = f"You said {KEY} and my-own-credential-0 and top-secret-7."
     exchanges = {
         "json": answered(request, completion(said), status=status),
@@ -42,7 +42,7 @@ def test_no_secret_is_recorded(status: int, kind: str) -> None:
             request, json.dumps(completion(said)).replace("s", "\\u0073").encode(), status=status
         ),
     }
-    recorded = record(replace(exchanges[kind], status=status, credentials=("my-own-credential-0",)))
+    recorded = record(replace(exchanges[kind], status=status))
 
     text = everything(recorded)
     assert KEY not in text

@@ -1,0 +1,86 @@
+r"""Undo JSON escapes (`\n`, `\/`, `\u006b`) and percent-encoding (`%2F`) in a text, with the place of each character.
+
+A secret inside JSON inside JSON, or inside a URL, is spelt with escapes. Searching the unescaped text finds it; the
+places lead back to the characters that have to be replaced.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_ESCAPE = re.compile(r'\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt])|%[0-9a-fA-F]{2}')
+_SHORT_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+# How often a text is unescaped: tool arguments in a chunk in a log line are three levels, each doubled at most.
+_MOST_LEVELS = 6
+
+type Span = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Unescaped:
+    """A text with one level of escapes undone.
+
+    `places` are the indexes in `text` of the characters that were escaped; `extra` has one more item: how many
+    characters of the original text before each of them (and in all) have no counterpart in `text`.
+    """
+
+    text: str
+    places: list[int]
+    extra: list[int]
+
+    def original(self, span: Span) -> Span:
+        """Return the span of the original text that a span of `text` was read from."""
+        start, end = span
+        return self._index(start), self._index(end)
+
+    def _index(self, index: int) -> int:
+        return index + self.extra[bisect_left(self.places, index)]
+
+
+def unescaped(text: str) -> Unescaped | None:
+    """Undo one level of escapes; None if the text has none. An escape means the same in both notations' mixture."""
+    pieces: list[str] = []
+    places: list[int] = []
+    extra = [0]
+    done = length = 0
+    for match in _ESCAPE.finditer(text):
+        start, end = match.span()
+        pieces += (text[done:start], _meaning(match[0]))
+        length += start - done
+        places.append(length)
+        length += 1
+        extra.append(extra[-1] + end - start - 1)
+        done = end
+    if not places:
+        return None
+    pieces.append(text[done:])
+    return Unescaped("".join(pieces), places, extra)
+
+
+def _meaning(escape: str) -> str:
+    if escape.startswith("%"):
+        return chr(int(escape[1:], 16))
+    if escape.startswith("\\u"):
+        return chr(int(escape[2:], 16))
+    return _SHORT_ESCAPES.get(escape[1], escape[1])
+
+
+def levels(text: str) -> Iterator[tuple[str, list[Unescaped]]]:
+    """Yield the text as it is and with each further level of escapes undone, with the way back to the original."""
+    way: list[Unescaped] = []
+    yield text, way
+    while len(way) < _MOST_LEVELS and (level := unescaped(text)) is not None:
+        text = level.text
+        way = [*way, level]
+        yield text, way
+
+
+def original(span: Span, way: list[Unescaped]) -> Span:
+    """Return the span of the original text for a span of a level that `levels` gave."""
+    for level in reversed(way):
+        span = level.original(span)
+    return span

@@ -1,0 +1,132 @@
+"""API keys and tokens that are recognisable by their look: sk-…, ghp_…, AKIA…, JWTs, Bearer tokens, signed URLs.
+
+Rule: every expression here is linear. Each consumes the characters that it looks at, so that no character is looked at
+again from a later start, and the decision whether they are mixed enough for a key is made in Python on a bounded part.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from .escapes import Span
+
+# Letters of URL-safe base64, which most keys consist of.
+_KEY_LETTER = "[A-Za-z0-9_-]"
+_START = "(?<![A-Za-z0-9])"
+
+# A key begins its word, or nearly: this far into a run of its letters it is encrypted or encoded data.
+_LONGEST_WORD_BEFORE = 64
+_INSIDE_DATA = re.compile(f"{_KEY_LETTER}{{{_LONGEST_WORD_BEFORE}}}")
+
+# This much of a key tells whether it is random.
+_JUDGED = 256
+
+_LONG_PART = re.compile(r"[A-Za-z0-9]{12,}")
+_CHANGE = re.compile(r"(?<=[a-z])[A-Z]|(?<=[A-Za-z])[0-9]|(?<=[0-9])[A-Za-z]")
+_FEWEST_CHANGES = 4
+_SHORTEST_MIXED = 16
+_SHORTEST_NUMBERED = 32
+_FEWEST_DIGITS = 6
+
+
+def is_mixed(key: str) -> bool:
+    """Tell a random key from words and product names such as `hynix-ddr5-16gb` or `learn-pipelines-2024`.
+
+    A key has a part of 12 letters and digits with both in it, or changes often between letters and digits or from a
+    small to a capital letter, or is as long as a UUID and full of digits.
+    """
+    judged = key[:_JUDGED]
+    return (
+        any(not part.isalpha() and not part.isdigit() for part in _LONG_PART.findall(judged))
+        or (len(judged) >= _SHORTEST_MIXED and len(_CHANGE.findall(judged)) >= _FEWEST_CHANGES)
+        or (len(judged) >= _SHORTEST_NUMBERED and sum(map(str.isdigit, judged)) >= _FEWEST_DIGITS)
+    )
+
+
+def _has_digit(key: str) -> bool:
+    return any(letter.isdigit() for letter in key[:_JUDGED])
+
+
+def _always(_: str) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One kind of key.
+
+    `signs` are texts one of which is in every match; `pattern` matches the whole key and has a group `key` for the part
+    that `is_key` judges; a group `secret`, if there is one, is all that is replaced.
+    """
+
+    signs: tuple[str, ...]
+    pattern: re.Pattern[str]
+    is_key: Callable[[str], bool]
+
+    def spans(self, text: str) -> Iterator[Span]:
+        """Yield where the keys are."""
+        if any(sign in text for sign in self.signs):
+            for match in self.pattern.finditer(text):
+                if self.is_key(match["key"]) and not _is_inside_data(text, match.start()):
+                    yield match.span("secret" if "secret" in match.re.groupindex else 0)
+
+
+def _is_inside_data(text: str, start: int) -> bool:
+    return _INSIDE_DATA.match(text, max(0, start - _LONGEST_WORD_BEFORE), start) is not None
+
+
+def _look(signs: str, pattern: str, is_key: Callable[[str], bool] = is_mixed) -> Look:
+    return Look(tuple(signs.split()), re.compile(pattern), is_key)
+
+
+# Long prefixes cannot be anything else and need no boundary before them, if the rest is mixed enough; the shorter ones
+# do, for words end like them (task-…, week_…).
+_LONG_PREFIX = r"sk-(?:proj|svcacct|admin|ant-[a-z]{2,9}[0-9]{2}|or-v1)-"
+_LONG_SIGNS = "sk-proj- sk-svcacct- sk-admin- sk-ant- sk-or-v1-"
+LOOKS = (
+    _look("sk-", rf"{_START}sk-(?P<key>{_KEY_LETTER}{{12,}})"),
+    _look(_LONG_SIGNS, rf"{_START}{_LONG_PREFIX}(?P<key>{_KEY_LETTER}{{10,}})", _has_digit),
+    _look(_LONG_SIGNS, rf"{_LONG_PREFIX}(?P<key>{_KEY_LETTER}{{10,}})"),
+    _look(
+        "earer EARER",
+        rf"{_START}(?:[Bb]earer|BEARER)[ \t]{{1,8}}(?P<key>[A-Za-z0-9._~+/-]{{12,}})={{0,2}}",
+        _has_digit,
+    ),
+    _look("ek_", rf"{_START}ek_(?P<key>[A-Za-z0-9_-]{{16,}})"),
+    _look("ghp_ gho_ ghu_ ghs_ ghr_", rf"{_START}gh[pousr]_(?P<key>[A-Za-z0-9]{{20,}})"),
+    _look("github_pat_", r"github_pat_(?P<key>[A-Za-z0-9_]{20,})", _always),
+    _look("glpat-", rf"glpat-(?P<key>{_KEY_LETTER}{{20,}})"),
+    _look("hf_", rf"{_START}hf_(?P<key>[A-Za-z0-9]{{20,}})"),
+    _look("gsk_", rf"{_START}gsk_(?P<key>[A-Za-z0-9]{{20,}})"),
+    _look("xox", rf"{_START}xox[abeoprs]-(?P<key>[A-Za-z0-9-]{{20,}})"),
+    _look("xai-", rf"{_START}xai-(?P<key>[A-Za-z0-9]{{20,}})"),
+    _look("pplx-", rf"{_START}pplx-(?P<key>[A-Za-z0-9]{{20,}})"),
+    _look("nvapi-", rf"{_START}nvapi-(?P<key>{_KEY_LETTER}{{20,}})"),
+    _look("AKIA ASIA", rf"{_START}(?P<key>(?:AKIA|ASIA)[A-Z0-9]{{16}})(?![A-Za-z0-9])", _always),
+    _look("AIza", rf"{_START}(?P<key>AIza{_KEY_LETTER}{{30,}})"),
+    _look(
+        "eyJ",
+        rf"(?<!{_KEY_LETTER})(?P<key>eyJ{_KEY_LETTER}{{8,}}\.eyJ{_KEY_LETTER}{{8,}}\.{_KEY_LETTER}{{16,}})",
+        _always,
+    ),
+    _look(
+        "sig= Signature= Security-Token=",
+        r"[?&;](?:sig|Signature|X-Amz-Signature|X-Amz-Security-Token|X-Goog-Signature)="
+        r"(?P<secret>(?P<key>[A-Za-z0-9%+/_.~-]{20,})={0,2})",
+    ),
+    _look(
+        "KEY-----",
+        r"-----BEGIN (?:[A-Z]+ ){0,3}PRIVATE KEY-----(?P<key>[A-Za-z0-9+/=\s]{40,})-----END",
+        _always,
+    ),
+)
+
+SIGNS = tuple(dict.fromkeys(sign for look in LOOKS for sign in look.signs))
+
+
+def spans(text: str) -> Iterator[Span]:
+    """Yield where a text, taken as it is, holds keys; they may overlap."""
+    for look in LOOKS:
+        yield from look.spans(text)

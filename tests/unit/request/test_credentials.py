@@ -1,0 +1,99 @@
+"""`credentials`: the headers that hold secrets, and all spellings that a secret may have in a file."""
+
+from __future__ import annotations
+
+import base64
+import json
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from openai_replay.request.credentials import credentials_of, searchable, spellings
+
+KEY = "sk-proj-aB3dEfGh1jKlMnOpQrStUvWxYz0123456789"
+SECRET = "abcdef-0123456789"
+
+
+def test_credentials_are_those_of_the_headers_longest_first() -> None:
+    headers = [
+        ("Authorization", f"Bearer {KEY}"),
+        ("api-key", "0123456789abcdef"),
+        ("X-Api-Key", "0123456789abcdefg"),
+        ("user-agent", "not-a-secret-at-all"),
+    ]
+    assert credentials_of(headers) == (f"Bearer {KEY}", KEY, "0123456789abcdefg", "0123456789abcdef")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "authorization",
+            "api-key",
+            "x-api-key",
+            "x-goog-api-key",
+            "Ocp-Apim-Subscription-Key",
+            "cookie-free-token",
+        ),
+        *(
+            "proxy-authorization",
+            "X-Auth-Token",
+            "x-amz-security-token",
+            "x-client-secret",
+            "x-forwarded-authorization",
+        ),
+    ],
+)
+def test_every_credential_header_counts(name: str) -> None:
+    assert SECRET in credentials_of([(name, SECRET)])
+
+
+def test_basic_is_decoded() -> None:
+    encoded = base64.b64encode(b"user:supersecretpassword").decode()
+
+    assert set(credentials_of([("Authorization", f"Basic {encoded}")])) == {
+        *(f"Basic {encoded}", encoded, "user:supersecretpassword", "supersecretpassword"),
+    }
+
+
+def test_a_user_without_a_password_is_a_test_id() -> None:
+    encoded = base64.b64encode(b"tests/test_a.py::test_b:").decode()
+
+    assert credentials_of([("Proxy-Authorization", f"Basic {encoded}")]) == ()
+
+
+def test_cookies_and_subprotocols_are_taken_apart() -> None:
+    headers = [
+        ("Cookie", f"theme=dark; session={SECRET}"),
+        ("Sec-WebSocket-Protocol", f"realtime, openai-insecure-api-key.{KEY}, openai-organization.org-1"),
+    ]
+    assert credentials_of(headers) == (KEY, SECRET)
+
+
+@pytest.mark.parametrize("value", ["Bearer test", "dummy", "", "Bearer sk-short", "Basic !!!", "Basic"])
+def test_a_stand_in_is_no_credential(value: str) -> None:
+    assert credentials_of([("authorization", value)]) == ()
+
+
+def test_short_words_and_numbers_are_not_searched_for() -> None:
+    assert searchable(["password", "12345678", "abc1", "hunter22", "a" * 16]) == ("a" * 16, "hunter22")
+
+
+@given(st.text(min_size=8, max_size=30))
+def test_every_spelling_of_a_secret_is_known(secret: str) -> None:
+    known = spellings(secret)
+    raw = secret.encode()
+
+    for written in (
+        raw,
+        json.dumps(secret)[1:-1].encode(),
+        json.dumps(json.dumps(secret))[3:-3].encode(),
+        quote(secret, safe="").encode(),
+        quote(secret, safe="").lower().encode() if secret.islower() and secret.isascii() else raw,
+        secret.encode("utf-16-le"),
+        secret.encode("utf-16-be"),
+        base64.b64encode(raw),
+    ):
+        assert any(spelling in written for spelling in known)

@@ -1,0 +1,38 @@
+"""`expressions`: a user's expression that holds up the clients is named."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+import pytest
+
+from openai_replay.request.expressions import may_explode, spans
+
+
+def test_matches_are_where_they_are_and_never_empty() -> None:
+    assert spans(re.compile("[0-9]*"), "a12b3", "recording_redact") == [(1, 3), (4, 5)]
+
+
+@pytest.mark.parametrize("expression", ["(a+)+", "(?:a*b?)*", "(x(y+)z)*", "(?:a|b+){2,}", "((a+)?)+"])
+def test_nested_repetitions_are_recognised(expression: str) -> None:
+    assert may_explode(expression)
+
+
+@pytest.mark.parametrize(
+    "expression", ["a+b+", "(ab)+", "(a+){3}", "[a-z]+@[a-z]+", "(?:a{2}){1,5}", "(?i)x|y+"]
+)
+def test_other_expressions_are_not_pointed_out(expression: str) -> None:
+    assert not may_explode(expression)
+
+
+def test_a_slow_expression_is_named_once(caplog: pytest.LogCaptureFixture) -> None:
+    slow = re.compile("[0-9]+[0-9]+x")
+    text = "1" * 800
+    with caplog.at_level(logging.WARNING):
+        spans(slow, text, "recording_redact")
+        spans(slow, text, "recording_redact")
+
+    (record,) = caplog.records
+    assert record.getMessage().startswith("recording_redact=[0-9]+[0-9]+x took ")
+    assert "on a text of 800 characters" in record.getMessage()

@@ -1,0 +1,150 @@
+"""`secret_places`: secrets are found by the member, parameter or header that they stand in, and by nothing else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from openai_replay.format.recording import JSON
+from openai_replay.request.secret_places import Hiding
+from unit.exchanges import JSON_VALUES
+
+S = "correct-horse-7"
+
+REQUESTS: dict[str, Any] = {
+    "authorization of a tool": {"tools": [{"type": "mcp", "authorization": S}]},
+    "headers of a tool": {"tools": [{"type": "mcp", "headers": {"X-Api-Key": S, "Cookie": S}}]},
+    "an API key": {"api_key": S, "apiKey": S, "provider": {"api-key": S}},
+    "a client's secret": {"oauth": {"client_secret": S, "access_token": S}},
+    "a password": {"database": {"user": "me", "password": S}, "webhook": {"secret": S}},
+    "a list of keys": {"api_key": [S, S]},
+    "an object for a key": {"authorization": {"type": "bearer", "token": S}},
+    "a data source of Azure": {
+        "data_sources": [
+            {"type": "azure_search", "parameters": {"authentication": {"type": "api_key", "key": S}}}
+        ]
+    },
+    "a URL's user": {"tools": [{"type": "mcp", "server_url": f"https://me:{S}@mcp.example.com/mcp"}]},
+    "a URL's parameter": {"tools": [{"server_url": f"https://mcp.example.com/?api_key={S}&a=1"}]},
+    "a field of a form": {"__multipart__": [{"name": "api_key", "value": S}]},
+    "JSON in a member": {"session": json.dumps({"tools": [{"headers": {"a": S}}]})},
+    "JSON in a field of a form": {
+        "__multipart__": [{"name": "session", "value": json.dumps({"api_key": S})}]
+    },
+}
+
+
+@pytest.mark.parametrize("body", REQUESTS.values(), ids=REQUESTS)
+def test_a_secret_of_a_request_is_replaced_and_kept(body: JSON) -> None:
+    hiding = Hiding()
+    hidden = json.dumps(hiding.request(body))
+
+    assert S not in hidden
+    assert "REDACTED" in hidden
+    assert S in hiding.found
+
+
+UNTOUCHED: dict[str, Any] = {
+    "a conversation": {"messages": [{"role": "user", "content": [{"password": S}], "secret": S}]},
+    "input": {"input": [{"type": "function_call", "arguments": json.dumps({"password": S})}]},
+    "a schema": {"tools": [{"function": {"parameters": {"properties": {"password": {"default": S}}}}}]},
+    "a schema of an answer": {"text": {"format": {"schema": {"api_key": S}}}},
+    "a filter": {"filters": {"type": "eq", "key": S, "value": S}},
+    "a prompt": {"prompt": f"The password is {S}.", "instructions": f"api_key={S}"},
+    "no text": {"password": None, "secret": 7, "api_key": True},
+    "an empty one": {"password": ""},
+    "a model of that name": {"model": "secret", "name": "password"},
+    "logprobs": {"logprobs": [{"token": S}]},
+}
+
+
+@pytest.mark.parametrize("body", UNTOUCHED.values(), ids=UNTOUCHED)
+def test_all_else_of_a_request_stays(body: JSON) -> None:
+    assert Hiding().request(body) == body
+
+
+@pytest.mark.parametrize(
+    ("url", "hidden"),
+    [
+        (f"https://h/v1?api-key={S}", "https://h/v1?api-key=REDACTED"),
+        (f"https://h/v1?a=1&Api%5FKey={S}&b=2", "https://h/v1?a=1&Api%5FKey=REDACTED&b=2"),
+        (
+            f"https://h/v1?code={S}&sig={S}#access_token={S}",
+            "https://h/v1?code=REDACTED&sig=REDACTED#access_token=REDACTED",
+        ),
+        (f"https://u:{S}@h/v1", "https://REDACTED@h/v1"),
+        ("https://h/v1?limit=2&after=x&monkey=y", "https://h/v1?limit=2&after=x&monkey=y"),
+        ("https://h/@a@b", "https://h/@a@b"),
+    ],
+)
+def test_urls_lose_user_information_and_secret_parameters(url: str, hidden: str) -> None:
+    assert Hiding().url(url) == hidden
+
+
+ANSWERS: dict[str, tuple[Any, Any]] = {
+    "a session": (
+        {"client_secret": {"value": S, "expires_at": 1}},
+        {"client_secret": {"value": "REDACTED", "expires_at": 1}},
+    ),
+    "a session of ChatKit": ({"client_secret": S}, {"client_secret": "REDACTED"}),
+    "an ephemeral key": (
+        {"value": S, "expires_at": 1, "session": {"type": "realtime"}},
+        {"value": "REDACTED", "expires_at": 1, "session": {"type": "realtime"}},
+    ),
+    "a key of an administrator": (
+        {"object": "organization.admin_api_key", "value": S},
+        {"object": "organization.admin_api_key", "value": "REDACTED"},
+    ),
+    "a key of a service": (
+        {"api_key": {"object": "organization.project.service_account.api_key", "value": S}},
+        {"api_key": {"object": "organization.project.service_account.api_key", "value": "REDACTED"}},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("answer", "hidden"), ANSWERS.values(), ids=ANSWERS)
+def test_keys_that_the_api_makes_are_replaced(answer: JSON, hidden: JSON) -> None:
+    assert Hiding().answer(answer) == hidden
+    for layout in (json.dumps(answer), json.dumps(answer, indent=2), f"data: {json.dumps(answer)}\n\n"):
+        text = Hiding().text_of_answer(layout)
+        assert S not in text
+        assert text.replace("REDACTED", S) == layout
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"choices": [{"message": {"content": f'{{"client_secret": "{S}"}}'}, "logprobs": [{"token": S}]}]},
+        {"password": S, "api_key": S, "secret": S, "value": S, "key": S},
+        {"tools": [{"parameters": {"properties": {"client_secret": {"value": S}}}}]},
+        {"arguments": {"client_secret": S}},
+    ],
+)
+def test_all_else_of_an_answer_stays(answer: JSON) -> None:
+    assert Hiding().answer(answer) == answer
+
+
+@given(JSON_VALUES)
+def test_a_value_without_such_places_is_equal_to_what_it_was(value: JSON) -> None:
+    assert json.dumps(Hiding().answer(value)) == json.dumps(value)
+    assert json.dumps(Hiding().request(value)) == json.dumps(value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{{"model": "a", "model": "b", "api_key": "{S}"}}',
+        f'{{"api_key" : "{S}"}}\n{{"n": 1}}',
+        f"grant_type=x&client_secret={S}",
+        '{"password": "correct\\u002dhorse\\u002d7"}',
+    ],
+)
+def test_text_keeps_its_layout(text: str) -> None:
+    hiding = Hiding()
+    hidden = hiding.text(text)
+
+    assert S in hiding.found
+    assert hidden in (text.replace(S, "REDACTED"), '{"password": "REDACTED"}')
