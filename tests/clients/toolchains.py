@@ -423,6 +423,17 @@ CLIENTS = (
     Client("async-openai", (CargoPackage("async-openai"),), "client"),
 )
 
+# Programs with a task of their own in place of the cases: `tests/e2e/test_agents.py` runs them.
+AGENTS = (
+    Client("openai-agents-python", (PythonEnvironment("openai-agents-python"),), "agent.py", cases=()),
+    Client(
+        "openai-agents-js", (NodePackages("openai-agents-js", ["openai-agents-js"]), NODE), "agent.mjs", cases=()
+    ),
+)
+CODEX = Client(
+    "codex", (NodePackages("codex", ["codex"]), NODE), "node_modules/@openai/codex/bin/codex.js", cases=()
+)
+
 
 def client_named(name: str) -> Client:
     """Return the client of that name.

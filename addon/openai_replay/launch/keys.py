@@ -14,6 +14,7 @@ from .environment import exempts
 # Variables of the clients of one API, and a host of that API. Their keys are replaced where that host is recorded.
 _HOST_OF_KEY = {
     "OPENAI_ADMIN_KEY": "api.openai.com",
+    "CODEX_API_KEY": "api.openai.com",
     "AZURE_OPENAI_API_KEY": "name.openai.azure.com",
     "OPENROUTER_API_KEY": "openrouter.ai",
     "GROQ_API_KEY": "api.groq.com",

@@ -2,6 +2,8 @@
 
 Most end the TLS handshake with an alert. Newer versions of libcurl, and GnuTLS, finish it, look at the certificate
 afterwards and leave without a word: a client that came for a recorded host and left without a request is one of them.
+But clients that trust it leave so, too, when they have opened more connections than they need. So a silent one counts
+only while no request has come.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ class DistrustingClients:
     is_run: bool
     _silent: dict[str, str] = field(default_factory=dict)
     _is_advised: bool = False
+    _has_request: bool = False
 
     def established(self, data: tls.TlsData) -> None:
         """Take note of a client whose handshake for a recorded host is done."""
@@ -45,12 +48,13 @@ class DistrustingClients:
 
     def requested(self, connection_id: str) -> None:
         """Take note that a client has sent a request: it trusts the certificate."""
-        self._silent.pop(connection_id, None)
+        if self._silent.pop(connection_id, None) is not None:
+            self._has_request = True
 
     def disconnected(self, connection_id: str) -> None:
         """Take note that a client has left."""
         host = self._silent.pop(connection_id, None)
-        if host is not None:
+        if host is not None and not self._has_request:
             self._advise(host, "A client finished the TLS handshake for %s and left without a request: ")
 
     def failed(self, host: str) -> None:
