@@ -427,7 +427,10 @@ CLIENTS = (
 AGENTS = (
     Client("openai-agents-python", (PythonEnvironment("openai-agents-python"),), "agent.py", cases=()),
     Client(
-        "openai-agents-js", (NodePackages("openai-agents-js", ["openai-agents-js"]), NODE), "agent.mjs", cases=()
+        "openai-agents-js",
+        (NodePackages("openai-agents-js", ["openai-agents-js"]), NODE),
+        "agent.mjs",
+        cases=(),
     ),
 )
 CODEX = Client(
