@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from .programs import PATH, Running
 
@@ -43,22 +44,34 @@ class Sample:
     p99_ms: float
 
 
+class Listening(Protocol):
+    """A server that is asked."""
+
+    @property
+    def name(self) -> str:
+        """What the tables call it."""
+
+    @property
+    def url(self) -> str:
+        """Its URL without a path."""
+
+
 type Load = Callable[[Running, Request, int, float], Sample]
 
 
-def wrk_keep_alive(program: Running, request: Request, clients: int, seconds: float) -> Sample:
+def wrk_keep_alive(program: Listening, request: Request, clients: int, seconds: float) -> Sample:
     """Base-URL mode, each client on one connection."""
     return _wrk(program, request, clients, seconds, "keep-alive")
 
 
-def wrk_new_connections(program: Running, request: Request, clients: int, seconds: float) -> Sample:
+def wrk_new_connections(program: Listening, request: Request, clients: int, seconds: float) -> Sample:
     """Base-URL mode, a new connection for each request."""
     return _wrk(program, request, clients, seconds, "close")
 
 
-def _wrk(program: Running, request: Request, clients: int, seconds: float, connection: str) -> Sample:
+def _wrk(program: Listening, request: Request, clients: int, seconds: float, connection: str) -> Sample:
     command = ["wrk", "-t1", f"-c{clients}", f"-d{max(1, round(seconds))}s", "-s", str(_LUA)]
-    url = f"http://127.0.0.1:{program.port}{PATH}"
+    url = program.url + PATH
     output = _run([*command, url, "--", str(request.file), connection])
     result = json.loads(output[output.index("{") :])
     # mitmproxy closes a connection without having announced it, which wrk takes for an error after the answer.

@@ -36,12 +36,13 @@ _CLOCK_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A command line; `name` is what the tables call it."""
+    """A command line; `name` is what the tables call it. `has_authority`: it makes certificates of its own."""
 
     name: str
     command: tuple[str, ...]
     scripts: tuple[Path, ...] = ()
     options: tuple[str, ...] = ()
+    has_authority: bool = True
 
     def arguments(self, mode: str) -> list[str]:
         """Return the whole command line, with a free port of loopback."""
@@ -64,6 +65,13 @@ def server(folder: Path, *options: str) -> Program:
     """Return the addon on a master with only the addons that it needs."""
     return Program(
         "openai-replay serve", PROGRAMS["serve"], (REPLAY_SCRIPT,), (f"recording_dir={folder}", *options)
+    )
+
+
+def engine(folder: Path, *options: str) -> Program:
+    """Return the engine for load tests."""
+    return Program(
+        "engine", PROGRAMS["engine"], (), (f"recording_dir={folder}", *options), has_authority=False
     )
 
 
@@ -133,7 +141,8 @@ def running(program: Program, home: Path, mode: str) -> Iterator[Running]:
     try:
         port = wait_until(lambda: _port(process, log), f"{program.name} listens")
         proxy = Running(process, port, home, log, program.name)
-        wait_until(proxy.has_ca, f"{program.name} has its certificate authority")
+        if program.has_authority:
+            wait_until(proxy.has_ca, f"{program.name} has its certificate authority")
         yield proxy
     finally:
         process.terminate()

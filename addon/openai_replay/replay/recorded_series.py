@@ -45,6 +45,11 @@ class RecordedSeries:
     verified: int = 0
     folder_mtime: int = UNSETTLED
     checked_at: int | None = None
+    is_model_list: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Worked out once: to bring the path into its normal form takes as long as all else that a repeat costs.
+        self.is_model_list = self.api_request.is_model_list()
 
     def is_current(self, store: Store) -> bool:
         """Tell whether the files on disk are the same, and would still be the ones to answer.
@@ -109,6 +114,7 @@ class RecordedSeries:
             stored = None if path in self.answers else self._stored(path, store)
             if stored is not None:
                 self.signatures |= _signatures([stored])
+                self.checked_at = None
             if stored is not None or path in self.answers:
                 self.verified += 1
             else:
@@ -117,6 +123,7 @@ class RecordedSeries:
     def _drop(self, path: Path) -> None:
         """Leave out a file that went away, or that holds another request; it counts again when it changes."""
         self.paths = tuple(other for other in self.paths if other != path)
+        self.checked_at = None
         try:
             self.signatures[path] = signature_of(os.stat(path))
         except OSError:
@@ -124,7 +131,7 @@ class RecordedSeries:
 
     def _read(self, path: Path, store: Store) -> bool:
         """Read the answer that a file holds; False when it holds none to this request."""
-        paths = self.paths if self.api_request.is_model_list() else (path,)
+        paths = self.paths if self.is_model_list else (path,)
         maybe_stored = [self._stored(path, store) for path in paths]
         stored = [one for one in maybe_stored if one is not None]
         if stored:

@@ -136,12 +136,12 @@ class Replayer:
         return self._store.chosen(api_request, rows, own_test_only=self._own_test_only, but=but)
 
     def _take_position(self, series: RecordedSeries) -> int:
-        if series.api_request.is_model_list():
+        if series.is_model_list:
             return 0
         return self._positions.take(series.api_request, len(series.paths))
 
     def _peek_position(self, series: RecordedSeries) -> int:
-        if series.api_request.is_model_list():
+        if series.is_model_list:
             return 0
         return self._positions.peek(series.api_request, len(series.paths))
 

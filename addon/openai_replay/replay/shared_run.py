@@ -1,8 +1,8 @@
 """One run of several proxies: the place in repeated answers, and one report, shared through a folder of the run's own.
 
 Positions are in SQLite, taken before the answer is sent; only requests with several recorded answers ask for one.
-Reports are journals, one for each process, to which every event is appended in one write; whoever is asked reads them
-all. So a process that is killed takes nothing with it.
+Reports are journals, one for each process, to which an event is appended in one write, and counters in memory for the
+events that come again and again; whoever is asked reads them all. So a process that is killed takes nothing with it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
@@ -19,6 +20,7 @@ import orjson
 from ..format.recording import JSON
 from ..report import Report
 from ..request.identity import ApiRequest
+from . import shared_counts
 from .positions import Positions
 
 # A folder for the run, in the environment of each of its processes.
@@ -137,51 +139,100 @@ def _text(test_id: str | None) -> str:
     return "" if test_id is None else f"={test_id}"
 
 
+# An event of a report that is counted: its kind, its test id, and the recording or the fault.
+type Counted = tuple[str, str | None, str]
+
+
+@dataclass(slots=True)
+class _Merged:
+    """What the journals of all processes say: the report of their events, and which counters count since when.
+
+    A counter is known by its process's journal and its number.
+    """
+
+    report: Report = field(default_factory=Report)
+    counted: dict[tuple[str, int], Counted] = field(default_factory=dict)
+    counted_before: dict[tuple[str, int], int] = field(default_factory=dict)
+
+
 class SharedReport(Report):
     """The report of all processes of a run."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self._folder = folder
-        name = f"{os.getpid()}-{time.monotonic_ns()}.journal"
-        self._journal = os.open(folder / name, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+        self._name = f"{os.getpid()}-{time.monotonic_ns()}"
+        path = folder / f"{self._name}.journal"
+        self._journal = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
+        self._counters = shared_counts.Counters(folder / f"{self._name}{shared_counts.ENDING}")
+        self._numbers: dict[Counted, int] = {}
 
     def add_replayed(self, test_id: str | None, recording: str) -> None:
         """Take note that a recording answered a request of a test."""
-        self._append("replayed", [test_id, recording])
+        self._count(("replayed", test_id, recording))
 
     def add_paced(self, test_id: str | None) -> None:
         """Take note that an answer took its time."""
-        self._append("paced", [test_id])
+        self._count(("paced", test_id, ""))
 
     def add_faulted(self, test_id: str | None, fault: str) -> None:
         """Take note that an answer had an injected fault."""
-        self._append("faulted", [test_id, fault])
+        self._count(("faulted", test_id, fault))
 
     def add_missed(self, test_id: str | None, request: str, details: dict[str, JSON]) -> None:
         """Take note of a request without a recording."""
         self._append("missed", [test_id, request, details])
 
     def reset(self, test_id: str | None, *, all_tests: bool) -> None:
-        """Forget everything, or what concerns one test."""
-        self._append("reset", [test_id, all_tests])
+        """Forget everything, or the events of one test. Counters of other processes go on from where they are."""
+        values = self._values()
+        before: list[JSON] = [
+            [name, number, values[name][number]]
+            for (name, number), (_, test, _) in self._merged().counted.items()
+            if all_tests or test == test_id
+        ]
+        self._append("reset", [test_id, all_tests, before])
 
     def to_json(
         self, mode: str, recordings: Iterable[str], test_id: str | None, *, all_tests: bool
     ) -> dict[str, JSON]:
         """Return the report, of one test or of all."""
-        merged = Report()
-        for event, arguments in self._events():
-            _replay_event(merged, event, arguments)
-        return merged.to_json(mode, recordings, test_id, all_tests=all_tests)
+        merged, values = self._merged(), self._values()
+        for (name, number), counted in merged.counted.items():
+            times = values[name][number] - merged.counted_before.get((name, number), 0)
+            _add_counted(merged.report, counted, times)
+        return merged.report.to_json(mode, recordings, test_id, all_tests=all_tests)
 
     def close(self) -> None:
-        """Let go of the journal; its events stay there for the other processes."""
+        """Let go of the journal and the counters; they stay there for the other processes."""
         os.close(self._journal)
+        self._counters.close()
+
+    def _count(self, counted: Counted) -> None:
+        number = self._numbers.get(counted)
+        if number is None:
+            number = self._counters.new()
+            if number is None:
+                self._append(counted[0], [*counted[1:]])
+                return
+            self._numbers[counted] = number
+            self._append("counts", [self._name, number, *counted])
+        self._counters.add(number)
 
     def _append(self, event: str, arguments: list[JSON]) -> None:
         line = orjson.dumps([time.monotonic_ns(), event, arguments], option=orjson.OPT_APPEND_NEWLINE)
         os.write(self._journal, line)
+
+    def _values(self) -> dict[str, memoryview]:
+        """Return the values of all processes' counters, by the name of the journal."""
+        files = self._folder.glob(f"*{shared_counts.ENDING}")
+        return {path.name.removesuffix(shared_counts.ENDING): shared_counts.read(path) for path in files}
+
+    def _merged(self) -> _Merged:
+        merged = _Merged()
+        for event, arguments in self._events():
+            _replay_event(merged, event, arguments)
+        return merged
 
     def _events(self) -> Iterator[tuple[str, list[JSON]]]:
         """Yield the events of all processes, in the order of time: the clock is the machine's."""
@@ -192,18 +243,33 @@ class SharedReport(Report):
             yield event, arguments
 
 
-def _replay_event(report: Report, event: str, arguments: list[JSON]) -> None:
+def _replay_event(merged: _Merged, event: str, arguments: list[JSON]) -> None:
     match event, arguments:
-        case "replayed", [test_id, str(recording)]:
-            report.add_replayed(_maybe_text(test_id), recording)
-        case "paced", [test_id]:
-            report.add_paced(_maybe_text(test_id))
-        case "faulted", [test_id, str(fault)]:
-            report.add_faulted(_maybe_text(test_id), fault)
         case "missed", [test_id, str(request), dict(details)]:
-            report.add_missed(_maybe_text(test_id), request, details)
-        case "reset", [test_id, bool(all_tests)]:
-            report.reset(_maybe_text(test_id), all_tests=all_tests)
+            merged.report.add_missed(_maybe_text(test_id), request, details)
+        case "reset", [test_id, bool(all_tests), list(before)]:
+            merged.report.reset(_maybe_text(test_id), all_tests=all_tests)
+            _count_from(merged, before)
+        case "counts", [str(name), int(number), str(kind), test_id, str(text)]:
+            merged.counted[name, number] = (kind, _maybe_text(test_id), text)
+        case kind, [test_id, str(text)]:
+            _add_counted(merged.report, (kind, _maybe_text(test_id), text), 1)
+
+
+def _count_from(merged: _Merged, before: list[JSON]) -> None:
+    """Take note of the values that counters had at a reset."""
+    for entry in before:
+        match entry:
+            case [str(name), int(number), int(value)]:
+                merged.counted_before[name, number] = value
+
+
+def _add_counted(report: Report, counted: Counted, times: int) -> None:
+    """Count an event so many times, as the report of one process does one by one."""
+    kind, test_id, text = counted
+    tables = {"replayed": report.replayed, "paced": report.paced, "faulted": report.faulted}
+    if times > 0:
+        tables[kind][test_id, text] += times
 
 
 def _maybe_text(value: JSON) -> str | None:

@@ -6,6 +6,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+
 from openai_replay.replay.shared_run import (
     ENVIRONMENT_NAME,
     SharedPositions,
@@ -82,3 +84,37 @@ def test_a_reset_empties_the_report_of_all_processes(tmp_path: Path) -> None:
         other.add_replayed("t", "b.json")
         reported = one.to_json("replay", [], None, all_tests=True)
     assert reported["replayed"] == [{"recording": "b.json", "test_id": "t", "times": 1}]
+
+
+def test_counts_are_exact_when_processes_reset_one_test_and_all(tmp_path: Path) -> None:
+    with closing(SharedReport(tmp_path)) as one, closing(SharedReport(tmp_path)) as other:
+        for report in (one, other, one):
+            report.add_replayed("a", "a.json")
+            report.add_replayed("b", "b.json")
+            report.add_faulted("a", "error")
+            report.add_paced("a")
+        other.reset("a", all_tests=False)
+        one.add_replayed("a", "a.json")
+        first = one.to_json("replay", [], None, all_tests=True)
+        other.reset(None, all_tests=True)
+        other.add_replayed("b", "b.json")
+        last = one.to_json("replay", [], None, all_tests=True)
+    assert first["replayed"] == [
+        {"recording": "a.json", "test_id": "a", "times": 1},
+        {"recording": "b.json", "test_id": "b", "times": 3},
+    ]
+    assert last["replayed"] == [{"recording": "b.json", "test_id": "b", "times": 1}]
+
+
+def test_beyond_the_last_counter_events_are_in_the_journal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openai_replay.replay.shared_counts._COUNTERS", 1)
+    with closing(SharedReport(tmp_path)) as report:
+        for recording in ("a.json", "b.json", "b.json"):
+            report.add_replayed(None, recording)
+        reported = report.to_json("replay", [], None, all_tests=True)
+    assert reported["replayed"] == [
+        {"recording": "b.json", "test_id": None, "times": 2},
+        {"recording": "a.json", "test_id": None, "times": 1},
+    ]
