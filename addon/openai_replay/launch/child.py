@@ -1,4 +1,4 @@
-"""A command run as if this process were not there: its streams, its terminal, its signals, its exit status."""
+"""Run a command transparently: its streams, terminal, signals and exit status pass through."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def run_command(
 ) -> int:
     """Run a command to its end and return its exit status, 128 + n when signal n has ended it.
 
-    Signals are handed on to it, except those that it gets from the terminal anyway: what comes twice, many programs
-    take for impatience. To be called in `held_signals`.
+    Signals are handed on to it, except those that it gets from the terminal anyway: many programs end at once when a
+    signal comes twice. To be called in `held_signals`.
 
     Args:
         held_before: the signals that are blocked for the command.
@@ -125,7 +125,7 @@ def _next_signal() -> tuple[signal.Signals, bool]:
         number = signal.Signals(signal.sigwait(watched))
         return number, number in _FROM_TERMINAL and _is_in_foreground()
     information = signal.sigwaitinfo(watched)
-    # From the kernel, not from another process (SI_USER is 0, and what else a process can send is negative).
+    # From the kernel, not from another process (SI_USER is 0, and other signals of processes are negative).
     return signal.Signals(information.si_signo), information.si_code > 0
 
 

@@ -1,7 +1,7 @@
-"""What clients trust: the certificates that they trusted before, and the proxy's.
+"""Trust stores for clients: their trusted certificates, and the proxy's.
 
 SSL_CERT_FILE and its like replace a program's list of trusted authorities, and Java's trust store replaces Java's own,
-so each gets a file with both. The files are kept under a name that is a hash of what they are made from: a run that
+so each gets a file with both. The files are kept under a hash of their sources: a run that
 finds them makes none, and those of runs side by side are the same.
 """
 
@@ -21,7 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-TRUST_STORE_PASSWORD = "changeit"  # Java's own; what it protects is public
+TRUST_STORE_PASSWORD = "changeit"  # Java's default; the store holds public certificates
 
 # Where systems keep the authorities that they trust: Debian, Fedora, openSUSE, Alpine and macOS, FreeBSD.
 _SYSTEM_BUNDLES = (
@@ -69,15 +69,15 @@ class Trust:
         """Return a PEM with the proxy's certificate and those that a program would trust without it.
 
         Args:
-            replaced: what the program has been told to trust, files or folders; the first that exists counts,
-                and without any, what the system trusts.
+            replaced: files or folders that the program was told to trust; the first that exists counts,
+                and without any, the trust store of the system.
         """
         return self._joined(
             next((Path(name) for name in replaced if name and Path(name).exists()), system_bundle())
         )
 
     def addition(self, added: str) -> Path:
-        """Return a PEM with the proxy's certificate and what the file `added`, if there is one, has besides."""
+        """Return a PEM with the proxy's certificate and those in the file `added`, if there is one."""
         if not added or not Path(added).exists():
             return self.authority_file
         besides = set(_certificates(_content(Path(added)))) - set(_certificates(self._authority))
@@ -129,7 +129,7 @@ class Trust:
         return self._kept(f"bundle-{_digest(pem)}.pem", pem)
 
     def _kept(self, name: str, content: bytes) -> Path:
-        """Return the file of a name that says what is in it, written now unless it is there."""
+        """Return the file under a hash of its content, written now unless it is there."""
         path = self._folder / name
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -143,7 +143,7 @@ class Trust:
 
 
 def system_bundle() -> Path:
-    """Return the PEM of what this machine trusts; where it keeps none, that of Mozilla's list."""
+    """Return the PEM of the machine's trusted certificates; where it keeps none, of Mozilla's list."""
     paths = ssl.get_default_verify_paths()
     for candidate in (paths.openssl_cafile, *_SYSTEM_BUNDLES):
         if Path(candidate).is_file() and _CERTIFICATE.search(Path(candidate).read_bytes()):
@@ -162,7 +162,7 @@ def java_home(environment: Mapping[str, str]) -> Path | None:
 
 
 def java_options(text: str) -> list[str]:
-    """Split what JAVA_TOOL_OPTIONS holds as Java does: at white space, quotes keep it.
+    """Split the value of JAVA_TOOL_OPTIONS as Java does: at white space, quotes keep it.
 
     Quotes that are not closed are Java's to complain about: then the text is one option.
     """
@@ -232,7 +232,7 @@ def _certificates(*contents: bytes) -> list[bytes]:
 
 
 def _content(source: Path) -> bytes:
-    """Return what is in a file, or in all files of a folder, as REQUESTS_CA_BUNDLE may be one."""
+    """Return the content of a file, or of all files of a folder: REQUESTS_CA_BUNDLE may be one."""
     return b"\n".join(path.read_bytes() for path in _files(source))
 
 

@@ -1,4 +1,4 @@
-"""The upstream that stands in for api.openai.com: TLS on loopback, HTTP/1.1 and HTTP/2, scenarios as data.
+"""A mock of api.openai.com on loopback: TLS, HTTP/1.1, HTTP/2 and WebSockets; scenarios are data.
 
     with Upstream() as upstream:
         mitmdump(
@@ -7,7 +7,7 @@
             "--set", f"ssl_verify_upstream_trusted_ca={upstream.ca_file}",
         )
 
-or as a process of its own: `python -m openai_replay.mock --port 0 --ca-dir DIR`.
+or as a separate process: `python -m openai_replay.mock --port 0 --ca-dir DIR`.
 """
 
 from .errors import ScenarioError

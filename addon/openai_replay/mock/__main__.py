@@ -1,4 +1,4 @@
-"""`python -m openai_replay.mock`: the upstream as a process. A line of JSON says where it listens; SIGTERM ends it."""
+"""`python -m openai_replay.mock`: the mock API as a process. A line of JSON says where it listens; SIGTERM ends it."""
 
 from __future__ import annotations
 

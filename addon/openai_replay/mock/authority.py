@@ -1,4 +1,4 @@
-"""A certificate authority of our own, and the certificate that makes the upstream the API's hosts."""
+"""A test certificate authority, and a certificate with the names of the API's hosts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def server_context(hosts: Sequence[str], protocols: Sequence[str], ca_file: Path
 
     Args:
         hosts: names for the certificate; `*.` and IP addresses allowed.
-        protocols: what ALPN offers (RFC 7301), the preferred one first.
+        protocols: offered by ALPN (RFC 7301), the preferred one first.
         ca_file: where the authority's PEM goes; replaced when it exists.
     """
     authority = trustme.CA(organization_name="openai-replay test upstream")

@@ -17,11 +17,11 @@ class Compressor:
         self._compress, self._finish = _codings()[content_encoding]()
 
     def chunk(self, data: bytes) -> bytes:
-        """Return what makes `data` readable to the other side at once."""
+        """Return the bytes that let the other side decode `data` at once."""
         return self._compress(data)
 
     def end(self) -> bytes:
-        """Return what the coding puts after the last chunk."""
+        """Return the bytes that the coding puts after the last chunk."""
         return self._finish()
 
 

@@ -1,4 +1,4 @@
-"""What the server's end of a WebSocket says: conversations without I/O. `websocket.py` puts them on a wire.
+"""The server's messages on a WebSocket: conversations without I/O. `websocket.py` puts them on a wire.
 
 Rule: a conversation hears whole messages and is asked for its next one. It never waits; None means that it has
 nothing to say until it hears more.
@@ -61,7 +61,7 @@ class Echo:
 
 
 class Script:
-    """Says what a scenario lists, and waits for as many messages as it says."""
+    """Sends the messages that a scenario lists, and waits for as many as it says."""
 
     def __init__(self, steps: Sequence[Step]) -> None:
         self._steps = list(steps)

@@ -1,7 +1,7 @@
 """How an answer's body is cut into flushes, paced, altered and broken off. Sans-IO: bytes out, no waiting.
 
-Rule 1: a chunk is what the API flushes at once: an event of a stream, or the whole of any other body.
-Rule 2: everything that counts chunks counts these, whatever `split` and `content_encoding` make of them.
+Rule 1: a chunk is one flush of the API: an event of a stream, or any other body whole.
+Rule 2: everything that counts chunks counts these, before `split` and `content_encoding`.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def event_chunks(events: Iterable[ServerSentEvent], delivery: Delivery) -> Itera
 
 
 def flushes(chunks: Iterable[bytes], delivery: Delivery) -> Iterator[bytes | Ending]:
-    """Yield what to write at once, flush by flush, and at the end the Ending."""
+    """Yield the bytes of each flush, and at the end the Ending."""
     room = delivery.cut_after_bytes
     for unit in _units(chunks, delivery):
         if isinstance(unit, Ending):
@@ -146,7 +146,7 @@ def _units(chunks: Iterable[bytes], delivery: Delivery) -> Iterator[bytes | Endi
             return
         marked = BYTE_ORDER_MARK + chunk if delivery.byte_order_mark and count == 0 else chunk
         yield compressor.chunk(marked)
-    # Counts that the body does not reach break it off at its end, before what would tell that it is whole.
+    # Counts that the body does not reach break it off at its end, before the bytes that would mark it as whole.
     if delivery.cut_after_chunks is not None:
         yield Ending.CUT
     elif delivery.stall_after_chunks is not None:

@@ -1,4 +1,4 @@
-"""Which part of the API answers a request: by method and path, whatever prefix the host puts before it."""
+"""Choose the part of the API that answers a request, by method and path, under any prefix of the host."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ AZURE_DEPLOYMENT = re.compile(r"^/openai/deployments/([^/]+)(?=/)")
 
 
 def answer_of_api(request: Request, account: Account) -> Answer:
-    """Return what the API says to `request`; its refusals are answers, too."""
+    """Return the answer of the API to `request`; refusals are answers, too."""
     try:
         return _answer(request, account)
     except ApiError as error:

@@ -1,6 +1,6 @@
 """One request as it came in, and the answer to it, before anything is put on a wire.
 
-The rule of this package: what is said (`api/`, `scenarios.py`) knows nothing of how it travels
+Rule: the content (`api/`, `scenarios.py`) knows nothing of its transport
 (`delivery.py`), and neither knows the protocol that carries it (`http1.py`, `http2.py`, `websocket.py`).
 """
 
@@ -65,7 +65,7 @@ class Request:
         return {name: values[-1] for name, values in parse_qs(self.query, keep_blank_values=True).items()}
 
     def header(self, name: str) -> str | None:
-        """Return the first value of the header `name`, whatever its case; None where there is none."""
+        """Return the first value of the header `name`, in any case; None where there is none."""
         return next((value for key, value in self.headers if key.lower() == name.lower()), None)
 
     def json(self) -> dict[str, Any]:

@@ -64,7 +64,7 @@ class Http1Connection:
         return self._request(head, body)
 
     def _refuse(self, error: h11.RemoteProtocolError) -> None:
-        """Say what is wrong with the request, if its answer has not begun."""
+        """Answer a bad request with its error, if its answer has not started."""
         if self._h11.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             headers = [("content-type", "text/plain"), ("connection", "close")]
             self._write(_response(error.error_status_hint, headers))

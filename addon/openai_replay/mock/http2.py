@@ -71,7 +71,7 @@ class Http2Connection:
                     self._take(event)
                 self._flush()
         except (ProtocolError, ConnectionError):
-            # h2 has queued the GOAWAY that says what was wrong.
+            # h2 has queued the GOAWAY with the error.
             self._flush()
         finally:
             await self._stop_answering()

@@ -1,6 +1,6 @@
 """Scenarios: which requests get which answers, as data. See `scenarios/README.md` for the members.
 
-Rule: what is not understood is an error that says where it stands, never ignored.
+Rule: an unknown member is an error that names its place, never ignored.
 """
 
 from __future__ import annotations
@@ -66,11 +66,11 @@ def read_scenario(given: dict[str, Any], name: str = "scenario", folder: Path | 
 
     Args:
         given: the members of a scenario file.
-        name: what errors call it where it has no `name` of its own.
+        name: for errors, where the scenario has no `name`.
         folder: where its `file` bodies are looked up; None: the working directory.
 
     Raises:
-        ScenarioError: a member that does not exist, or none that says what to answer.
+        ScenarioError: an unknown member, or no member with an answer.
     """
     name = given.get("name", name)
     _check_members(given, SCENARIO_MEMBERS, name)

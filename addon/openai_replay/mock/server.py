@@ -1,4 +1,4 @@
-"""The upstream as tests hold it: a TLS server on loopback, in a thread and a loop of its own."""
+"""The mock API as a TLS server on loopback, in its own thread and event loop."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Upstream:
         plain: listen with plain HTTP/1.1, too (for hosts that are reached by http, and for a base URL).
         plain_port: where to listen with plain HTTP/1.1; 0: any free port.
         hosts: the names in the certificate.
-        protocols: what ALPN offers, the preferred one first; `("http/1.1",)` for a host without HTTP/2.
+        protocols: offered by ALPN, the preferred one first; `("http/1.1",)` for a host without HTTP/2.
         ca_dir: where the authority's PEM is written; None: a temporary folder.
         scenarios: folders of scenario files besides the package's own, asked before it.
     """

@@ -1,4 +1,4 @@
-"""What the upstream says to a request and remembers of it. Used in the thread of the upstream's loop only."""
+"""Answer requests and remember them. Used in the thread of the server's loop only."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Service:
         self.reset()
 
     def reset(self) -> None:
-        """Forget requests, added scenarios, counts, and what the account holds."""
+        """Forget requests, added scenarios, counts, and the objects of the account."""
         self.requests.clear()
         self._account = Account()
         self._scenarios = [scenario for folder in self._folders for scenario in load_scenarios(folder)]

@@ -1,4 +1,4 @@
-"""What both protocols need to put an answer on a wire: its chunks, its header fields, its flushes in time."""
+"""Put an answer on the wire, for both protocols: its chunks, header fields and timed flushes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Transmission:
     delivery: Delivery
 
     async def flushes(self) -> AsyncIterator[bytes | Ending]:
-        """Yield what to write at once, each after its gap, and at the end the Ending."""
+        """Yield the bytes of each write after its gap, and at the end the Ending."""
         first = True
         for flush in flushes(self.chunks, self.delivery):
             if isinstance(flush, bytes) and not first:

@@ -54,7 +54,7 @@ class WebSocketConnection:
         self._heard = asyncio.Event()
 
     async def serve(self, trailing: bytes) -> Outcome:
-        """Talk until one side ends it; return how it ended. `trailing` is what came in after the GET already."""
+        """Talk until one side ends it; return how it ended. `trailing`: bytes that came in behind the GET."""
         headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in self._request.headers]
         self._protocol.initiate_upgrade_connection(headers, self._request.target.encode("latin-1"))
         hearing = asyncio.create_task(self._hear(trailing))

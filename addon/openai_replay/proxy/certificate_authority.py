@@ -46,12 +46,12 @@ class CertificateAuthority:
 
     @property
     def certificate_file(self) -> Path:
-        """The certificate alone, as PEM: what clients trust."""
+        """The certificate alone, as PEM, for clients to trust."""
         return self.folder / f"{_BASENAME}-ca-cert.pem"
 
     @property
     def private_file(self) -> Path:
-        """Private key and certificate, as PEM: what the proxy signs with."""
+        """Private key and certificate, as PEM, for the proxy to sign with."""
         return self.folder / f"{_BASENAME}-ca.pem"
 
     def is_valid(self) -> bool:
@@ -91,7 +91,7 @@ def _tomorrow() -> float:
 
 
 def data_folder(environment: Mapping[str, str]) -> Path:
-    """Return where this program keeps what it makes for its user, by the XDG Base Directory Specification."""
+    """Return the folder for the files that this program makes for its user (XDG Base Directory Specification)."""
     configured = environment.get("XDG_DATA_HOME", "")
     base = Path(configured) if os.path.isabs(configured) else Path.home() / ".local" / "share"
     return base / "openai-replay"

@@ -1,1 +1,1 @@
-"""The classes of openai-python, and what each makes of a JSON object."""
+"""The classes of openai-python, and how each dumps a JSON object."""

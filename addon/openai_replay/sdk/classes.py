@@ -1,4 +1,4 @@
-"""Which class of the `openai` package models an object of the wire, and the object as that class dumps it.
+"""Find the class of the `openai` package for a JSON object, and dump the object as that class does.
 
 Rule: all knowledge of the API is in the generated `classes.json`, and all knowledge of how the package builds
 its objects in `sdk_types`; nothing here names a class or a path. `scripts/generate_envelopes` makes the table from
@@ -38,13 +38,13 @@ def class_for(
 ) -> str | None:
     """Return the dotted name of the class that models an object of an answer, or None where the package has none.
 
-    `endpoint` is the path of the request, with whatever a host puts before the API's own path; `wire` is the JSON
+    `endpoint` is the path of the request, with any prefix of the host before the API's path; `wire` is the JSON
     object, or with `streamed` the data of one event of the stream, and `event` the name of that event, which is only
     looked at for the streams of assistants.
 
     Among the classes of an operation the one is chosen that the package chooses: by the tag, such as an event's
-    `type`, where there is one, and else by what fits best (three classes model a transcription). None is the answer
-    for what is no object, for lists and pages (see `item_class_for`), for a tag that the package does not know, and
+    `type`, where there is one, and else by the best fit (three classes model a transcription). None is the answer
+    for values that are no objects, for lists and pages (see `item_class_for`), for an unknown tag, and
     for an event with an `error`, of which the package makes no object but raises it.
     """
     operation = _operation(method, endpoint)
@@ -73,9 +73,9 @@ def is_named_by_event(class_name: str) -> bool:
 
 
 def dump(class_name: str, wire: JSON, *, event: str | None = None) -> JSON:
-    """Return an object of the wire as its class dumps it, what is no object as it is.
+    """Return a JSON object as its class dumps it, and another value as it is.
 
-    It is what `construct_type(value=wire, type_=Class).model_dump(mode="json")` of openai 2.8.1 returns: the members
+    It equals `construct_type(value=wire, type_=Class).model_dump(mode="json")` of openai 2.8.1: the members
     in the order of the class, null where the wire has none, those that the class does not know behind them in the
     order of the wire. For the classes that `is_named_by_event`, `wire` is the event's data and `event` its name.
     `sdk_types` says where the two differ, because the package would fail or lose something.
@@ -116,7 +116,7 @@ class Operation:
         return all(segment == part or (part == _ANY and segment) for part, segment in parts)
 
     def may_follow(self, prefix: list[str]) -> bool:
-        """Return whether what a host has before the path makes it likely that the path is this one.
+        """Tell whether the host's prefix of the path makes it likely that the path is this one.
 
         Two fixed segments, `chat/completions`, are enough of a sign. A single one, `embeddings`, is also at the end
         of paths that mean something else, and must come behind a version, the API's name or a deployment's.
@@ -187,14 +187,14 @@ def _table() -> dict[str, Any]:
 
 
 def classes() -> Mapping[str, Any]:
-    """Return what the table says of each class: {name without `openai.`: {"fields": {member: type}, …}}."""
+    """Return the table's entry of each class: {name without `openai.`: {"fields": {member: type}, …}}."""
     described: Mapping[str, Any] = _table()["classes"]
     return described
 
 
 @cache
 def literals() -> frozenset[str]:
-    """Return the values that the table knows, such as those of `type`, as text: what may tell classes apart."""
+    """Return the values that the table knows, such as those of `type`, as text: they may tell classes apart."""
     return frozenset(_literals(_table()))
 
 

@@ -1,6 +1,6 @@
 """The numbers and truth values that pydantic reads out of other JSON values when it is not strict.
 
-Rule: what pydantic's lax mode takes is taken, with the same result, and everything else is `Invalid`. The source is
+Rule: a value that pydantic's lax mode takes is taken, with the same result, and everything else is `Invalid`. The source is
 `input/shared.rs` and `input/input_python.rs` of pydantic-core.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 
-# Unicode's White_Space, which is what Rust's `trim` takes off; Python's `strip` takes off four more characters.
+# Unicode's White_Space, which Rust's `trim` takes off; Python's `strip` takes off four more characters.
 _WHITE_SPACE = (
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u2028\u2029\u202f\u205f\u3000"
@@ -33,7 +33,7 @@ SPELLINGS_OF_TRUTH = _TRUE | _FALSE
 
 
 class Invalid(Exception):
-    """A value is not what its type says, and cannot be made so."""
+    """A value is not of its type, and cannot be converted."""
 
 
 def integer_from_text(text: str) -> int:
@@ -45,7 +45,7 @@ def integer_from_text(text: str) -> int:
 
 
 def _cleaned_integer(text: str) -> str:
-    """Return the text without what `integer_from_text` forgives: blanks, a plus, zeros around, underscores."""
+    """Return the text without the parts that `integer_from_text` forgives: blanks, a plus, zeros around, underscores."""
     digits = text.strip(_WHITE_SPACE)
     if digits.startswith("+-"):
         raise Invalid
@@ -86,7 +86,7 @@ def integer_from_float(number: float) -> int:
 
 
 def boolean_from_text(text: str) -> bool:
-    """Return what one of the words for yes and no says. Raises Invalid."""
+    """Return the truth value of a word for yes or no. Raises Invalid."""
     word = text.lower()
     if word in _TRUE:
         return True

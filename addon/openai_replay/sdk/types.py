@@ -1,8 +1,8 @@
-"""The types of the `openai` package's models, and what the package makes of a JSON value of each.
+"""The types of the `openai` package's models, and the values that the package constructs from JSON of each.
 
 The package builds an object in two ways and writes it down in a third, and so does every `Type` here:
 
-- `construct` is `construct_type` of `openai/_models.py`: it takes whatever comes, and a value of another type stays as
+- `construct` is `construct_type` of `openai/_models.py`: it takes any value, and a value of another type stays as
   it is. In a union, and so for every member that may be null, it first lets pydantic `validate`.
 - `validate` is pydantic's validation in lax mode, which turns `"1"` into `1` where an integer belongs and picks the
   variant of a union by its smart mode. The source is `validators/*.rs` of pydantic-core.
@@ -62,7 +62,7 @@ class Unexpected(Exception):
 
 @dataclass(slots=True)
 class Match:
-    """How well a value fits a variant of a union: what pydantic's smart mode compares."""
+    """How well a value fits a variant of a union, as pydantic's smart mode compares it."""
 
     exactness: Exactness = Exactness.EXACT
     members_set: int | None = None
@@ -98,7 +98,7 @@ class Instance:
 
 
 class Type(ABC):
-    """A type of the package; the module's text says what the methods are."""
+    """A type of the package; the module's docstring explains the methods."""
 
     # Whether a union gives serialization a second try, with `Check.LAX`, on account of this type.
     has_lax_check = False
@@ -111,7 +111,7 @@ class Type(ABC):
 
     @abstractmethod
     def validate(self, value: Value, match: Match) -> Value:
-        """Return the value as the type has it, and lower `match` by what had to be done to it. Raises Invalid."""
+        """Return the value as the type has it, and lower `match` by each conversion. Raises Invalid."""
 
     @abstractmethod
     def serialize(self, value: Value, check: Check) -> Value:
@@ -119,7 +119,7 @@ class Type(ABC):
 
 
 def infer(value: Value, check: Check) -> Value:
-    """Return the JSON of a value whatever its type."""
+    """Return the JSON of a value of any type."""
     if isinstance(value, Instance):
         return value.model.serialize(value, check)
     if isinstance(value, list):
@@ -389,12 +389,12 @@ class Union(Type):
         try:
             return self.validate(value, Match())
         except Invalid:
-            # The package then goes by the tag, and without one takes the first choice, whatever comes of it.
+            # The package then goes by the tag, and without one takes the first choice in any case.
             model = self.tagged(value) if type(value) is dict else None
             return (model or self._choices[0]).construct(value)
 
     def validate(self, value: Value, match: Match) -> Value:
-        """Return what the choice that fits best makes of the value, of equally good ones the first."""
+        """Return the value of the best-fitting choice, of equally good ones the first."""
         best: tuple[Value, Match] | None = None
         for choice in self._choices:
             choice_match = Match()
@@ -420,7 +420,7 @@ class Union(Type):
         return infer(value, check)
 
     def _serialize_checked(self, value: Value, check: Check) -> Value:
-        """Return what the first choice makes of the value that takes it for its own."""
+        """Return the value of the first choice that accepts it."""
         for choice in self._choices:
             try:
                 return choice.serialize(value, check)
@@ -549,7 +549,7 @@ class Types:
     """The types of a table, each of its classes made once, when first asked for."""
 
     def __init__(self, classes: Mapping[str, Any]) -> None:
-        """Take the table's `classes`; scripts/generate_envelopes says what they hold."""
+        """Take the table's `classes`; scripts/generate_envelopes explains their members."""
         self._classes = classes
         self._models: dict[str, Model] = {}
 

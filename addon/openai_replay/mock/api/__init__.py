@@ -1,5 +1,5 @@
-"""What api.openai.com, and those that speak like it, would answer. One module per part of the API reference.
+"""The answers of api.openai.com and of compatible hosts. One module per part of the API reference.
 
-A module lists what it answers in `ROUTES`; `dispatch.py` finds the one for a request. Members stand in the
+A module lists its endpoints in `ROUTES`; `dispatch.py` finds the one for a request. Members stand in the
 order in which the API writes them.
 """

@@ -1,4 +1,4 @@
-"""What an account holds at the API: files, responses, batches and the like, while the upstream runs."""
+"""The objects of an account (files, responses, batches and the like) while the mock API runs."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ class Account:
     contents: dict[str, bytes] = field(default_factory=dict)
     _collections: dict[str, Collection] = field(default_factory=dict)
     polls: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
-    """How often the object of an id was asked for: what happens in the background advances with it."""
+    """How often the object of an id was requested: work in the background advances with it."""
 
     def collection(self, name: str, kind: str | None = None) -> Collection:
-        """Return the collection `name`; `kind` is what one of its objects is called in a 404."""
+        """Return the collection `name`; `kind` names one of its objects in a 404."""
         return self._collections.setdefault(name, Collection(kind or name))
 
 

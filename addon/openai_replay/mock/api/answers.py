@@ -100,7 +100,7 @@ def obfuscated(value: dict[str, Any]) -> dict[str, Any]:
     """Return `value` with the `obfuscation` that makes its JSON one longer than a multiple of sixteen.
 
     Source: the API reference's `stream_options.include_obfuscation`, "normalize payload sizes as a
-    mitigation to certain side-channel attacks"; the block and the remainder are what recorded streams show.
+    mitigation to certain side-channel attacks"; recorded streams show the block and the remainder.
     """
     length = len(compact_json({**value, "obfuscation": ""}).encode())
     return {**value, "obfuscation": random_text((1 - length) % 16)}

@@ -1,4 +1,4 @@
-"""What the model decides to do about a chat request: say something, refuse, or call tools."""
+"""The reply of the mock model to a chat request: a text, a refusal, or tool calls."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def logprobs_of(text: str, top: int) -> dict[str, Any]:
 
 
 def usage(body: dict[str, Any], replies: list[Reply]) -> dict[str, Any]:
-    """Return the `usage` of a request and what was generated for it."""
+    """Return the `usage` of a request and its generated texts."""
     asked = count_tokens(body.get("messages")) + 3
     generated = sum(count_tokens(reply.text()) for reply in replies)
     return {

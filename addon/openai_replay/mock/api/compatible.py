@@ -37,7 +37,7 @@ def maybe_answer(call: Call) -> Answer | None:
 
 
 def _pieces(reply: Reply) -> Iterator[dict[str, Any]]:
-    """Yield what each chunk of `reply` adds: text, or a whole tool call as the compatible servers send it."""
+    """Yield the delta of each chunk of `reply`: text, or a whole tool call as the compatible servers send it."""
     for index, call in enumerate(reply.tool_calls):
         function = {"name": call.name, "arguments": call.arguments}
         yield {"tool_calls": [{"index": index, "id": call.id, "type": "function", "function": function}]}

@@ -63,7 +63,7 @@ def _vector(text: str, size: int) -> list[float]:
 
 
 def _numbers(vector: list[float]) -> list[float]:
-    # Eight digits are what the API prints of a 32-bit float.
+    # The API prints eight digits of a 32-bit float.
     return [float(f"{value:.8g}") for value in vector]
 
 

@@ -63,7 +63,7 @@ def _retrieve(call: Call) -> Answer:
 
 
 def _become(status: str) -> Any:
-    """Return what answers a request to bring a job into `status`."""
+    """Return the answer to a request that brings a job into `status`."""
 
     def answer(call: Call) -> Answer:
         job = _jobs(call).get(call.names["id"])

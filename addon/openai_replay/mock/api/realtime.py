@@ -49,7 +49,7 @@ class RealtimeConversation:
             heard(self, event)
 
     def say(self) -> Said | None:
-        """Return the next event: what answers a client event before more of the running response."""
+        """Return the next event: the answer to a client event before more of the running response."""
         event = self._said.popleft() if self._said else self._next_of_response()
         if event is None or isinstance(event, Close):
             return event

@@ -1,4 +1,4 @@
-"""What a response of the Responses API puts out: reasoning, tool calls and messages, finished."""
+"""The output of a response of the Responses API: reasoning, tool calls and messages, finished."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def _function_call_events(place: Event, item: Item) -> Iterator[Event]:
     yield {"type": "response.function_call_arguments.done", **place, "arguments": item["arguments"]}
 
 
-# How each type of item comes into being, and with what it begins.
+# How each type of item grows, and its first state.
 ITEM_EVENTS: dict[str, tuple[Callable[[Event, Item], Iterator[Event]], Item]] = {
     "message": (_message_events, {"status": "in_progress", "content": []}),
     "reasoning": (_reasoning_events, {"summary": []}),

@@ -1,4 +1,4 @@
-"""The tools that the API runs itself within a response: what each puts out, and the events in which it appears.
+"""The tools that the API runs itself within a response: the output of each, and its events.
 
 `HOSTED` says, by a tool's type, which finished items it makes of a question.
 """
@@ -20,7 +20,7 @@ SERVER_TOOL = "look_up"
 
 
 def hosted_items(tools: list[dict[str, Any]], question: str) -> list[Item]:
-    """Return what the API's own tools among `tools` put out for `question`."""
+    """Return the output of the API's own tools among `tools` for `question`."""
     return [
         item for tool in tools if (make := HOSTED.get(tool.get("type", ""))) for item in make(tool, question)
     ]
@@ -131,7 +131,7 @@ def image_generation_events(place: Event, item: Item) -> Iterator[Event]:
 
 
 def list_tools_events(place: Event, item: Item) -> Iterator[Event]:
-    """Yield the stages in which a server says what it can do."""
+    """Yield the stages in which a server lists its tools."""
     yield from _stages("mcp_list_tools", place, "in_progress", "completed")
 
 

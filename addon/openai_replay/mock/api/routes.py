@@ -22,6 +22,6 @@ class Route:
         self._expression = re.compile(NAME.sub(r"(?P<\1>[^/]+)", pattern))
 
     def maybe_names(self, path: str) -> dict[str, str] | None:
-        """Return what stands in `path` where the pattern has names; None when it is another path."""
+        """Return the parts of `path` where the pattern has names; None when it is another path."""
         found = self._expression.fullmatch(path)
         return {name: unquote(value) for name, value in found.groupdict().items()} if found else None

@@ -1,4 +1,4 @@
-"""The events of a streamed run: an object as it stands at that moment, named for what happened to it."""
+"""The events of a streamed run: an object as it stands at that moment, named after its last change."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def _begun(run: dict[str, Any]) -> Iterator[ServerSentEvent]:
 
 
 def _worked(account: Account, run: dict[str, Any]) -> Iterator[ServerSentEvent]:
-    """Yield what a run does until it is done or needs something; the account keeps what comes of it."""
+    """Yield the steps of a run until it is done or needs something; the account keeps the results."""
     functions = [tool["function"] for tool in run["tools"] if tool.get("type") == "function"]
     if functions and not _steps(account, run["id"]).all():
         yield from _ask_for_tool(account, run, functions[0])
@@ -166,7 +166,7 @@ def _retrieve(call: Call) -> Answer:
     if run["status"] == "queued":
         run.update(status="in_progress", started_at=now())
     elif run["status"] == "in_progress":
-        # Nobody listens to the events; what they stand for is done all the same.
+        # The events have no listener; their effects on the account count all the same.
         list(_worked(call.account, run))
     return json_answer(run)
 

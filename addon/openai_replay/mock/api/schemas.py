@@ -1,4 +1,4 @@
-"""A value that fits a JSON schema: what the stand-in model makes of structured outputs and tools."""
+"""Make a value that fits a JSON schema, for structured outputs and tool arguments."""
 
 from __future__ import annotations
 

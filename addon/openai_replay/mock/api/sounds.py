@@ -45,7 +45,7 @@ def wav(words: str) -> bytes:
 
 
 def mp3(words: str) -> bytes:
-    """Return what begins every frame as an MP3 does (MPEG 1 layer III, 128 kbit/s) and holds arbitrary bytes."""
+    """Return frames with the headers of an MP3 (MPEG 1 layer III, 128 kbit/s) around arbitrary bytes."""
     frame_length, frames = 417, 24
     filling = hashlib.shake_256(words.encode()).digest((frame_length - 4) * frames)
     return b"".join(

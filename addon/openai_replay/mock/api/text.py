@@ -1,4 +1,4 @@
-"""What the stand-in model says: the same words for the same request, in pieces as a tokenizer makes them."""
+"""The texts of the mock model: the same words for the same request, in pieces like tokens."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def text_of(content: Any) -> str:
 
 
 def last_user_text(body: dict[str, Any]) -> str:
-    """Return what `body` asks: the last user's message, or the prompt or input of another endpoint."""
+    """Return the question in `body`: the last user's message, or the prompt or input of another endpoint."""
     messages = body.get("messages") if isinstance(body.get("messages"), list) else body.get("input")
     if isinstance(messages, list):
         users = [item for item in messages if isinstance(item, dict) and item.get("role", "user") == "user"]

@@ -37,7 +37,7 @@ def make_thread(account: Account, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def make_message(thread_id: str, given: dict[str, Any], run: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return a message of the thread; with `run` it is what that run said."""
+    """Return a message of the thread; with `run` it is the message of that run."""
     return {
         "id": new_id("msg_"),
         "object": "thread.message",

@@ -1,4 +1,4 @@
-"""The script that the proxy loads when `openai-replay run` starts it, as a file: here, only where it is."""
+"""Paths of the scripts that `openai-replay run` loads into its proxy."""
 
 from pathlib import Path
 

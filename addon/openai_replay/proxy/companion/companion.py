@@ -1,9 +1,9 @@
 """A script for the proxy that `openai-replay run` starts: it speaks to the process that started it.
 
-It tells where the proxy listens once it does, ends the proxy when that process is gone, and hands on what the log has
-to say to a person, which is warnings and errors, and not each connection.
+It tells where the proxy listens once it does, ends the proxy when that process is gone, and hands on warnings and
+errors of the log, but no line per connection.
 
-It is in a folder of its own, which mitmproxy puts first on sys.path.
+mitmproxy puts its folder first on sys.path, so only scripts like this one are in it.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ class StandardError(logging.Handler):
     """Writes the addon's warnings, and everybody's errors, to standard error, where the command writes, too."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Leave out mitmproxy's warnings: of what matters to a person, the addon speaks itself."""
+        """Leave out mitmproxy's warnings: the addon itself warns of everything that matters to a person."""
         least = logging.WARNING if record.name.startswith("openai_replay") else logging.ERROR
         return record.levelno >= least
 
@@ -41,7 +41,7 @@ class Companion:
     """Announces, and ends with, the process that started the proxy."""
 
     def __init__(self) -> None:
-        # Here and not in `load`: what goes wrong while the scripts load is to be heard, too.
+        # Here and not in `load`, so that errors while the scripts load are shown, too.
         self._log = StandardError()
         logging.getLogger().addHandler(self._log)
         # The process that started this one holds back the signals for its command, and this one has inherited that.

@@ -1,10 +1,10 @@
-"""A mitmproxy script that stands in for DNS: hosts stay what they are, their connections go to the upstream.
+"""A mitmproxy script in place of DNS: hosts keep their names, their connections go to the mock API.
 
     mitmdump -s addon/replay.py -s addon/openai_replay/proxy/companion/redirect.py --set upstream_port=PORT
 
 Not done in `server_connect` by giving the server another address: mitmproxy keeps that address, and from then
 on `flow.request.host`, the choice of hosts to decrypt, the names in certificates and the reuse of connections
-would all speak of 127.0.0.1. A resolver changes none of these, and so what is replaced is the event loop's
+would all speak of 127.0.0.1. A resolver changes none of these, so this script replaces the event loop's
 `create_connection`.
 """
 
@@ -22,7 +22,7 @@ HTTPS, HTTP = 443, 80
 
 
 class Redirect:
-    """Sends new connections to the upstream: any host's port 443, port 80 on request, and what is listed."""
+    """Sends new connections to the upstream: any host's port 443, port 80 on request, and the listed routes."""
 
     def load(self, loader: Loader) -> None:
         """Declare the options."""
@@ -34,7 +34,7 @@ class Redirect:
             "upstream_routes",
             Sequence[str],
             [],
-            "HOST:PORT=PORT: what else goes to a port of 127.0.0.1; repeatable",
+            "HOST:PORT=PORT: another host that goes to a port of 127.0.0.1; repeatable",
         )
 
     def running(self) -> None:
