@@ -1,7 +1,7 @@
 """The numbers and truth values that pydantic reads out of other JSON values when it is not strict.
 
-Rule: a value that pydantic's lax mode takes is taken, with the same result, and everything else is `Invalid`. The source is
-`input/shared.rs` and `input/input_python.rs` of pydantic-core.
+Rule: a value that pydantic's lax mode takes is taken, with the same result, and everything else is `Invalid`. The
+source is `input/shared.rs` and `input/input_python.rs` of pydantic-core.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def integer_from_text(text: str) -> int:
 
 
 def _cleaned_integer(text: str) -> str:
-    """Return the text without the parts that `integer_from_text` forgives: blanks, a plus, zeros around, underscores."""
+    """Return the text without the parts that `integer_from_text` skips: blanks, a plus, zeros around, underscores."""
     digits = text.strip(_WHITE_SPACE)
     if digits.startswith("+-"):
         raise Invalid
