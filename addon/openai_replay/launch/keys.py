@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from ..options import HostPattern, Mode
 from .environment import exempts
 
-# Variables of the clients of one API, and a host of that API. Their keys are replaced where that host is recorded.
-_HOST_OF_KEY = {
+# Variables of the clients of one API, and its domain. Their keys are replaced where a host of that domain is recorded.
+_DOMAIN_OF_KEY = {
     "OPENAI_ADMIN_KEY": "api.openai.com",
     "CODEX_API_KEY": "api.openai.com",
-    "AZURE_OPENAI_API_KEY": "name.openai.azure.com",
+    "AZURE_OPENAI_API_KEY": "openai.azure.com",
     "OPENROUTER_API_KEY": "openrouter.ai",
     "GROQ_API_KEY": "api.groq.com",
     "MISTRAL_API_KEY": "api.mistral.ai",
@@ -41,7 +41,7 @@ def replaced_keys(environment: Mapping[str, str], mode: Mode, hosts: Sequence[Ho
     """
     if mode not in _RECORDING:
         return {}
-    names = [_KEY_OF_ANY_HOST, *(name for name, host in _HOST_OF_KEY.items() if _covers(hosts, host))]
+    names = [_KEY_OF_ANY_HOST, *(name for name, domain in _DOMAIN_OF_KEY.items() if _covers(hosts, domain))]
     return {name: dummy_of(name) for name in names if environment.get(name)}
 
 
@@ -55,5 +55,5 @@ def dummy_of(name: str) -> str:
     return f"sk-replay-no-real-{name.lower().replace('_', '-')}"
 
 
-def _covers(hosts: Sequence[HostPattern], host: str) -> bool:
-    return any(pattern.matches(host, 443) or exempts(host, pattern) for pattern in hosts)
+def _covers(hosts: Sequence[HostPattern], domain: str) -> bool:
+    return any(exempts(domain, pattern) for pattern in hosts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,8 +60,11 @@ class Plan:
         """Return the user's base URL if it leads past the recorded hosts, "" otherwise."""
         if not self.own_base_url or self.target is not None:
             return ""
-        host, port = target_of({BASE_URL_VARIABLES[0]: self.own_base_url}).authority()
-        return "" if self.settings.is_recorded(host, port) else self.own_base_url
+        try:
+            authority = target_of({BASE_URL_VARIABLES[0]: self.own_base_url}).authority()
+        except ValueError:
+            return self.own_base_url
+        return "" if self.settings.is_recorded(*authority) else self.own_base_url
 
 
 def planned(options: RunOptions, environment: Mapping[str, str]) -> Plan:
@@ -88,7 +92,8 @@ def _host_of_base_url(target: Target | None, checked: Settings, environment: Map
     """
     if target is None:
         are_default = tuple(pattern.text for pattern in checked.hosts) == _DEFAULT_HOSTS
-        target = _target(environment) if are_default and original_base_url(environment) else None
+        with suppress(ValueError):  # which is for the program to say that reads the variable
+            target = target_of(environment) if are_default and original_base_url(environment) else None
     if target is None or checked.is_recorded(*target.authority()):
         return ""
     return target.host_pattern()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +63,8 @@ class RunningProxy:
         self._ask("POST", f"/alias{_scope(test_id)}{'?' if test_id is None else '&'}{names}")
 
     def _ask(self, method: str, path: str) -> Any:
+        import http.client  # with its mail parser, which a run needs at its end alone
+
         target = f"/@{path}" if self.is_reverse else f"http://{CONTROL_HOST}{path}"
         connection = http.client.HTTPConnection(ADDRESS, self.port, timeout=_LONGEST_ANSWER_S)
         try:

@@ -1,0 +1,57 @@
+"""The commands, their help, and what the start of the command line imports."""
+
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from openai_replay.launch.cli import main
+
+# Each takes longer to import than `run` may take until it starts the proxy.
+SLOW = {"mitmproxy", "cryptography", "certifi", "http.client", "openai_replay.store", "openai_replay.mock"}
+
+
+def commands() -> dict[str, click.Command]:
+    context = click.Context(main)
+    found = {name: main.get_command(context, name) for name in main.list_commands(context)}
+    return {name: command for name, command in found.items() if command is not None}
+
+
+def test_the_start_imports_nothing_slow() -> None:
+    code = "import sys, openai_replay.launch.cli; print(*sys.modules)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": path()}
+    )
+    assert SLOW & set(result.stdout.split()) == set()
+
+
+def path() -> str:
+    return ":".join(entry for entry in sys.path if entry)
+
+
+def test_run_is_the_first_of_all_commands() -> None:
+    names = list(commands())
+    assert names[0] == "run"
+    assert {"env", "proxy", "serve", "list", "show", "init", "mock", "completion"} <= set(names)
+
+
+@pytest.mark.parametrize("name", list(commands()))
+def test_the_list_of_commands_has_whole_sentences(name: str) -> None:
+    line = commands()[name].get_short_help_str(limit=1000)
+    assert line[0].isupper()
+    assert not line.endswith("...")
+
+
+def test_help_has_examples() -> None:
+    for arguments in ([], ["run"], ["env"], ["serve"], ["completion"]):
+        result = CliRunner().invoke(main, [*arguments, "--help"])
+        assert result.exit_code == 0
+        assert "Examples:" in result.output
+
+
+def test_an_unknown_command_is_refused() -> None:
+    result = CliRunner().invoke(main, ["replay"])
+    assert result.exit_code == 2
+    assert "No such command" in result.output

@@ -1,0 +1,51 @@
+"""A Node that does not read proxy variables."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from openai_replay.launch.old_node import OldNode, is_run_by_node, reads_proxy_variables
+
+
+@pytest.mark.parametrize(
+    ("version", "reads"),
+    [
+        ("v20.20.2", False),
+        ("v22.20.0", False),
+        ("v22.21.0", True),
+        ("v22.23.3", True),
+        ("v23.11.1", False),
+        ("v24.0.0", True),
+        ("v26.10.0", True),
+        ("no version", True),
+    ],
+)
+def test_the_version_says_whether_node_reads_proxy_variables(version: str, reads: bool) -> None:
+    assert reads_proxy_variables(version) is reads
+
+
+@pytest.mark.parametrize(
+    ("command", "is_node"), [("node", True), ("/opt/node/bin/node", True), ("npx", True), ("python", False)]
+)
+def test_commands_that_node_runs_are_known_by_name(command: str, is_node: bool) -> None:
+    assert is_run_by_node([command, "x"]) is is_node
+
+
+def node(folder: Path, version: str) -> dict[str, str]:
+    program = folder / "node"
+    program.write_text(f"#!/bin/sh\necho {version}\n")
+    program.chmod(0o755)
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+def test_the_node_on_the_path_of_the_command_is_asked(tmp_path: Path) -> None:
+    problem = OldNode([str(tmp_path / "node"), "x.js"], node(tmp_path, "v20.1.0")).problem()
+    assert problem.startswith("warning: Node v20.1.0 does not read proxy variables")
+    assert "--base-url" in problem
+    assert OldNode([str(tmp_path / "node")], node(tmp_path, "v24.1.0")).problem() == ""
+
+
+def test_other_commands_and_a_node_that_is_not_there_have_no_problem(tmp_path: Path) -> None:
+    assert OldNode(["true"], {}).problem() == ""
+    assert OldNode([str(tmp_path / "none" / "node")], {}).problem() == ""

@@ -1,0 +1,71 @@
+"""The summary of a run, and the conditions under which it fails."""
+
+from typing import Any
+
+import pytest
+
+from openai_replay.launch.outcome import Conditions, failures, saw_request, summary
+from openai_replay.report import Report
+
+
+def report(**counts: int) -> dict[str, Any]:
+    """Return a report as the proxy makes it, with other totals; as many unused recordings are named."""
+    made: dict[str, Any] = Report().to_json("replay", [], None, all_tests=True)
+    made["totals"] |= counts
+    made["unused"] = [f"{number:03}.json" for number in range(counts.get("unused", 0))]
+    return made
+
+
+def test_the_summary_counts_and_leaves_rare_counts_out() -> None:
+    assert summary(report()["totals"]) == "0 replayed, 0 recorded, 0 missed, 0 unused"
+    totals = report(replayed=3, not_recorded=1, unused=5)["totals"]
+    assert summary(totals, pruned=4) == (
+        "3 replayed, 0 recorded, 0 missed, 1 not recorded, 1 unused, 4 pruned"
+    )
+
+
+@pytest.mark.parametrize("name", ["replayed", "recorded", "missed", "not_recorded"])
+def test_each_fate_of_a_request_is_a_request_that_was_seen(name: str) -> None:
+    assert saw_request(report(**{name: 1})["totals"])
+    assert not saw_request(report(unused=1)["totals"])
+
+
+ALL = Conditions(miss=True, unused=True, no_request=True)
+NONE = Conditions(miss=False, unused=False, no_request=False)
+
+
+@pytest.mark.parametrize(
+    ("counts", "pruned", "reason"),
+    [
+        ({}, 0, "failed, as --fail-on-no-request asks for"),
+        (
+            {"missed": 1},
+            0,
+            "failed, as --fail-on-miss asks for: there were requests without a recording",
+        ),
+        (
+            {"not_recorded": 1},
+            0,
+            "failed, as --fail-on-miss asks for: there were requests without a recording",
+        ),
+        (
+            {"replayed": 1, "unused": 2},
+            1,
+            "failed, as --fail-on-unused asks for: nobody asked for these recordings",
+        ),
+        ({"replayed": 1, "unused": 2}, 2, None),
+        ({"replayed": 1}, 0, None),
+    ],
+)
+def test_a_run_fails_for_the_first_condition_that_does_not_hold(
+    counts: dict[str, int], pruned: int, reason: str | None
+) -> None:
+    lines = failures(ALL, report(**counts), pruned)
+    assert (lines[0] if lines else None) == reason
+    assert failures(NONE, report(**counts), pruned) == []
+
+
+def test_unused_recordings_are_named_up_to_a_number() -> None:
+    assert failures(ALL, report(replayed=1, unused=2))[1:] == ["    000.json", "    001.json"]
+    many = failures(ALL, report(replayed=1, unused=25))
+    assert many[-2:] == ["    019.json", "    … and 5 more"]
