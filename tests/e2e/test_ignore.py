@@ -134,3 +134,20 @@ def test_the_miss_does_not_count_what_is_ignored_as_a_difference(tmp_path: Path,
         assert client.send({**OTHER, "seed": 1}).is_miss()
         missed = client.send(None, "/@/report").json()["missed"]
     assert [miss["differences"] for miss in missed] == [[{"path": "seed", "recorded": None, "asked": "1"}]]
+
+
+def test_a_rule_that_took_nothing_out_of_a_run_is_pointed_out_at_its_end(
+    tmp_path: Path, upstream: Upstream
+) -> None:
+    folder = tmp_path / "recordings"
+    record(tmp_path, upstream, *RULES, bodies=(ONE,))
+    rules = (*RULES, "recording_ignore=metadata.runid", "recording_ignore=@uuid")
+    with proxy(tmp_path, f"recording_dir={folder}", *rules, mode=REVERSE) as running:
+        with BaseURL(running) as client:
+            assert client.send(OTHER).status == 200
+        running.stop()
+        pointed_out = [line for line in running.log().splitlines() if "matched nothing" in line]
+    assert [line.partition("recording_ignore=")[2].partition(" ")[0] for line in pointed_out] == [
+        "'metadata.runid'",
+        "'@uuid'",
+    ]

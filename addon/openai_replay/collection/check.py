@@ -21,7 +21,8 @@ from ..replay.answer import render
 from ..request.identity import ApiRequest, describe
 from ..request.rules import Rules
 from ..store import names
-from ..store.index import identity_of, signature_of
+from ..store.index import signature_of
+from ..store.index_rows import identity_of
 from ..store.store import Stored, companion_of
 from .folder import all_paths, each
 from .secrets import secret_in_bytes, secret_places

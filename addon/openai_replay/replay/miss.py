@@ -6,8 +6,8 @@ The differences go to the log and into the report.
 
 from __future__ import annotations
 
-import heapq
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,14 +18,16 @@ from ..format import json_text
 from ..format.recording import JSON, Request
 from ..request.identity import ApiRequest
 from ..request.normal_form import normal_body
+from ..request.stream_options import suffices
 from ..request.urls import authority, canonical_query
-from ..store import likeness, names
+from ..store import names
+from ..store.likeness import sketch
 from ..store.store import Store, Stored
 from .differences import Difference, differences_between, shown
 
 STATUS = 400
 
-# How many recordings, the likest by their sketches, are compared in full.
+# How many recordings, the most alike by their sketches, are compared in full.
 _CANDIDATES = 8
 
 _MOST_DIFFERENCES = 12
@@ -65,7 +67,17 @@ class Miss:
         lines += [f"    {difference}" for difference in self.differences[:_MOST_DIFFERENCES]]
         if len(self.differences) > _MOST_DIFFERENCES:
             lines.append(f"    … and {len(self.differences) - _MOST_DIFFERENCES} more places")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._next_steps()])
+
+    def _next_steps(self) -> Iterator[str]:
+        """Yield the lines that say what to do."""
+        yield "    To record it: run once with a key and recording_mode=record-if-missing."
+        rules = [difference.ignore_rule() for difference in self.differences]
+        if rules and all(rules):
+            yield "    If this changes with each run, leave it out of matching while recording and replaying:"
+            yield from (
+                f"        --set {shlex.quote(f'recording_ignore={rule}')}" for rule in dict.fromkeys(rules)
+            )
 
     def _no_endpoint(self) -> str:
         text = "There is none of this endpoint."
@@ -88,29 +100,39 @@ def error_body(message: str, code: str, user_agent: str) -> bytes:
 
 
 def find_miss(store: Store, api_request: ApiRequest) -> Miss:
-    """Look for the nearest recording of the same endpoint. Reads a few files, and blocks on the index."""
-    candidates = list(_compared(store, api_request))
-    if not candidates:
-        return Miss(api_request, None, ())
-    nearest, differences = min(candidates, key=lambda candidate: (len(candidate[1]), candidate[0]))
-    return Miss(api_request, nearest, differences)
+    """Find the nearest recording of the same endpoint. Reads a few files, and blocks on the index.
+
+    The nearest is one of the same test, if there is any; then one that differs in the fewest places, then in the fewest
+    letters; then the first by its name.
+    """
+    nearest = min(_compared(store, api_request), key=_rank, default=None)
+    return (
+        Miss(api_request, None, ())
+        if nearest is None
+        else Miss(api_request, nearest.path, nearest.differences)
+    )
 
 
-def _compared(store: Store, api_request: ApiRequest) -> Iterator[tuple[str, tuple[Difference, ...]]]:
-    for path in _likest(store, api_request):
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    path: str
+    is_of_same_test: bool
+    differences: tuple[Difference, ...]
+
+
+def _rank(candidate: _Candidate) -> tuple[bool, int, int, str]:
+    size = sum(difference.size() for difference in candidate.differences)
+    return (not candidate.is_of_same_test, len(candidate.differences), size, candidate.path)
+
+
+def _compared(store: Store, api_request: ApiRequest) -> Iterator[_Candidate]:
+    wanted = sketch(api_request.rules.matched_body(api_request.body))
+    for path in store.index.nearest(api_request.endpoint(), wanted, api_request.test_id, _CANDIDATES):
         with suppress(BadRecording):
             stored = store.read(store.directory / path)
             if stored is not None:
-                yield path, tuple(differences(stored, api_request))
-
-
-def _likest(store: Store, api_request: ApiRequest) -> list[str]:
-    own = likeness.opened(likeness.of(api_request.body))
-    scored = (
-        (likeness.likeness(own, likeness.opened(packed)), test_id == api_request.test_id, path)
-        for path, test_id, packed in store.index.sketches(api_request.endpoint())
-    )
-    return [path for _, _, path in heapq.nlargest(_CANDIDATES, scored)]
+                is_of_same_test = stored.recording.test_id == api_request.test_id
+                yield _Candidate(path, is_of_same_test, tuple(differences(stored, api_request)))
 
 
 def differences(stored: Stored, api_request: ApiRequest) -> Iterator[Difference]:
@@ -122,6 +144,9 @@ def differences(stored: Stored, api_request: ApiRequest) -> Iterator[Difference]
     sent_body = normal_body(rules.matched_body(api_request.body))
     body_differences = list(differences_between(recorded_body, sent_body))
     yield from body_differences
+    recorded_options, wanted_options = stored.identity.stream_options, api_request.identity.stream_options
+    if not suffices(recorded_options, wanted_options):
+        yield Difference("stream_options", recorded_options or None, wanted_options or None)
     if stored.recording.test_id != api_request.test_id and not body_differences:
         yield Difference("test id", _maybe_text(stored.recording.test_id), _maybe_text(api_request.test_id))
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from ..format.json_text import compact
 from ..request.identity import ApiRequest
-from ..store.index import UNSETTLED, Signature, settled_mtime, signature_of
+from ..store.index import UNSETTLED, settled_mtime, signature_of
+from ..store.index_rows import Signature
 from ..store.store import Store, Stored, companion_of
 from .answer import Answer, render
 

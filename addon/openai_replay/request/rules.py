@@ -38,7 +38,21 @@ class Rules:
                 body = rule.apply(body)
         return body
 
-    def without_effect(self, body: JSON) -> frozenset[str]:
-        """Return the `recording_ignore` texts of which no rule takes anything out of a body."""
-        effective = {rule.text for rule in self.ignore if rule.apply(body) != body}
-        return frozenset(rule.text for rule in self.ignore) - effective
+
+class RuleUse:
+    """Takes note of which values of `recording_ignore` took something out of a request of this run."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._unused = list(rules.ignore)
+        self._has_requests = False
+
+    def note(self, body: JSON) -> None:
+        """Take note of a request's body."""
+        self._has_requests = True
+        used = {rule.text for rule in self._unused if rule.apply(body) != body}
+        if used:
+            self._unused = [rule for rule in self._unused if rule.text not in used]
+
+    def unused(self) -> list[str]:
+        """Return the values without effect, in the order of the option; [] when there was no request at all."""
+        return list(dict.fromkeys(rule.text for rule in self._unused)) if self._has_requests else []

@@ -22,7 +22,7 @@ from ..replay.shared_run import SharedPositions, SharedReport, shared_folder
 from ..report import Report
 from ..report_files.files import report_file
 from ..request.identity import ApiRequest, describe_sent
-from ..request.rules import Rules
+from ..request.rules import Rules, RuleUse
 from ..store.index import Index, cache_folder
 from ..store.store import Store
 from ..store.watch import FolderWatch
@@ -67,6 +67,7 @@ class Service:
     store: Store
     recorder: Recorder
     replayer: Replayer
+    rule_use: RuleUse
 
     @classmethod
     def opened(
@@ -77,13 +78,18 @@ class Service:
         index = Index(settings.directory, rules, cache_folder(environment))
         store = Store(settings.directory, rules, index, watch)
         replayer = Replayer(store, settings.test_match, run.positions, run.worker.call)
-        return cls(run, settings, rules, store, Recorder(store), replayer)
+        return cls(run, settings, rules, store, Recorder(store), replayer, RuleUse(rules))
 
     def announce_terms(self) -> None:
         """Say in the log that answers are delayed or get faults, so that these are not taken for findings."""
         terms = self.settings.terms
         if self.settings.mode in (Mode.REPLAY, Mode.RECORD_IF_MISSING) and not terms.are_plain():
             log.warning("Recorded answers are not sent as they were: %s.", terms.summary())
+
+    def _point_out_unused_rules(self) -> None:
+        # One of several workers may have had none of the requests that a rule is for.
+        for text in self.rule_use.unused() if self.run.shared is None else ():
+            log.warning("recording_ignore=%r matched nothing in this run's requests.", text)
 
     def close(self) -> None:
         """Close the index, behind all work that still needs it."""
@@ -99,7 +105,9 @@ class Service:
             body: as `parse_body` or a parser of uploads gave it.
             credentials: the values of the request's credential headers.
         """
-        return describe_sent(method, url, body, test_id, self.rules, credentials)
+        described = describe_sent(method, url, body, test_id, self.rules, credentials)
+        self.rule_use.note(described.body)
+        return described
 
     def name_of(self, path: Path) -> str:
         """Return a recording's path as the report has it: relative to the folder."""
@@ -135,7 +143,8 @@ class Service:
         return self.run.report.to_json(mode, paths, scope.test_id, all_tests=scope.all_tests)
 
     async def finish(self) -> None:
-        """Wait for all writing, and write the report where `recording_report` names a file."""
+        """Wait for all writing, point out ignore rules without effect, and write the report of `recording_report`."""
+        self._point_out_unused_rules()
         await self.run.worker.call(lambda: None)
         path = self.settings.report
         if path is not None:

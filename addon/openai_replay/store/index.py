@@ -1,8 +1,20 @@
-"""Which files hold a recording of which request: a table kept between runs, and never trusted over the files.
+"""Index of the recordings: which files hold a recording of which request, in a table kept between runs.
 
-It is a cache in SQLite outside the recordings' folder, one for each folder and set of rules; losing it costs the
-time to make it anew. A look-up first brings in what changed on disk: the folders whose modification time moved, and
-before a request counts as missing, every file whose size, time or inode did.
+Theory of operation. The index is a cache in SQLite outside the recordings' folder, one for each folder and set of
+rules; losing it costs the time to build it again. It is never trusted over the files: each has a signature there (time
+of modification, size, inode), and a look-up first reads the files whose signature is another one.
+
+To compare all signatures costs a system call per file. So a look-up compares only the files of folders whose own
+modification time moved, which is so whenever a file came, went or was replaced. An editor that changes a file in place
+does not move it: before a request counts as missing, every file is compared. Where the folder can be watched (`watch`),
+that is done once, and again after a change.
+
+An example. A folder has `a.json` and `sub/b.json`, and is as the last run left it:
+
+    rows(key of b)      both folders are new to this run: every signature is compared, no file is read   -> sub/b.json
+    rows(key of b)      neither folder has moved                                                         -> sub/b.json
+    (`a.json` is edited in place, to hold another request c)
+    rows(key of c)      neither folder has moved, no row; every signature is compared, a.json is read    -> a.json
 """
 
 from __future__ import annotations
@@ -19,16 +31,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import BadRecording, NotReplayable
-from ..format.recording import Recording, decode
-from ..request.identity import Identity, identify
 from ..request.rules import Rules
-from ..request.urls import canonical_path
-from . import likeness, names
+from . import names
+from .index_rows import FileRow, Job, Signature, describe_files
+from .likeness import Neighbours, Sketch
+from .watch import FolderWatch, watch
 
 log = logging.getLogger(__name__)
 
-_SCHEMA_VERSION = 2
+_SCHEMA_VERSION = 3
 
 # What a name or a file may hold that is no UTF-8 is kept as bytes, which SQLite sorts as it does text.
 _SCHEMA = """
@@ -38,13 +49,14 @@ CREATE TABLE IF NOT EXISTS files (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS files_by_key ON files (key);
 CREATE INDEX IF NOT EXISTS files_by_endpoint ON files (endpoint);
+CREATE TABLE IF NOT EXISTS texts (leaf INTEGER PRIMARY KEY, place BLOB, text BLOB);
 """
+_INSERT_FILE = "INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?,?,?)"
+_INSERT_TEXT = "INSERT OR IGNORE INTO texts VALUES (?,?,?)"
 
 # A folder or file that changed so recently may change again without its time moving: file systems tick coarsely.
 _SETTLED_AFTER_NS = 100_000_000
 UNSETTLED = -1
-
-type Signature = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +81,6 @@ def signature_of(status: os.stat_result) -> Signature:
     return (status.st_mtime_ns, status.st_size, status.st_ino)
 
 
-def identity_of(recording: Recording, path: Path, rules: Rules) -> Identity:
-    """Return the identity of a recording's request.
-
-    Raises:
-        BadRecording: its body is nested deeper than one that was recorded.
-    """
-    request = recording.request
-    try:
-        return identify(request.method, request.url, request.body, rules)
-    except RecursionError as exc:
-        raise BadRecording(path, "expected JSON, it is nested too deeply", "$.request.body") from exc
-
-
 def cache_folder(environment: Mapping[str, str]) -> Path | None:
     """Return the user's folder for caches, None where there is none."""
     if configured := environment.get("XDG_CACHE_HOME") or environment.get("LOCALAPPDATA"):
@@ -99,6 +98,10 @@ class Index:
         self._folder = folder
         self._maybe_database: sqlite3.Connection | None = None
         self._seen_folders: dict[str, int] = {}
+        self._neighbours: dict[str, Neighbours] = {}
+        self._watch: FolderWatch | None = None
+        self._checked_at: int | None = None
+        self._has_plain_files = True
 
     def rows(self, key: str) -> list[Row]:
         """Return the recordings of the requests with this identity key, in file-name order."""
@@ -136,20 +139,33 @@ class Index:
         query = "SELECT problem FROM files WHERE problem IS NOT NULL AND key IS NULL ORDER BY path"
         return [_unpacked(problem) for (problem,) in self._found(query)]
 
-    def sketches(self, endpoint: str) -> Iterator[tuple[str, str | None, bytes]]:
-        """Yield path, test id and sketch of the recordings of an endpoint, as of the last look."""
-        query = "SELECT path, test_id, sketch FROM files WHERE endpoint = ? AND problem IS NULL ORDER BY path"
-        # One after the other, for there may be very many.
-        for path, test_id, sketched in self._safely(
-            lambda: self._database().execute(query, (_packed(endpoint),))
-        ):
-            yield _unpacked(path), _maybe_unpacked(test_id), sketched
+    def nearest(self, endpoint: str, wanted: Sketch, test_id: str | None, count: int) -> list[str]:
+        """Return the recordings of an endpoint that are most like a request, as of the last look."""
+        if endpoint not in self._neighbours:
+            self._neighbours[endpoint] = self._safely(lambda: self._read_neighbours(endpoint))
+        return self._neighbours[endpoint].nearest(wanted, test_id, count)
+
+    def _read_neighbours(self, endpoint: str) -> Neighbours:
+        # Row by row, for there may be very many.
+        rows = self._database().execute(
+            "SELECT path, test_id, sketch FROM files WHERE endpoint = ? AND problem IS NULL ORDER BY path",
+            (_packed(endpoint),),
+        )
+        texts = self._database().execute("SELECT leaf, place, text FROM texts")
+        return Neighbours(
+            ((_unpacked(path), _maybe_unpacked(test_id), packed) for path, test_id, packed in rows),
+            ((leaf, _unpacked(place), _unpacked(text)) for leaf, place, text in texts),
+        )
 
     def close(self) -> None:
         """Close the file of the index."""
         if self._maybe_database is not None:
             self._maybe_database.close()
             self._maybe_database = None
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        self._checked_at = None
 
     def _found(self, query: str) -> list[tuple[Any, ...]]:
         return self._safely(lambda: self._database().execute(query).fetchall())
@@ -168,7 +184,22 @@ class Index:
             return work()
 
     def _refresh_all(self) -> None:
+        """Compare every file, unless the folder is watched and nothing changed there since that was done last."""
+        changes = self._counted_changes()
+        if changes is not None and changes == self._checked_at:
+            return
+        self._has_plain_files = True
         self._refresh(every_file=True)
+        self._checked_at = changes if self._has_plain_files else None
+
+    def _counted_changes(self) -> int | None:
+        """Return the number of changes in the folder, None where it cannot be watched."""
+        if self._watch is None:
+            self._watch = watch(self._directory)
+        if self._watch is None:
+            return None
+        self._watch.take_events()
+        return self._watch.changes
 
     def _rows(self, key: str) -> list[Row]:
         query = (
@@ -209,8 +240,10 @@ class Index:
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
     def _refresh_changed_folders(self) -> None:
-        if not self.has_settled():
-            self._refresh(every_file=not self._seen_folders)
+        if not self._seen_folders:
+            self._refresh_all()
+        elif not self.has_settled():
+            self._refresh(every_file=False)
 
     def _refresh(self, *, every_file: bool) -> None:
         """Bring the index up to date: with the folders that changed, or with every file."""
@@ -233,9 +266,9 @@ class Index:
             for path, signature in self._known()
             if os.path.dirname(path) in looked_at or os.path.dirname(path) not in folders
         }
-        on_disk = {
-            path: signature for folder in looked_at for path, signature in _files(self._directory, folder)
-        }
+        found = [file for folder in looked_at for file in _files(self._directory, folder)]
+        self._has_plain_files &= all(is_plain for _, _, is_plain in found)
+        on_disk = {path: signature for path, signature, _ in found}
         changed = [path for path, signature in on_disk.items() if known.get(path) != signature]
         if not self._seen_folders:
             self._warn_of_known_problems(set(on_disk).difference(changed))
@@ -259,35 +292,35 @@ class Index:
     def _store(
         self, changed: Iterable[str], signatures: Mapping[str, Signature], gone: Iterable[str]
     ) -> None:
-        database = self._database()
-        rows = [row for path in changed if (row := self._described(path, signatures[path])) is not None]
+        job = Job(self._directory, self._rules, [(path, signatures[path]) for path in changed])
+        described = describe_files(job)
         lost = [(_packed(path),) for path in gone]
-        if not rows and not lost:
+        if not described.rows and not lost:
             return
-        with database:
+        self._neighbours.clear()
+        for row in described.rows:
+            _tell_problem(row)
+        texts = described.texts.items()
+        with self._database() as database:
             database.executemany("DELETE FROM files WHERE path = ?", lost)
-            database.executemany("INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?,?,?)", rows)
+            database.executemany(_INSERT_FILE, map(_row_to_sql, described.rows))
+            database.executemany(
+                _INSERT_TEXT, ((leaf, _packed(place), _packed(text)) for leaf, (place, text) in texts)
+            )
 
-    def _described(self, path: str, signature: Signature) -> tuple[object, ...] | None:
-        """Return the row of a file, None if it went away in the meantime."""
-        full_path = self._directory / path
-        place = _packed(path)
-        try:
-            recording = decode(full_path.read_bytes(), full_path)
-            identity = identity_of(recording, full_path, self._rules)
-        except FileNotFoundError:
-            return None
-        except NotReplayable as exc:
-            log.debug("Not replayable by a proxy: %s", exc)
-            return (place, *signature, "", "", None, b"", b"", _packed(str(exc)))
-        except (BadRecording, OSError) as exc:
-            _warn(str(exc))
-            return (place, *signature, None, "", None, b"", b"", _packed(str(exc)))
-        request = recording.request
-        test_id = None if recording.test_id is None else _packed(recording.test_id)
-        endpoint = _packed(canonical_path(_path_of(request.url)))
-        key, stream_options = identity.key, identity.stream_options
-        return (place, *signature, key, stream_options, test_id, endpoint, likeness.of(request.body), None)
+
+def _row_to_sql(row: FileRow) -> tuple[object, ...]:
+    test_id = None if row.test_id is None else _packed(row.test_id)
+    problem = None if row.problem is None else _packed(row.problem)
+    place, endpoint = _packed(row.path), _packed(row.endpoint)
+    return (place, *row.signature, row.key, row.stream_options, test_id, endpoint, row.sketch, problem)
+
+
+def _tell_problem(row: FileRow) -> None:
+    if row.problem is not None and row.key is None:
+        _warn(row.problem)
+    elif row.problem is not None:
+        log.debug("Not replayable by a proxy: %s", row.problem)
 
 
 def _warn(problem: str) -> None:
@@ -304,10 +337,6 @@ def _unpacked(raw: bytes) -> str:
 
 def _maybe_unpacked(raw: bytes | None) -> str | None:
     return None if raw is None else _unpacked(raw)
-
-
-def _path_of(url: str) -> str:
-    return url.partition("://")[2].partition("/")[2].join(("/", "")).partition("?")[0]
 
 
 def _prepared(database: sqlite3.Connection) -> sqlite3.Connection:
@@ -343,18 +372,18 @@ def settled_mtime(path: Path) -> int:
     return mtime if time.time_ns() - mtime > _SETTLED_AFTER_NS else UNSETTLED
 
 
-def _files(top: Path, folder: str) -> Iterator[tuple[str, Signature]]:
+def _files(top: Path, folder: str) -> Iterator[tuple[str, Signature, bool]]:
+    """Yield path, signature and whether it has no other name, of each file of a folder that may be a recording."""
     with suppress(FileNotFoundError, NotADirectoryError), os.scandir(top / folder) as entries:
         for entry in entries:
-            if names.is_recording(entry.name):
-                signature = _signature_of_file(entry)
-                if signature is not None:
-                    yield os.path.join(folder, entry.name), signature
+            if names.is_recording(entry.name) and (status := _status_of_file(entry)) is not None:
+                is_plain = status.st_nlink == 1 and not entry.is_symlink()
+                yield os.path.join(folder, entry.name), signature_of(status), is_plain
 
 
-def _signature_of_file(entry: os.DirEntry[str]) -> Signature | None:
-    """Return the signature of a file, None for all else: a pipe would never end, a link may lead in a circle."""
+def _status_of_file(entry: os.DirEntry[str]) -> os.stat_result | None:
+    """Return the status of a file, None for all else: a pipe would never end, a link may lead in a circle."""
     try:
-        return signature_of(entry.stat()) if entry.is_file() else None
+        return entry.stat() if entry.is_file() else None
     except OSError:
         return None

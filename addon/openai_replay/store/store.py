@@ -20,7 +20,8 @@ from ..request.rules import Rules
 from ..request.stream_options import suffices
 from ..request.urls import authority
 from . import names
-from .index import Index, Row, Signature, identity_of, signature_of
+from .index import Index, Row, signature_of
+from .index_rows import Signature, identity_of
 from .watch import FolderWatch
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from openai_replay.format.recording import JSON, Recording, Request, Response
 from openai_replay.replay.differences import Difference
 from openai_replay.replay.miss import Miss, differences, error_body, find_miss
 from openai_replay.request.identity import ApiRequest, describe
-from openai_replay.request.ignoring import ignore_rule
+from openai_replay.request.ignoring import ignore_rule, ignore_rules
 from openai_replay.request.redaction import redactor
 from openai_replay.request.rules import Rules
 from openai_replay.store.store import Store, Stored
@@ -112,15 +113,62 @@ def test_the_log_names_each_place_with_both_values(store: Store, folder: Path) -
         "    temperature: recorded 0.5, asked 0.7",
         '    user: recorded nothing, asked "u"',
         "    seed: recorded 1, asked nothing",
+        "    To record it: run once with a key and recording_mode=record-if-missing.",
     ]
+
+
+UUIDS = ("0f0e0d0c-1111-4222-8333-444455556666", "aaaaaaaa-1111-4222-8333-444455556666")
+RULES: dict[str, tuple[ApiRequest, ApiRequest, list[str]]] = {
+    "a uuid in a text": (chat(f"Job {UUIDS[0]}"), chat(f"Job {UUIDS[1]}"), ["recording_ignore=@uuid"]),
+    "a uuid": (chat("x", user=UUIDS[0]), chat("x", user=UUIDS[1]), ["recording_ignore=user"]),
+    "a date": (
+        chat("It is 2026-11-25T10:00:00Z."),
+        chat("It is 2026-11-26T11:30:00Z."),
+        ["recording_ignore=@date"],
+    ),
+    "a number in a text": (chat("Run 12"), chat("Run 345"), [r"'recording_ignore=messages[0].content=\d+'"]),
+    "a number": (chat("x", seed=1), chat("x", seed=2), ["recording_ignore=seed"]),
+    "a name with a dot": (
+        chat("x", metadata={"run.id": "1"}),
+        chat("x", metadata={"run.id": "2"}),
+        ["'recording_ignore=metadata[\"run.id\"]'"],
+    ),
+    "two places": (
+        chat("On 2026-11-25", seed=1),
+        chat("On 2026-11-26", seed=2),
+        ["recording_ignore=@date", "recording_ignore=seed"],
+    ),
+    "another word": (chat("one"), chat("two"), []),
+    "another word beside a number": (chat("one", seed=1), chat("two", seed=2), []),
+    "a truth value": (chat("x", store=True), chat("x", store=False), []),
+}
+
+
+@pytest.mark.parametrize(("recorded", "request_", "rules"), RULES.values(), ids=RULES)
+def test_the_log_has_the_rules_that_leave_values_of_each_run_out(
+    store: Store, folder: Path, recorded: ApiRequest, request_: ApiRequest, rules: list[str]
+) -> None:
+    write_recording(folder, "a.json", recorded, completion())
+    lines = found(store, request_).explanation().splitlines()
+    proposed = [line.removeprefix("        --set ") for line in lines if line.startswith("        --set ")]
+    assert proposed == rules
+
+    matching = Rules(
+        ignore_rules(rule.partition("=")[2] for rule in map("".join, map(shlex.split, rules))), redactor(())
+    )
+    assert (chat_again(recorded, matching).identity == chat_again(request_, matching).identity) is bool(rules)
+
+
+def chat_again(request: ApiRequest, rules: Rules) -> ApiRequest:
+    return describe(request.method, request.url, request.body, request.test_id, rules)
 
 
 def test_the_log_is_cut_after_a_dozen_places(store: Store, folder: Path) -> None:
     write_recording(folder, "a.json", chat("x", metadata={f"m{n:02}": n for n in range(20)}), completion())
     lines = found(store, chat("x", metadata={})).explanation().splitlines()
 
-    assert len(lines) == 14
-    assert lines[-1] == "    … and 8 more places"
+    assert len(lines) == 15
+    assert lines[-2] == "    … and 8 more places"
 
 
 def test_the_nearest_is_the_one_with_the_fewest_differences(store: Store, folder: Path) -> None:
@@ -134,6 +182,35 @@ def test_the_nearest_is_the_one_with_the_fewest_differences(store: Store, folder
 
     assert miss.nearest == "17.json"
     assert [str(difference) for difference in miss.differences] == ["seed: recorded 17, asked 99"]
+
+
+def test_the_nearest_is_of_the_same_test_then_of_the_fewest_places_then_of_the_fewest_letters(
+    store: Store, folder: Path
+) -> None:
+    for name, text, test_id in (
+        ("a.json", "Tell me of cats", "t"),
+        ("b.json", "Tell me of hats", "t"),
+        ("c.json", "Tell me of bats", "u"),
+        ("d.json", "Tell me of hats", "t"),
+    ):
+        write_recording(folder, name, chat(text), completion(), test_id=test_id)
+    write_recording(folder, "0.json", chat("Tell me of bats", seed=1, n=1), completion(), test_id="t")
+
+    assert found(store, chat("Tell me of bats?", test_id="t")).nearest == "a.json"
+    assert found(store, chat("Tell me of hats?", test_id="t")).nearest == "b.json"
+    assert found(store, chat("Tell me of bats?", test_id="u")).nearest == "c.json"
+    assert found(store, chat("Tell me of bats?", test_id="v")).nearest == "c.json"
+
+
+def test_a_stream_without_the_usage_that_a_request_wants_is_near_and_says_so(
+    store: Store, folder: Path
+) -> None:
+    write_recording(folder, "a.json", chat("x", stream=True), completion())
+    miss = found(store, chat("x", stream=True, stream_options={"include_usage": True}))
+
+    assert [str(difference) for difference in miss.differences] == [
+        'stream_options: recorded nothing, asked {"include_usage":true}'
+    ]
 
 
 def test_only_recordings_of_the_endpoint_are_near(store: Store, folder: Path) -> None:

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from openai_replay.request.identity import ApiRequest
 from openai_replay.request.ignoring import ignore_rule
 from openai_replay.request.redaction import redactor
 from openai_replay.request.rules import Rules
 from openai_replay.store.index import Index, cache_folder
+from openai_replay.store.likeness import sketch
 from unit.exchanges import NO_RULES, chat, completion, get, write_recording
 
 REQUEST = chat("Hi")
@@ -70,14 +72,18 @@ def test_a_folder_that_is_missing_has_nothing_until_it_is_made(folder: Path) -> 
         assert paths_of(index) == ["a.json"]
 
 
-def test_sketches_are_those_of_an_endpoint(folder: Path) -> None:
+def nearest(index: Index, request: ApiRequest = REQUEST) -> list[str]:
+    return index.nearest(request.endpoint(), sketch(request.body), request.test_id, 500)
+
+
+def test_the_nearest_are_of_the_same_endpoint(folder: Path) -> None:
     write_recording(folder, "a.json", REQUEST, completion(), test_id="t")
     write_recording(folder, "b.json", chat(url="https://h/v1/v1/chat/completions?x=1"), completion())
     write_recording(folder, "c.json", get("/v1/models"), [])
     with closing(Index(folder, NO_RULES, None)) as index:
         index.rows(KEY)
-        found = [(path, test_id) for path, test_id, _ in index.sketches("/v1/chat/completions")]
-        assert found == [("a.json", "t"), ("b.json", None)]
+        assert sorted(nearest(index, chat("Hi", test_id="u"))) == ["a.json", "b.json"]
+        assert nearest(index, chat("Hi", test_id="t")) == ["a.json"]
 
 
 # --- changes ------------------------------------------------------------------------------------------------------
@@ -195,7 +201,7 @@ def test_names_and_test_ids_that_are_no_unicode_are_taken_as_they_are(folder: Pa
     for _ in range(2):
         with closing(Index(folder, NO_RULES, cache)) as index:
             assert [(row.path, row.test_id) for row in index.rows(KEY)] == [(odd_name, "\ud800")]
-            assert [path for path, _, _ in index.sketches(REQUEST.endpoint())] == [odd_name]
+            assert nearest(index, chat("Hi", test_id="\ud800")) == [odd_name]
 
 
 def test_a_huge_file_of_something_else_changes_nothing(folder: Path) -> None:
@@ -221,7 +227,7 @@ def test_a_kept_index_spares_reading_the_files_again(
     with caplog.at_level(logging.WARNING):
         assert looked_up(folder, cache) == ["a.json"]
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr("openai_replay.store.index.decode", None)  # nothing is read again
+            patched.setattr("openai_replay.store.index_rows.read_request", None)  # nothing is read again
             assert looked_up(folder, cache) == ["a.json"]
     # What is wrong with a file is said in each run, from what an earlier one found.
     first, second = (record.getMessage() for record in caplog.records)
@@ -290,7 +296,7 @@ def test_an_index_that_is_damaged_while_it_is_open_is_done_without(folder: Path,
             other.execute("DROP TABLE files")
         assert paths_of(index) == ["a.json"]
         assert len(index.paths()) == 201
-        assert len(list(index.sketches(REQUEST.endpoint()))) == 201
+        assert len(nearest(index)) == 201
     assert looked_up(folder, cache) == ["a.json"]
 
 

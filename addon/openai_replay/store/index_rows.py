@@ -1,0 +1,197 @@
+"""Describe recordings for the index: identity, test id, endpoint and likeness of each file, in several processes.
+
+Only the request counts here. In files that this project wrote the response is not read; a fault in it is found when the
+recording is replayed or checked.
+
+Many files are described by helper processes, on all processors and beside the event loop: each runs this module, reads
+a `Job` from its standard input and writes `Described` to its standard output, both pickled.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import batched
+from pathlib import Path
+
+from ..errors import BadRecording, NotReplayable
+from ..format.recording import Recording, from_json, load_json
+from ..request.identity import Identity, identify
+from ..request.rules import Rules
+from ..request.urls import canonical_path
+from .likeness import Leaf, sketch
+
+log = logging.getLogger(__name__)
+
+type Signature = tuple[int, int, int]
+
+# Fewer files are described sooner than a process starts.
+_FEWEST_FOR_PROCESSES = 3000
+
+# How the response begins in a file of this project: a line's end is never inside a JSON string.
+_RESPONSE = b'\n  "response": {'
+_TEST_ID = b'"test_id"'
+
+# Helper processes leave the processor to the proxy, whose clients wait.
+_NICENESS = 5
+
+_ROOT = Path(__file__).resolve().parents[2]
+_HELPER = "import sys; sys.path.insert(0, sys.argv[1]); from openai_replay.store.index_rows import help_out; help_out()"
+
+
+@dataclass(frozen=True, slots=True)
+class FileRow:
+    """A file as the index keeps it.
+
+    `problem` says why it is no recording that can be replayed; its `key` is None if it cannot be read at all, and "" if
+    it holds no HTTP exchange.
+    """
+
+    path: str
+    signature: Signature
+    key: str | None = None
+    stream_options: str = ""
+    test_id: str | None = None
+    endpoint: str = ""
+    sketch: bytes = b""
+    problem: str | None = None
+
+
+@dataclass(slots=True)
+class Described:
+    """Rows of files, and the texts in their requests: {leaf: (path in the body, text)}."""
+
+    rows: list[FileRow] = field(default_factory=list)
+    texts: dict[Leaf, tuple[str, str]] = field(default_factory=dict)
+
+    def join(self, other: Described) -> None:
+        """Take in what another process described."""
+        self.rows += other.rows
+        self.texts |= other.texts
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Files to describe: their paths relative to the folder, each with its signature."""
+
+    directory: Path
+    rules: Rules
+    files: Sequence[tuple[str, Signature]]
+
+
+def describe_files(job: Job) -> Described:
+    """Describe files, in this process or, where there are many, in several others."""
+    processors = os.cpu_count() or 1
+    if len(job.files) < _FEWEST_FOR_PROCESSES or not _can_start_helpers():
+        return _described(job)
+    parts = [
+        Job(job.directory, job.rules, part) for part in batched(job.files, -(-len(job.files) // processors))
+    ]
+    result = Described()
+    with ThreadPoolExecutor(processors) as pool:
+        for described in pool.map(_helped, parts):
+            result.join(described)
+    return result
+
+
+def _can_start_helpers() -> bool:
+    """Tell whether this program is Python itself; a frozen mitmdump would start another mitmdump."""
+    return bool(sys.executable) and not getattr(sys, "frozen", False)
+
+
+def _helped(job: Job) -> Described:
+    """Describe files in another process; in this one if that fails."""
+    command = [sys.executable, "-c", _HELPER, str(_ROOT)]
+    try:
+        done = subprocess.run(command, input=pickle.dumps(job), stdout=subprocess.PIPE, check=True)
+        described = pickle.loads(done.stdout)  # of a process that this one started
+    except (OSError, subprocess.SubprocessError, pickle.UnpicklingError, EOFError) as exc:
+        log.debug("A helper process of the index failed (%s)", exc)
+        return _described(job)
+    assert isinstance(described, Described)
+    return described
+
+
+def help_out() -> None:
+    """Describe the files of the job on standard input, and write the result to standard output."""
+    os.nice(_NICENESS) if hasattr(os, "nice") else None
+    job = pickle.load(sys.stdin.buffer)  # of the process that started this one
+    pickle.dump(_described(job), sys.stdout.buffer)
+
+
+def _described(job: Job) -> Described:
+    result = Described()
+    for path, signature in job.files:
+        for row in _rows_of(job, path, signature, result.texts):
+            result.rows.append(row)
+    return result
+
+
+def _rows_of(
+    job: Job, path: str, signature: Signature, texts: dict[Leaf, tuple[str, str]]
+) -> Iterator[FileRow]:
+    """Yield the row of a file, none if it went away in the meantime."""
+    full_path = job.directory / path
+    try:
+        recording = read_request(full_path.read_bytes(), full_path)
+        identity = identity_of(recording, full_path, job.rules)
+    except FileNotFoundError:
+        return
+    except NotReplayable as exc:
+        yield FileRow(path, signature, "", problem=str(exc))
+    except (BadRecording, OSError) as exc:
+        yield FileRow(path, signature, None, problem=str(exc))
+    else:
+        sketched = sketch(job.rules.matched_body(recording.request.body))
+        texts |= sketched.texts
+        yield FileRow(
+            path,
+            signature,
+            identity.key,
+            identity.stream_options,
+            recording.test_id,
+            canonical_path(path_of(recording.request.url)),
+            sketched.packed,
+        )
+
+
+def read_request(raw: bytes, path: Path) -> Recording:
+    """Read a recording; of one that this project wrote, the request alone, with an empty response.
+
+    Raises:
+        BadRecording: it cannot be read.
+        NotReplayable: it is of a kind that holds no HTTP exchange.
+    """
+    end = raw.find(_RESPONSE)
+    if end > 0 and raw.endswith(b"}\n") and _TEST_ID in raw[:end]:
+        try:
+            value = load_json(raw[:end].removesuffix(b",") + b"}", path)
+        except BadRecording:
+            return from_json(load_json(raw, path), path)  # it says where in the whole file the fault is
+        if isinstance(value, dict) and value.keys() == {"test_id", "request"}:
+            return from_json({**value, "response": {"body": None}}, path)
+    return from_json(load_json(raw, path), path)
+
+
+def identity_of(recording: Recording, path: Path, rules: Rules) -> Identity:
+    """Return the identity of a recording's request.
+
+    Raises:
+        BadRecording: its body is nested deeper than one that was recorded.
+    """
+    request = recording.request
+    try:
+        return identify(request.method, request.url, request.body, rules)
+    except RecursionError as exc:
+        raise BadRecording(path, "expected JSON, it is nested too deeply", "$.request.body") from exc
+
+
+def path_of(url: str) -> str:
+    """Return the path of a URL, without query."""
+    return url.partition("://")[2].partition("/")[2].join(("/", "")).partition("?")[0]
