@@ -14,7 +14,8 @@ from pathlib import Path
 
 from ..errors import BadRecording
 from ..format.recording import JSON, Recording, decode
-from ..store import likeness, names
+from ..store import names
+from ..store.likeness import Sketch, likeness, sketch
 from .readable import lines_of
 from .sides import Side
 
@@ -148,12 +149,12 @@ def _paired(gone: Sequence[_Read], come: Sequence[_Read]) -> Mapping[str, _Read]
     """Return for each old path the new recording that took its place, the most alike first."""
     groups = defaultdict(list)
     for new in come:
-        groups[new.key()].append((likeness.opened(_sketch(new)), new))
+        groups[new.key()].append((_sketch(new), new))
     rated = []
     for old in gone:
-        sketch = likeness.opened(_sketch(old))
+        sketched = _sketch(old)
         for number, (other, new) in enumerate(groups[old.key()]):
-            rated.append((likeness.likeness(sketch, other), old.path, number, new))
+            rated.append((likeness(sketched, other), old.path, number, new))
     pairs: dict[str, _Read] = {}
     taken: set[str] = set()
     for rating, path, _, new in sorted(rated, key=lambda one: (-one[0], one[1], one[2])):
@@ -163,8 +164,8 @@ def _paired(gone: Sequence[_Read], come: Sequence[_Read]) -> Mapping[str, _Read]
     return pairs
 
 
-def _sketch(read: _Read) -> bytes:
-    return likeness.of(read.recording.request.body if read.recording else None)
+def _sketch(read: _Read) -> Sketch:
+    return sketch(read.recording.request.body if read.recording else None)
 
 
 # --- what the texts do not show ---

@@ -98,6 +98,21 @@ def _leaves(value: JSON, path: str) -> Iterator[tuple[str, str | int | float | b
         yield path, value
 
 
+def likeness(one: Sketch, other: Sketch) -> float:
+    """Return how much two bodies share, from 0 (nothing) to 1 (all): leaves, and words of the texts at one path."""
+    leaves, others = set(array("q", one.packed)), set(array("q", other.packed))
+    lacking = {place: words(text) for leaf, (place, text) in other.texts.items() if leaf not in leaves}
+    shared = float(len(leaves & others))
+    paired = 0
+    for leaf, (place, text) in one.texts.items():
+        if leaf not in others and (rest := lacking.pop(place, None)) is not None:
+            own = words(text)
+            shared += len(own & rest) / len(own | rest) if own | rest else 0
+            paired += 1
+    union = len(leaves | others) - paired
+    return shared / union if union else 1.0
+
+
 class Neighbours:
     """The recordings of one endpoint, to be looked up by their likeness to a request."""
 

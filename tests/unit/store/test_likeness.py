@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openai_replay.format.recording import JSON
-from openai_replay.store.likeness import Neighbours, distance, sketch
+from openai_replay.store.likeness import Neighbours, distance, likeness, sketch
 from unit.exchanges import JSON_VALUES
 
 SHORT_TEXTS = st.text("ab \u00fc\ud800", max_size=12)
@@ -51,6 +51,27 @@ def test_a_huge_body_has_a_small_sketch() -> None:
     assert len(huge.packed) <= 8 * 1024
     [(_, text)] = sketch("x" * 1_000_000).texts.values()
     assert len(text) < 5000
+
+
+@given(JSON_VALUES, JSON_VALUES)
+def test_likeness_is_between_none_and_all_and_the_same_both_ways(one: JSON, other: JSON) -> None:
+    rating = likeness(sketch(one), sketch(other))
+    assert 0 <= rating <= 1
+    assert likeness(sketch(other), sketch(one)) == pytest.approx(rating)
+    assert likeness(sketch(one), sketch(one)) == 1
+
+
+def test_the_liker_two_bodies_are_the_higher_their_likeness() -> None:
+    wanted = sketch(body("Tell me of cats and dogs", seed=1))
+    others: list[JSON] = [
+        body("Tell me of cats and dogs", seed=2),
+        body("Tell me of cats and bats", seed=2),
+        body("Something else", seed=2),
+        {"model": "other"},
+    ]
+    ratings = [likeness(wanted, sketch(other)) for other in others]
+    assert ratings == sorted(ratings, reverse=True)
+    assert len(set(ratings)) == 4
 
 
 # --- the nearest --------------------------------------------------------------------------------------------------
