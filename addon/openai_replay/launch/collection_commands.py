@@ -12,6 +12,7 @@ from ..options_file import NAME, template
 from .check_command import check_command
 from .command_line import DIRECTORY, NOT_DONE, folder_settings, guarded
 from .diff_command import diff_command
+from .drift_command import drift_command
 from .export_command import export_command
 from .import_command import import_command
 from .list_command import list_command, prune_command, show_command
@@ -52,5 +53,6 @@ COMMANDS = (
     show_command,
     check_command,
     diff_command,
+    drift_command,
     prune_command,
 )

@@ -1,0 +1,196 @@
+"""The shape of an answer: its members, their types, its events and its class of error, without its words.
+
+A shape is a set of places with types. Items of a list share a place; items that name their `type` share one with those
+of the same type: `output[message].content[output_text].text`. Events of a stream are items of this kind.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..errors import BadStream
+from ..format.recording import JSON
+from ..wire import sse
+
+# Members that a model's choice brings or leaves out, in the place of each other.
+_BY_CONTENT = frozenset(
+    [
+        "content",
+        "tool_calls",
+        "function_call",
+        "refusal",
+        "reasoning_content",
+        "reasoning",
+        "annotations",
+        "audio",
+        "logprobs",
+        "role",
+    ]
+)
+
+_NULL = "null"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A shape: the types of each place, and the status with the API's class of error."""
+
+    status: str
+    types: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Change:
+    """One change between recorded and live answers: `kind` is new, gone, type or status."""
+
+    kind: str
+    place: str
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.place}{f' ({self.detail})' if self.detail else ''}"
+
+
+def shape_of(status: int, content_type: str, body: bytes) -> Shape:
+    """Return the shape of an answer; of a body that is neither JSON nor events, its status and its type alone."""
+    types: dict[str, set[str]] = defaultdict(set)
+    if "text/event-stream" in content_type:
+        for event in _events(body):
+            _note(types, f"[{_kind(event)}]", event)
+        return Shape(str(status), _frozen(types))
+    try:
+        value: JSON = json.loads(body)
+    except ValueError:
+        return Shape(str(status), {"$": frozenset((content_type.partition(";")[0],))})
+    if status >= 400:
+        return Shape(f"{status} {_error_class(value)}".strip(), {})
+    _note(types, "", value)
+    return Shape(str(status), _frozen(types))
+
+
+def _frozen(types: Mapping[str, set[str]]) -> dict[str, frozenset[str]]:
+    return {place: frozenset(kinds) for place, kinds in types.items()}
+
+
+def _events(body: bytes) -> Iterator[JSON]:
+    parser = sse.Parser()
+    try:
+        events = [*parser.feed(body), *parser.close()]
+    except BadStream:
+        return
+    for event in events:
+        if event.data is not None and event.data != sse.DONE:
+            try:
+                yield json.loads(event.data)
+            except ValueError:
+                continue
+
+
+def _error_class(value: JSON) -> str:
+    error = value.get("error") if isinstance(value, dict) else None
+    names = [error.get(name) for name in ("type", "code")] if isinstance(error, dict) else []
+    return " ".join(name for name in names if isinstance(name, str))
+
+
+def _kind(item: JSON) -> str:
+    kind = item.get("type") if isinstance(item, dict) else None
+    return kind if isinstance(kind, str) else ""
+
+
+def _note(types: dict[str, set[str]], place: str, value: JSON) -> None:
+    types[place or "$"].add(_type(value))
+    if isinstance(value, dict):
+        for name, item in value.items():
+            _note(types, f"{place}.{name}" if place else name, item)
+    elif isinstance(value, list):
+        for item in value:
+            _note(types, f"{place}[{_kind(item)}]", item)
+
+
+def _type(value: JSON) -> str:
+    names: dict[type, str] = {
+        dict: "object",
+        list: "list",
+        str: "text",
+        bool: "truth value",
+        type(None): _NULL,
+    }
+    return names.get(type(value), "number")
+
+
+# --- comparison ---
+
+
+def changes(recorded: Sequence[Shape], live: Sequence[Shape]) -> list[Change]:
+    """Return what changed between recorded and live answers of one operation.
+
+    New is a place that no recorded answer has and a live one has, gone one that all recorded answers have and no live
+    one. A place counts only where its surroundings are on both sides, for models choose their words and tools.
+    """
+    found = [*_changes_of_status(recorded, live)]
+    before = [shape for shape in recorded if shape.types]
+    after = [shape for shape in live if shape.types]
+    if before and after:
+        found += _new(before, after)
+        found += _gone(before, after)
+        found += _retyped(before, after)
+    return sorted(set(found))
+
+
+def _changes_of_status(recorded: Iterable[Shape], live: Iterable[Shape]) -> Iterator[Change]:
+    for one, other in zip(recorded, live, strict=True):
+        if one.status != other.status:
+            yield Change("status", other.status, f"was {one.status}")
+
+
+def _places(shapes: Iterable[Shape]) -> set[str]:
+    return {place for shape in shapes for place in shape.types}
+
+
+def _new(before: Sequence[Shape], after: Sequence[Shape]) -> Iterator[Change]:
+    known = _places(before)
+    for place in _places(after) - known:
+        if _counts(place, known):
+            yield Change("new", place)
+
+
+def _gone(before: Sequence[Shape], after: Sequence[Shape]) -> Iterator[Change]:
+    left = _places(after)
+    always = set.intersection(*({*shape.types} for shape in before))
+    for place in always - left:
+        if _counts(place, left):
+            yield Change("gone", place)
+
+
+def _counts(place: str, others: set[str]) -> bool:
+    """Tell whether a place of one side alone is a change: its parent is on the other side, and no model chose it."""
+    parent, name = _split(place)
+    if name.endswith("]") and parent:
+        return False  # another kind of item in a list
+    return name not in _BY_CONTENT and (not parent or parent in others)
+
+
+def _split(place: str) -> tuple[str, str]:
+    """Split a place into its parent and its name: `a[b].c` into `a[b]` and `c`, `a[b]` into `a` and `[b]`."""
+    if place.endswith("]"):
+        start = place.rindex("[")
+        return place[:start], place[start:]
+    parent, _, name = place.rpartition(".")
+    # A kind has full stops of its own, as in [response.created].
+    if parent.count("[") > parent.count("]"):
+        return "", place
+    return parent, name
+
+
+def _retyped(before: Sequence[Shape], after: Sequence[Shape]) -> Iterator[Change]:
+    for place in _places(before) & _places(after):
+        old, new = _types_at(place, before), _types_at(place, after)
+        if old and new and old.isdisjoint(new):
+            yield Change("type", place, f"{', '.join(sorted(new))}, was {', '.join(sorted(old))}")
+
+
+def _types_at(place: str, shapes: Iterable[Shape]) -> set[str]:
+    return {kind for shape in shapes for kind in shape.types.get(place, ()) if kind != _NULL}
