@@ -1,8 +1,12 @@
-"""Finds secrets that lie in recordings already: in requests, in answers, and in bodies beside them."""
+"""Finds secrets that lie in recordings already, by the rules that take them out before a recording is written.
+
+A part of a recording holds a secret if the redaction would change it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from ..format.recording import JSON, Recording
 from ..request.rules import Rules
@@ -12,24 +16,25 @@ _MOST_PLACES = 3
 
 
 def secret_places(recording: Recording, value: JSON, raw: bytes, rules: Rules) -> list[str]:
-    """Return the places of a recording that hold a secret, as paths into its JSON `value`.
+    """Return the places of a recording that hold a secret, as paths into `value`, the JSON of its file `raw`."""
+    return [*islice(_places(recording, value, raw, rules), _MOST_PLACES)]
 
-    Args:
-        raw: the file, in which a quick look may tell that there is none.
-    """
-    redactor = rules.redactor
-    if not redactor.may_match(raw.decode("utf-8", "replace")):
-        return []
-    return [
-        place
-        for place, _ in zip(_changed(value, redactor.json(value), "$"), range(_MOST_PLACES), strict=False)
-    ]
+
+def _places(recording: Recording, value: JSON, raw: bytes, rules: Rules) -> Iterator[str]:
+    request = recording.request
+    redacted = rules.redactor.request(request.url, request.body)
+    if redacted.url != request.url:
+        yield "$.request.url"
+    yield from _changed(request.body, redacted.body, "$.request.body")
+    if not rules.redactor.may_match(raw.decode("utf-8", "replace"), redacted.credentials):
+        return
+    response = value.get("response") if isinstance(value, dict) else None
+    yield from _changed(response, rules.redactor.answer(response, redacted.credentials), "$.response")
 
 
 def secret_in_bytes(content: bytes, rules: Rules) -> bool:
     """Tell whether a body that is no JSON holds a secret."""
-    text = content.decode("utf-8", "surrogateescape")
-    return rules.redactor.may_match(text) and rules.redactor.text(text) != text
+    return rules.redactor.content(content) != content
 
 
 def _changed(before: JSON, after: JSON, place: str) -> Iterator[str]:

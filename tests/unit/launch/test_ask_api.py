@@ -27,7 +27,9 @@ def request(
     upstream: Upstream, text: str, method: str = "POST", path: str = "/v1/chat/completions"
 ) -> ApiRequest:
     url = f"http://127.0.0.1:{upstream.plain_port}{path}"
-    body: JSON = {"model": "gpt-4o", "messages": [{"role": "user", "content": text}]} if method == "POST" else {}
+    body: JSON = (
+        {"model": "gpt-4o", "messages": [{"role": "user", "content": text}]} if method == "POST" else {}
+    )
     return describe(method, url, body, "a test", RULES)
 
 
