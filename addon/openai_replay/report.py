@@ -103,6 +103,17 @@ class Report:
             entry for entry in self.not_recorded if not all_tests and entry["test_id"] != test_id
         ]
 
+    def totals(self) -> dict[str, int]:
+        """Return how many events of each kind there were."""
+        return {
+            "replayed": self.replayed.total(),
+            "recorded": len(self.recorded),
+            "missed": self.missed.total(),
+            "not_recorded": len(self.not_recorded),
+            "paced": self.paced.total(),
+            "faulted": self.faulted.total(),
+        }
+
     def to_json(
         self, mode: str, recordings: Iterable[str], test_id: str | None, *, all_tests: bool
     ) -> dict[str, JSON]:

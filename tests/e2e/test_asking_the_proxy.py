@@ -182,7 +182,7 @@ def test_what_cannot_be_asked_is_said(tmp_path: Path, folder: Path) -> None:
         404,
         {
             "error": {
-                "message": "unknown path /status: expected GET /report or POST /reset",
+                "message": "unknown path /status: expected GET /report or POST /reset or GET /metrics",
                 "type": "recording_error",
             }
         },
@@ -258,3 +258,16 @@ def test_a_run_without_requests_reports_every_recording_as_unused(tmp_path: Path
     with proxy(tmp_path, f"recording_dir={folder}", f"recording_report={file}") as running:
         running.stop()
     assert json.loads(file.read_text())["unused"] == sorted(names_by_text(folder).values())
+
+
+def test_the_metrics_count_answers_for_prometheus(tmp_path: Path, folder: Path) -> None:
+    with proxy(tmp_path, f"recording_dir={folder}", mode=REVERSE) as running, BaseURL(running) as client:
+        client.send(chat("nobody has recorded this"))
+        reply = client.send(path="/@/metrics")
+    assert reply.status == 200
+    headers = {name.lower(): value for name, value in reply.headers.items()}
+    assert headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    lines = reply.body.decode().splitlines()
+    assert 'openai_replay_answers_total{outcome="missed"} 1' in lines
+    assert 'openai_replay_answers_total{outcome="replayed"} 0' in lines
+    assert "openai_replay_open_streams 0" in lines

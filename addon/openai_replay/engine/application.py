@@ -16,7 +16,6 @@ from ..options import WebSocketPolicy
 from ..replay.answer import Answer
 from ..replay.delivery import Delivery
 from ..service.answering import (
-    JSON_HEADERS,
     REPLAY_FAILED,
     USE_HTTP_INSTEAD,
     Refusal,
@@ -56,7 +55,8 @@ class Application:
     def __init__(self, service: Service, target: Target) -> None:
         self._service = service
         self._target = target
-        self._streams = Streams()
+        self._streams = Streams(service.run.progress)
+        self._commands = 0
         self._known: dict[bytes, Known] = {}
         self._known_bytes = 0
 
@@ -75,10 +75,10 @@ class Application:
             await send(message)
 
     async def _reply(self, scope: Scope, body: bytes) -> Sequence[Message] | Delivery:
-        digest = fingerprint(scope, body)
+        digest = fingerprint(scope, body, self._commands)
         # The events of the loop come first, those of the watched folder among them.
         await asyncio.sleep(0)
-        known = self._known.get(digest) or Known(received(scope, body, self._service.settings.test_id))
+        known = self._known.get(digest) or Known(received(scope, body, self._service))
         try:
             return await self._answered(digest, known)
         except Exception:
@@ -103,8 +103,7 @@ class Application:
         """Return the answer to a request that no recording answers by its kind, () to any other."""
         is_head = request.method == "HEAD"
         if request.is_control():
-            status, content = await self._service.control_answer(request.method, request.path)
-            return messages.whole(status, JSON_HEADERS, content, is_head=is_head)
+            return await self._controlled(request)
         if is_telemetry(request.method, request.path):
             return messages.start(NO_CONTENT, ()), messages.END
         if not request.is_websocket():
@@ -113,6 +112,17 @@ class Application:
             return messages.whole(*USE_HTTP_INSTEAD, is_head=is_head)
         described = request.describe(self._service, self._target)
         return _refused(request, await explained_miss(self._service, described))
+
+    async def _controlled(self, request: ReceivedRequest) -> Sequence[Message]:
+        """Return the answer of the control page. After a command, requests may belong to other tests than before."""
+        answer = await self._service.control_answer(request.method, request.path)
+        if request.method == "POST":
+            self._commands += 1
+            self._known.clear()
+            self._known_bytes = 0
+        return messages.whole(
+            answer.status, answer.headers(), answer.content, is_head=request.method == "HEAD"
+        )
 
     def _ready(self, digest: bytes, known: Known, answer: Answer) -> Sequence[Message]:
         """Return an answer as messages, which are made once."""

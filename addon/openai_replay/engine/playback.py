@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 
 from ..replay.delivery import Delivery, Ending
+from ..service.progress import Progress
 from . import messages
 from .messages import Receive, Send
 
 
 class Streams:
-    """Counts the answers under way, and how far they are behind their plan."""
+    """Plays answers, and takes note of their progress."""
 
-    def __init__(self) -> None:
-        self.open = 0
-        self.most_behind_s = 0.0
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
 
     async def play(self, delivery: Delivery, receive: Receive, send: Send, *, is_http2: bool) -> None:
         """Send an answer by its schedule, whose delays count from now; end early when the client leaves.
@@ -22,12 +22,12 @@ class Streams:
         Args:
             receive: has given the whole request.
         """
-        self.open += 1
+        self._progress.open_streams += 1
         leaving = asyncio.ensure_future(receive())
         try:
             await self._play(delivery, leaving, send, is_http2=is_http2)
         finally:
-            self.open -= 1
+            self._progress.open_streams -= 1
             leaving.cancel()
 
     async def _play(
@@ -46,14 +46,10 @@ class Streams:
         """Wait until a part is due, or the client leaves."""
         now_s = asyncio.get_running_loop().time()
         if at_s > now_s:
-            self.most_behind_s *= _FORGETTING
+            self._progress.in_time()
             await asyncio.wait((leaving,), timeout=None if at_s == float("inf") else at_s - now_s)
         else:
-            self.most_behind_s = max(self.most_behind_s, now_s - at_s)
-
-
-# Which part of the greatest delay is left after each part that is in time.
-_FORGETTING = 0.99
+            self._progress.late(now_s - at_s)
 
 
 def _plan(delivery: Delivery, *, is_http2: bool) -> list[tuple[float, messages.Message]]:

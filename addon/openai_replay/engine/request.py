@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
 from ..errors import NotRecordable
 from ..request import scope as test_scope
 from ..request.body import parse_body
-from ..request.credentials import credentials_of
+from ..request.credentials import credentials_of, may_hold_secrets
 from ..request.identity import ApiRequest
 from ..service.control import HOST
 from ..service.service import Service
@@ -21,28 +22,34 @@ from .command_line import Target
 # ASGI's HTTP connection scope, https://asgi.readthedocs.io/en/latest/specs/www.html
 type Scope = dict[str, Any]
 
-# Headers that have a say in the answer: how to read the body, whose request it is, and its credentials, which are
-# taken out of the body. The others, tracing headers among them, do not tell two requests apart.
+# Headers that have a say in the answer, besides credentials, which are taken out of the body: how to read the body, and
+# whose request it is. The others, tracing headers among them, do not tell two requests apart.
 _TELLING = frozenset(
     {
-        b"host",
-        b"content-type",
-        b"content-encoding",
-        b"upgrade",
-        b"user-agent",
-        b"x-test-id",
-        b"x-replay-pacing",
-        b"x-replay-fault",
-        b"authorization",
-        b"proxy-authorization",
-        b"api-key",
-        b"x-api-key",
+        "host",
+        "content-type",
+        "content-encoding",
+        "upgrade",
+        "user-agent",
+        test_scope.HEADER,
+        PACING_HEADER,
+        FAULT_HEADER,
     }
 )
 
 
-def fingerprint(scope: Scope, body: bytes) -> bytes:
-    """Return a digest that is equal for two requests that are the same to the byte, other headers apart."""
+@lru_cache(maxsize=1024)
+def _is_telling(name: bytes) -> bool:
+    text = name.decode("latin-1")
+    return text in _TELLING or may_hold_secrets(text)
+
+
+def fingerprint(scope: Scope, body: bytes, commands: int = 0) -> bytes:
+    """Return a digest that is equal for two requests that are the same to the byte, other headers apart.
+
+    Args:
+        commands: how many commands the control page got before.
+    """
     parts = [
         scope["http_version"].encode(),
         scope["method"].encode(),
@@ -50,11 +57,11 @@ def fingerprint(scope: Scope, body: bytes) -> bytes:
         scope["query_string"],
     ]
     for field in scope["headers"]:
-        if field[0] in _TELLING:
+        if _is_telling(field[0]):
             parts += field
     # No header has an empty name, so an empty part ends them.
     parts += (b"", body)
-    return blake2b(b"\0".join(parts), digest_size=16).digest()
+    return blake2b(b"\0".join(parts), digest_size=16, salt=commands.to_bytes(16)).digest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,7 @@ class ReceivedRequest:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     test_id: str | None
+    credentials: tuple[str, ...]
     own_headers: OwnHeaders
 
     def header(self, name: str) -> str:
@@ -87,7 +95,7 @@ class ReceivedRequest:
         content = b"".join(self._decoded())
         body = parse_body(content, self.header("content-type"))
         url = target.origin() + self.path
-        return service.describe(self.method, url, body, self.test_id, credentials_of(self.headers))
+        return service.describe(self.method, url, body, self.test_id, self.credentials)
 
     def _decoded(self) -> Iterable[bytes]:
         """Return the body without its content codings; one that is not of its coding stays as it is."""
@@ -97,7 +105,7 @@ class ReceivedRequest:
             return [self.body]
 
 
-def received(scope: Scope, body: bytes, default_test_id: str | None) -> ReceivedRequest:
+def received(scope: Scope, body: bytes, service: Service) -> ReceivedRequest:
     """Read a request."""
     path = scope["raw_path"].decode("utf-8", "surrogateescape")
     query = scope["query_string"].decode("utf-8", "surrogateescape")
@@ -105,10 +113,13 @@ def received(scope: Scope, body: bytes, default_test_id: str | None) -> Received
     headers = tuple(_texts(scope["headers"]))
     named = dict(headers)
     test_id = test_scope.from_header(named.get(test_scope.HEADER, "")) or _from_authorization(named)
-    test_id = test_id or prefix or default_test_id
+    credentials = credentials_of(headers)
+    test_id = service.test_id(test_id or prefix, credentials)
     is_http2 = scope["http_version"] == "2"
     own_headers = OwnHeaders(named.get(PACING_HEADER), named.get(FAULT_HEADER))
-    return ReceivedRequest(is_http2, scope["method"], path, prefix, headers, body, test_id, own_headers)
+    return ReceivedRequest(
+        is_http2, scope["method"], path, prefix, headers, body, test_id, credentials, own_headers
+    )
 
 
 def _from_authorization(headers: dict[str, str]) -> str | None:

@@ -60,11 +60,8 @@ def arrived(flow: http.HTTPFlow, session: Session, test_ids: ConnectionTestIds) 
     _follow_launcher(flow, session)
     own_headers = _OWN_HEADERS & _header_names(request)
     given = _test_id_of_request(request, own_headers, test_ids.of(flow.client_conn.id)) or prefix
-    test_id = session.run.aliases.resolve(given) or session.settings.test_id
     credentials = _credentials(request)
-    if test_id is not None:
-        test_id = session.rules.redactor.text(test_id, credentials)
-    state = keep_state(flow, FlowState(session, test_id, credentials))
+    state = keep_state(flow, FlowState(session, session.test_id(given, credentials), credentials))
     if own_headers & {PACING_HEADER, FAULT_HEADER}:
         state.own_headers = OwnHeaders(request.headers.get(PACING_HEADER), request.headers.get(FAULT_HEADER))
     for name in own_headers:

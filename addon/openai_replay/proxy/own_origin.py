@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from ..replay.delivery import Delivery, Ending
+from ..service.progress import Progress
 
 HOST = "127.0.0.1"
 
@@ -43,9 +44,10 @@ class Due:
 class OwnOrigin:
     """Serves each prepared answer once, under a path that cannot be guessed."""
 
-    def __init__(self) -> None:
+    def __init__(self, progress: Progress) -> None:
         self._server: asyncio.Server | None = None
         self._due: dict[str, Due] = {}
+        self._progress = progress
         self.port: int | None = None
 
     async def prepare(self, delivery: Delivery) -> str:
@@ -56,11 +58,16 @@ class OwnOrigin:
         loop = asyncio.get_running_loop()
         start_s = loop.time()
         if self._server is None:
-            self._server = await loop.create_server(lambda: _Connection(self._due), HOST, 0, backlog=4096)
+            self._server = await loop.create_server(
+                lambda: _Connection(self._due, self._progress), HOST, 0, backlog=4096
+            )
             self.port = self._server.sockets[0].getsockname()[1]
         path = f"/{secrets.token_urlsafe(16)}"
         self._due[path] = Due(delivery, start_s)
         return path
+
+    def _connection(self) -> asyncio.Protocol:
+        return _Connection(self._due, self._progress)
 
     def is_at(self, address: tuple[str, int, *tuple[int, ...]] | None) -> bool:
         """Tell whether an address of a connection upstream is this origin's."""
@@ -76,8 +83,9 @@ class OwnOrigin:
 class _Connection(asyncio.Protocol):
     """One connection of mitmproxy's, which may fetch several answers one after the other."""
 
-    def __init__(self, due: dict[str, Due]) -> None:
+    def __init__(self, due: dict[str, Due], progress: Progress) -> None:
         self._due = due
+        self._progress = progress
         self._received = b""
         self._playback: Playback | None = None
         self._transport: asyncio.Transport | None = None
@@ -101,7 +109,7 @@ class _Connection(asyncio.Protocol):
         if due is None or self._transport is None:
             self._close()
         else:
-            self._playback = Playback(due, self._transport)
+            self._playback = Playback(due, self._transport, self._progress)
             self._playback.go_on()
 
     def pause_writing(self) -> None:
@@ -114,7 +122,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._playback is not None:
-            self._playback.stop()
+            self._playback.abandon()
 
     def _close(self) -> None:
         if self._transport is not None:
@@ -124,7 +132,7 @@ class _Connection(asyncio.Protocol):
 class Playback:
     """Sends one answer over a transport, each part when its time has come."""
 
-    def __init__(self, due: Due, transport: asyncio.Transport) -> None:
+    def __init__(self, due: Due, transport: asyncio.Transport, progress: Progress) -> None:
         self._delivery = delivery = due.delivery
         self._transport = transport
         self._loop = asyncio.get_running_loop()
@@ -132,6 +140,9 @@ class Playback:
         self._next = 0
         self._timer: asyncio.TimerHandle | None = None
         self._is_paused = False
+        self._progress = progress
+        progress.open_streams += 1
+        self._is_open = True
         start_s = due.start_s
         # The head is part 0, then the steps.
         self._times_s = [
@@ -149,6 +160,7 @@ class Playback:
             due.append(self._part(self._next))
             self._next += 1
         if due:
+            self._progress.late(now_s - self._times_s[self._next - 1])
             self._transport.write(b"".join(due))
         self._wait_or_end(now_s)
 
@@ -179,6 +191,16 @@ class Playback:
             self._timer.cancel()
             self._timer = None
 
+    def abandon(self) -> None:
+        """End before the end: the connection is closed."""
+        self.stop()
+        self._leave_progress()
+
+    def _leave_progress(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            self._progress.open_streams -= 1
+
     def _part(self, number: int) -> bytes:
         if number == 0:
             return head_of(self._delivery)
@@ -188,6 +210,8 @@ class Playback:
         return data
 
     def _end(self) -> None:
+        if self._delivery.ending is not Ending.STALL:
+            self._leave_progress()
         match self._delivery.ending:
             case Ending.WHOLE if self._is_chunked:
                 self._transport.write(b"0\r\n\r\n")

@@ -9,7 +9,8 @@ from copy import copy
 from mitmproxy import http
 from mitmproxy.net.http import status_codes
 
-from ..service.answering import JSON_HEADERS, USE_HTTP_INSTEAD, Refusal
+from ..service import control
+from ..service.answering import USE_HTTP_INSTEAD, Refusal
 from ..service.telemetry import NO_CONTENT
 
 _RESPONSE = http.Response.make()
@@ -43,10 +44,9 @@ def use_http_instead() -> http.Response:
     return http.Response.make(status, content, _header_bytes(headers))
 
 
-def control_response(answer: tuple[int, bytes]) -> http.Response:
-    """Return the answer of the control page: status and JSON text."""
-    status, content = answer
-    return http.Response.make(status, content, _header_bytes(JSON_HEADERS))
+def control_response(answer: control.Answer) -> http.Response:
+    """Return the answer of the control page."""
+    return http.Response.make(answer.status, answer.content, _header_bytes(answer.headers()))
 
 
 def no_content() -> http.Response:

@@ -21,9 +21,12 @@ from .websocket_origin import WebSocketOrigin
 class ProxyRun(Run):
     """The parts that live as long as the proxy."""
 
-    origin: OwnOrigin = field(default_factory=OwnOrigin)
+    origin: OwnOrigin = field(init=False)
     websocket_origin: WebSocketOrigin = field(default_factory=WebSocketOrigin)
     launcher: Launcher = field(default_factory=lambda: launcher_of(os.environ))
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "origin", OwnOrigin(self.progress))  # the class is frozen
 
 
 @dataclass(frozen=True, slots=True)

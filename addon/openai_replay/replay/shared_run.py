@@ -197,11 +197,19 @@ class SharedReport(Report):
         self, mode: str, recordings: Iterable[str], test_id: str | None, *, all_tests: bool
     ) -> dict[str, JSON]:
         """Return the report, of one test or of all."""
+        return self._whole().to_json(mode, recordings, test_id, all_tests=all_tests)
+
+    def totals(self) -> dict[str, int]:
+        """Return how many events of each kind there were."""
+        return self._whole().totals()
+
+    def _whole(self) -> Report:
+        """Return the events of all processes."""
         merged, values = self._merged(), self._values()
         for (name, number), counted in merged.counted.items():
             times = values[name][number] - merged.counted_before.get((name, number), 0)
             _add_counted(merged.report, counted, times)
-        return merged.report.to_json(mode, recordings, test_id, all_tests=all_tests)
+        return merged.report
 
     def close(self) -> None:
         """Let go of the journal and the counters; they stay there for the other processes."""

@@ -34,6 +34,11 @@ def credentials_of(headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     return searchable(found)
 
 
+def may_hold_secrets(name: str) -> bool:
+    """Tell whether a header, its name in lower case, is one that `credentials_of` looks at."""
+    return name in (_SUBPROTOCOLS, "cookie") or name in _HEADERS or name.endswith(_ENDINGS)
+
+
 def _secrets_of(name: str, value: str) -> Iterator[str]:
     if name == _SUBPROTOCOLS:
         for protocol in map(str.strip, value.split(",")):

@@ -21,8 +21,6 @@ log = logging.getLogger(__name__)
 
 type Headers = tuple[tuple[str, str], ...]
 
-JSON_HEADERS: Headers = (("content-type", "application/json"),)
-
 _NO_TIMES = (
     "%s has no times, so it is replayed at once, like every recording that was not made with "
     "recording_timing=true. (This is said once.)"
@@ -38,7 +36,7 @@ class Refusal:
     message: str
     code: str = "recording_unavailable"
     status: int = miss.STATUS
-    headers: Headers = (*JSON_HEADERS, ("x-should-retry", "false"))
+    headers: Headers = (("content-type", "application/json"), ("x-should-retry", "false"))
 
     def content(self, user_agent: str) -> bytes:
         """Return the JSON of the error."""

@@ -1,10 +1,11 @@
 """Asking the proxy: what it answers itself, and never sends upstream.
 
 GET  /report            what this run replayed, recorded and missed, and which recordings nobody asked for
+GET  /metrics           the same in numbers, for Prometheus
 POST /reset             repeats begin anew, and the report is emptied
 POST /alias?alias=…     requests under this test id belong to the test of `test_id`; without that to none
 
-The first two take `?test_id=` for one test alone.
+The report and the reset take `?test_id=` for one test alone.
 """
 
 from __future__ import annotations
@@ -36,7 +37,20 @@ class Command:
     alias: str = ""
 
 
-_METHODS = {"/report": "GET", "/reset": "POST"}
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer of the control page."""
+
+    status: int
+    content: bytes
+    content_type: str = "application/json"
+
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Return the headers besides the length."""
+        return (("content-type", self.content_type),)
+
+
+_METHODS = {"/report": "GET", "/reset": "POST", "/metrics": "GET"}
 
 # For test runners alone, so that no message recommends it to a person.
 _METHODS_OF_RUNNERS = {"/alias": "POST"}

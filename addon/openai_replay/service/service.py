@@ -28,6 +28,8 @@ from ..store.store import Store
 from ..store.watch import FolderWatch
 from . import control
 from .aliases import Aliases
+from .metrics import CONTENT_TYPE, exposition
+from .progress import Progress
 from .worker import Worker
 
 log = logging.getLogger(__name__)
@@ -47,6 +49,7 @@ class Run:
     worker: Worker = field(default_factory=Worker)
     untimed: list[Path] = field(default_factory=list)
     aliases: Aliases = field(default_factory=Aliases)
+    progress: Progress = field(default_factory=Progress)
 
     @classmethod
     def new(cls, environment: Mapping[str, str]) -> Self:
@@ -109,6 +112,15 @@ class Service:
         self.rule_use.note(described.body)
         return described
 
+    def test_id(self, given: str | None, credentials: Sequence[str]) -> str | None:
+        """Return the test that a request belongs to, without the request's secrets.
+
+        Args:
+            given: the test id that came with the request, if one did.
+        """
+        test_id = self.run.aliases.resolve(given) or self.settings.test_id
+        return None if test_id is None else self.rules.redactor.text(test_id, credentials)
+
     def name_of(self, path: Path) -> str:
         """Return a recording's path as the report has it: relative to the folder."""
         return path.as_posix().removeprefix(f"{self.store.directory.as_posix()}/")
@@ -121,15 +133,18 @@ class Service:
 
     # --- the control page ---
 
-    async def control_answer(self, method: str, target: str) -> tuple[int, bytes]:
-        """Return status and JSON text for a request to the proxy itself; `target` is path and query."""
+    async def control_answer(self, method: str, target: str) -> control.Answer:
+        """Answer a request to the proxy itself; `target` is path and query."""
         command = control.command(method, self.rules.redactor.text(target))
+        if command.name == "metrics":
+            totals = self.run.report.totals()
+            return control.Answer(200, exposition(totals, self.run.progress), CONTENT_TYPE)
         if command.name == "reset":
             await self._reset(command.scope)
         elif command.name == "alias":
             self.run.aliases.set(command.alias, command.scope.test_id)
         reported = await self._reported(command.scope) if command.name == "report" else None
-        return command.status, control.body(command, reported)
+        return control.Answer(command.status, control.body(command, reported))
 
     async def _reset(self, scope: control.Scope) -> None:
         # On the worker's thread, so that exchanges still being written belong to the run that ends.

@@ -12,6 +12,7 @@ import pytest
 from openai_replay.engine.messages import END, Message
 from openai_replay.engine.playback import Streams
 from openai_replay.replay.delivery import Delivery, Ending, Step
+from openai_replay.service.progress import Progress
 
 DELIVERY = Delivery(
     path=Path("a.json"),
@@ -25,9 +26,10 @@ DELIVERY = Delivery(
 
 def played(
     delivery: Delivery, *, is_http2: bool = False, leaves_after: int | None = None
-) -> tuple[list[Message], list[float], Streams]:
+) -> tuple[list[Message], list[float], Progress]:
     """Return what is sent and when, in ms; the client leaves after so many messages, or when all is sent."""
-    streams = Streams()
+    progress = Progress()
+    streams = Streams(progress)
 
     async def play() -> tuple[list[Message], list[float]]:
         loop = asyncio.get_running_loop()
@@ -41,7 +43,7 @@ def played(
             return {"type": "http.disconnect"}
 
         async def send(message: Message) -> None:
-            assert streams.open == 1
+            assert progress.open_streams == 1
             sent.append(message)
             times_ms.append((loop.time() - start_s) * 1000)
             if len(sent) == leaves_after:
@@ -51,8 +53,8 @@ def played(
         return sent, times_ms
 
     sent, times_ms = asyncio.run(play())
-    assert streams.open == 0
-    return sent, times_ms, streams
+    assert progress.open_streams == 0
+    return sent, times_ms, progress
 
 
 def bodies(sent: list[Message]) -> list[bytes]:
@@ -67,8 +69,8 @@ def test_no_part_is_sent_before_its_time() -> None:
 
 
 def test_a_part_that_is_late_is_counted() -> None:
-    _, _, streams = played(replace(DELIVERY, head_at_ms=-50, steps=(), end_at_ms=-50))
-    assert streams.most_behind_s >= 0.04
+    _, _, progress = played(replace(DELIVERY, head_at_ms=-50, steps=(), end_at_ms=-50))
+    assert progress.behind_s >= 0.04
 
 
 @pytest.mark.parametrize("ending", [Ending.CUT, Ending.RESET])

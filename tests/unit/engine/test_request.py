@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import closing
+import gzip
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,8 @@ DIFFERENT = [
     (scope(headers=[(b"content-type", b"")]), b""),
     (scope(), b"content-type\0t\0\0"),
     (scope(headers=[(b"authorization", b"Bearer a")]), b""),
+    (scope(headers=[(b"x-my-api-key", b"a")]), b""),
+    (scope(headers=[(b"x-replay-fault", b"error=500")]), b""),
 ]
 
 
@@ -58,6 +60,17 @@ def test_headers_that_have_no_say_do_not_count() -> None:
     assert fingerprint(traced, b"{}") == fingerprint(scope(), b"{}")
 
 
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    """A service whose requests belong to the test `default` if they bring no test id."""
+    values: dict[str, object] = {option.name: option.default for option in OPTIONS}
+    values |= {"recording_dir": str(tmp_path), "recording_test_id": "default"}
+    service = Service.opened(Run.new({}), settings(values), {})
+    yield service
+    service.close()
+    service.run.worker.close()
+
+
 @pytest.mark.parametrize(
     ("path", "headers", "test_id", "rest"),
     [
@@ -67,36 +80,27 @@ def test_headers_that_have_no_say_do_not_count() -> None:
         ("/@a/v1/models", [(b"x-test-id", b"")], "a", "/v1/models"),
         ("/v1/models", [(b"x-test-id", "ü".encode("latin-1"))], "ü", "/v1/models"),
         ("/v1/models", [(b"proxy-authorization", b"Basic dDo=")], "t", "/v1/models"),
+        ("/@openai-replay-process-1/v1/models", [], "its test", "/v1/models"),
     ],
 )
 def test_a_test_id_comes_from_a_header_or_the_path(
-    path: str, headers: list[tuple[bytes, bytes]], test_id: str, rest: str
+    service: Service, path: str, headers: list[tuple[bytes, bytes]], test_id: str, rest: str
 ) -> None:
-    request = received(scope(path, headers), b"", "default")
+    service.run.aliases.set("openai-replay-process-1", "its test")
+    request = received(scope(path, headers), b"", service)
     assert (request.test_id, request.path) == (test_id, rest)
 
 
-def test_the_control_page_is_a_path_and_a_host() -> None:
-    assert received(scope("/@/report", query=b"test_id=a"), b"", None).path == "/report?test_id=a"
-    assert received(scope("/@/report"), b"", None).is_control()
-    assert received(scope("/report", [(b"host", b"openai-replay.test:80")]), b"", None).is_control()
-    assert not received(scope("/report", [(b"host", b"127.0.0.1:8080")]), b"", None).is_control()
+def test_the_control_page_is_a_path_and_a_host(service: Service) -> None:
+    assert received(scope("/@/report", query=b"test_id=a"), b"", service).path == "/report?test_id=a"
+    assert received(scope("/@/report"), b"", service).is_control()
+    assert received(scope("/report", [(b"host", b"openai-replay.test:80")]), b"", service).is_control()
+    assert not received(scope("/report", [(b"host", b"127.0.0.1:8080")]), b"", service).is_control()
 
 
-def test_a_compressed_body_is_described_as_what_it_holds(tmp_path: Path) -> None:
-    import gzip
-
-    values: dict[str, object] = {option.name: option.default for option in OPTIONS}
-    service = Service.opened(Run.new({}), settings({**values, "recording_dir": str(tmp_path)}), {})
-    sent = scope(
-        "/v1/x", [(b"content-encoding", b"gzip"), (b"content-type", b"application/json")], b"b=2", "POST"
-    )
-    with closing(service.run.worker), closing(service.store.index):
-        described = received(sent, gzip.compress(b'{"a": 1}'), None).describe(service, TARGET)
-        damaged = received(sent, b"{}", None).describe(service, TARGET)
-    assert (described.method, described.url, described.body) == (
-        "POST",
-        "https://api.openai.com/v1/x?b=2",
-        {"a": 1},
-    )
-    assert damaged.body == {}
+def test_a_compressed_body_is_described_as_what_it_holds(service: Service) -> None:
+    sent = scope("/v1/x", [(b"content-encoding", b"gzip")], b"b=2", "POST")
+    described = received(sent, gzip.compress(b'{"a": 1}'), service).describe(service, TARGET)
+    damaged = received(sent, b"{}", service).describe(service, TARGET)
+    assert described.url == "https://api.openai.com/v1/x?b=2"
+    assert (described.method, described.body, damaged.body) == ("POST", {"a": 1}, {})

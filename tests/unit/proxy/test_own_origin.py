@@ -10,6 +10,7 @@ import pytest
 
 from openai_replay.proxy.own_origin import HOST, OwnOrigin
 from openai_replay.replay.delivery import Delivery, Ending, Step
+from openai_replay.service.progress import Progress
 
 PATH = Path("x.json")
 HEADERS = (("content-type", "text/event-stream; charset=utf-8"), ("retry-after", "1"))
@@ -31,7 +32,7 @@ async def fetched(origin: OwnOrigin, path: str) -> bytes:
 
 def served(*answers: Delivery) -> list[bytes]:
     async def run() -> list[bytes]:
-        origin = OwnOrigin()
+        origin = OwnOrigin(Progress())
         try:
             paths = [await origin.prepare(answer) for answer in answers]
             return [await fetched(origin, path) for path in paths]
@@ -66,7 +67,7 @@ def test_a_status_without_a_name_is_sent_as_it_is() -> None:
 
 def test_each_answer_is_served_once_under_a_path_of_its_own() -> None:
     async def run() -> None:
-        origin = OwnOrigin()
+        origin = OwnOrigin(Progress())
         try:
             one, other = await origin.prepare(an_answer(b"1")), await origin.prepare(an_answer(b"2"))
             assert one != other
@@ -87,7 +88,7 @@ def test_a_large_answer_comes_whole() -> None:
 
 def test_nobody_listens_before_the_first_answer_and_after_the_end() -> None:
     async def run() -> None:
-        origin = OwnOrigin()
+        origin = OwnOrigin(Progress())
         assert origin.port is None
         path = await origin.prepare(an_answer(b"1"))
         origin.close()
@@ -100,7 +101,7 @@ def test_nobody_listens_before_the_first_answer_and_after_the_end() -> None:
 @pytest.mark.parametrize("request_bytes", [b"", b"GET", b"\r\n\r\n", b"x" * 100_000])
 def test_what_is_no_request_gets_nothing(request_bytes: bytes) -> None:
     async def run() -> bytes:
-        origin = OwnOrigin()
+        origin = OwnOrigin(Progress())
         try:
             await origin.prepare(an_answer(b"1"))
             reader, writer = await asyncio.open_connection(HOST, origin.port)
@@ -130,7 +131,7 @@ def test_no_piece_comes_before_its_time_and_all_of_them_come() -> None:
     paced = Delivery(PATH, 200, HEADERS, steps, head_at_ms=10, end_at_ms=120)
 
     async def run() -> tuple[float, list[tuple[float, bytes]]]:
-        origin = OwnOrigin()
+        origin = OwnOrigin(Progress())
         try:
             start = asyncio.get_running_loop().time()
             path = await origin.prepare(paced)
@@ -158,7 +159,7 @@ def test_no_piece_comes_before_its_time_and_all_of_them_come() -> None:
 
 def test_a_body_with_its_length_leaves_the_connection_for_the_next_answer() -> None:
     async def run() -> list[bytes]:
-        origin = OwnOrigin()
+        origin = OwnOrigin(Progress())
         try:
             one = Delivery(PATH, 200, (), (Step(0, b"one"),), length=3)
             paths = [await origin.prepare(one), await origin.prepare(replace(one, steps=(Step(0, b"two"),)))]
@@ -178,7 +179,7 @@ def test_a_body_with_its_length_leaves_the_connection_for_the_next_answer() -> N
 
 def test_a_stall_keeps_the_connection_open_until_the_client_leaves() -> None:
     async def run() -> bytes:
-        origin = OwnOrigin()
+        origin = OwnOrigin(Progress())
         try:
             stalled = await origin.prepare(an_answer(b"data: 1\n\n", ending=Ending.STALL))
             other = await origin.prepare(an_answer(b"data: 2\n\n"))

@@ -34,9 +34,19 @@ def test_a_command_is_for_all_tests_or_for_one(method: str, target: str, name: s
     [
         ("POST", "/report", 405, "unexpected method POST: expected GET /report"),
         ("GET", "/reset", 405, "unexpected method GET: expected POST /reset"),
-        ("GET", "/", 404, "unknown path /: expected GET /report or POST /reset"),
-        ("GET", "/reports", 404, "unknown path /reports: expected GET /report or POST /reset"),
-        ("GET", "//[/report", 404, "unknown path //[/report: expected GET /report or POST /reset"),
+        ("GET", "/", 404, "unknown path /: expected GET /report or POST /reset or GET /metrics"),
+        (
+            "GET",
+            "/reports",
+            404,
+            "unknown path /reports: expected GET /report or POST /reset or GET /metrics",
+        ),
+        (
+            "GET",
+            "//[/report",
+            404,
+            "unknown path //[/report: expected GET /report or POST /reset or GET /metrics",
+        ),
     ],
 )
 def test_what_is_no_command_is_told_what_is(method: str, target: str, status: int, problem: str) -> None:

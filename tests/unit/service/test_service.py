@@ -40,8 +40,8 @@ def ask(service: Service, text: str, headers: OwnHeaders = NO_OWN_HEADERS) -> An
 
 
 def control(service: Service, method: str, target: str) -> tuple[int, dict[str, object]]:
-    status, content = asyncio.run(service.control_answer(method, target))
-    return status, json.loads(content)
+    answer = asyncio.run(service.control_answer(method, target))
+    return answer.status, json.loads(answer.content)
 
 
 def test_each_request_is_in_the_report_as_an_answer_or_as_a_miss(service: Service, folder: Path) -> None:
