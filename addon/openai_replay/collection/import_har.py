@@ -1,7 +1,8 @@
 """HAR (HTTP Archive 1.2): exports of browsers, of mitmproxy, of Polly.js and of other tools.
 
 Traps: a body may be base64 (`encoding`); Polly.js stores a compressed body as a JSON list of base64 texts, one for
-each piece; browsers leave bodies of streams out, or cut them; forms may be there as `params` alone.
+each piece; browsers leave bodies of streams out, or cut them; forms may be there as `params` alone; messages of a
+WebSocket are in `_webSocketMessages` (Chrome, mitmproxy).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from urllib.parse import urlencode
 
 from ..record.exchange import End
 from ..record.raw_exchange import HeaderList, NotTaken, RawExchange, header
+from ..record.raw_socket import socket_exchanges
 from .export_har import TEST_ID
 from .values import Unexpected, encoded, from_base64, header_list, items, mapping, status, text
 
@@ -38,9 +40,27 @@ def exchanges(value: object, path: Path) -> Iterator[RawExchange | NotTaken]:
     for number, entry in enumerate(entries, 1):
         place = f"{path}, entry {number}"
         try:
-            yield _exchange(mapping(entry, "for an entry"), place)
+            yield from _exchanges(mapping(entry, "for an entry"), place)
         except Unexpected as exc:
             yield NotTaken(place, str(exc))
+
+
+def _exchanges(entry: Mapping[str, object], place: str) -> Iterator[RawExchange | NotTaken]:
+    messages = entry.get("_webSocketMessages")
+    if messages is None:
+        yield _exchange(entry, place)
+        return
+    listed = [mapping(one, "_webSocketMessages") for one in items(messages, "_webSocketMessages")]
+    spoken = [(one.get("type") == "send", str(one.get("data", ""))) for one in listed]
+    yield from socket_exchanges(_upgrade(entry, place), spoken)
+
+
+def _upgrade(entry: Mapping[str, object], place: str) -> RawExchange:
+    request = mapping(entry.get("request"), "request")
+    url = text(request.get("url"), "request.url")
+    headers = header_list(request.get("headers"), "request.headers")
+    end = End.LEFT_BY_CLIENT  # a HAR does not say who ended the conversation
+    return RawExchange(place, "GET", url, headers, b"", 101, (), b"", end, test_id=_test_id(entry))
 
 
 def _exchange(entry: Mapping[str, object], place: str) -> RawExchange:

@@ -22,6 +22,7 @@ from ..request.rules import Rules
 from ..request.scope import HEADER, from_header
 from ..request.urls import authority
 from ..wire.content_coding import decoded
+from ..wire.socket_notes import SocketNotes
 
 type IsRecorded = Callable[[str, int], bool]
 
@@ -87,11 +88,17 @@ class Importer:
         credentials = credentials_of(raw.request_headers)
         api_request = self._described(raw, parts, credentials, test_id)
         ticket = self._recorder.ask(api_request)
-        self._recorder.finish(ticket, _exchange(raw, api_request))
+        self._recorder.finish(ticket, _exchange(raw, api_request, self._redacted(raw.socket, credentials)))
         self.imported.exchanges += 1
         if ticket.is_retryable_failure:
             self._retryable.append((raw.place, ticket))
         self.imported.notes += (NotTaken(raw.place, note) for note in _notes(raw))
+
+    def _redacted(self, socket: SocketNotes, credentials: tuple[str, ...]) -> SocketNotes:
+        redact = self._rules.redactor.json
+        return SocketNotes(
+            tuple((before, redact(data, credentials)) for before, data in socket.client), socket.close
+        )
 
     def _described(
         self, raw: RawExchange, parts: SplitResult, credentials: tuple[str, ...], test_id: str | None
@@ -159,10 +166,11 @@ def _notes(raw: RawExchange) -> Iterator[str]:
 # --- responses ---
 
 
-def _exchange(raw: RawExchange, api_request: ApiRequest) -> Exchange:
+def _exchange(raw: RawExchange, api_request: ApiRequest, socket: SocketNotes) -> Exchange:
     body = _without_coding(raw.response_body, header(raw.response_headers, "content-encoding"))
     headers = _with_type(raw.response_headers, body)
-    return Exchange(api_request, raw.status, headers, [body], raw.end, "the file holds its beginning")
+    why = "the file holds its beginning"
+    return Exchange(api_request, raw.status, headers, [body], raw.end, why, socket=socket)
 
 
 def _without_coding(body: bytes, coding: str) -> bytes:

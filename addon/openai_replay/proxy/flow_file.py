@@ -11,6 +11,7 @@ from mitmproxy import exceptions, flow, http, io
 
 from ..record.exchange import End
 from ..record.raw_exchange import HeaderList, NotTaken, RawExchange
+from ..record.raw_socket import socket_exchanges
 from .endings import error_message
 
 
@@ -23,16 +24,32 @@ def exchanges(path: Path) -> Iterator[RawExchange | NotTaken]:
     with opened as file:
         try:
             for number, found in enumerate(io.FlowReader(file).stream(), 1):
-                yield _exchange(found, f"{path}, flow {number}")
+                yield from _exchanges(found, f"{path}, flow {number}")
         except exceptions.FlowReadException as exc:
             yield NotTaken(f"{path}, flow {number + 1}", f"expected a flow, {exc}")
 
 
-def _exchange(found: flow.Flow, place: str) -> RawExchange | NotTaken:
+def _exchanges(found: flow.Flow, place: str) -> Iterator[RawExchange | NotTaken]:
     if not isinstance(found, http.HTTPFlow):
-        return NotTaken(place, f"expected an HTTP exchange, got a {found.type} flow")
-    if found.websocket is not None:
-        return NotTaken(place, "expected an HTTP exchange, got a WebSocket")
+        yield NotTaken(place, f"expected an HTTP exchange, got a {found.type} flow")
+    elif found.websocket is None:
+        yield _exchange(found, place)
+    else:
+        messages = [
+            (one.from_client, one.content.decode("utf-8", "replace")) for one in found.websocket.messages
+        ]
+        yield from socket_exchanges(_upgrade(found, place), messages)
+
+
+def _upgrade(found: http.HTTPFlow, place: str) -> RawExchange:
+    by_client = found.websocket is not None and found.websocket.closed_by_client
+    end = End.LEFT_BY_CLIENT if by_client else End.CUT_BY_UPSTREAM
+    return RawExchange(
+        place, "GET", found.request.pretty_url, _headers(found.request), b"", 101, (), b"", end
+    )
+
+
+def _exchange(found: http.HTTPFlow, place: str) -> RawExchange | NotTaken:
     response = found.response
     if response is None:
         reason = found.error.msg if found.error else "none was received"

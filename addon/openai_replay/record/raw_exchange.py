@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..wire.socket_notes import NO_SOCKET, SocketNotes
 from .exchange import End
 
 type HeaderList = tuple[tuple[str, str], ...]
@@ -17,6 +18,7 @@ class RawExchange:
         place: file and position, for messages: `chat.yaml, interaction 3`.
         test_id: the test that made the request, None where the file does not say.
         note: something about the exchange that a person should know, "" where there is nothing.
+        socket: the client's messages within a stream that came over a WebSocket.
     """
 
     place: str
@@ -30,6 +32,7 @@ class RawExchange:
     end: End = End.COMPLETE
     test_id: str | None = None
     note: str = ""
+    socket: SocketNotes = NO_SOCKET
 
 
 @dataclass(frozen=True, slots=True)

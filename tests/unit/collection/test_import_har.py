@@ -92,3 +92,17 @@ def test_a_storage_of_several_hars_is_one() -> None:
     assert is_har(several)
     assert len([*exchanges(several, PATH)]) == 3
     assert not is_har({"log": "a text"})
+
+
+def test_messages_of_a_websocket_are_streamed_posts() -> None:
+    said = [
+        {"type": "send", "opcode": 1, "data": '{"type": "response.create", "model": "m", "input": "x"}'},
+        {"type": "receive", "opcode": 1, "data": '{"type": "response.created"}'},
+        {"type": "receive", "opcode": 1, "data": '{"type": "response.completed"}'},
+    ]
+    request = {"method": "GET", "url": "wss://api.openai.com/v1/responses", "headers": []}
+    entry = {"request": request, "response": {"status": 101}, "_webSocketMessages": said}
+    [found] = exchanges({"log": {"entries": [entry]}}, PATH)
+    assert isinstance(found, RawExchange)
+    assert (found.method, found.url) == ("POST", "https://api.openai.com/v1/responses")
+    assert found.response_body.startswith(b"event: response.created\ndata: ")
