@@ -14,6 +14,7 @@ from .modes import Mode as Mode
 from .request.ignoring import IgnoreRule, ReferenceReading, ignore_rules
 from .request.redaction import Redactor, redactor
 from .trouble.fault_rules import parse_fault
+from .trouble.made_headers import MadeHeaders, parse_made_headers
 from .trouble.pacing import parse_pacing
 from .trouble.retry_after import parse_cap
 from .trouble.terms import Terms
@@ -116,6 +117,12 @@ OPTIONS = (
         "recorded",
         "The most seconds that the retry-after of a replayed failure may say, or recorded.",
     ),
+    Option(
+        "recording_made_headers",
+        (),
+        "Headers for replay to make up, which no recording keeps: x-request-id, or x-ratelimit=REQUESTS/TOKENS, the "
+        "limits for a minute.",
+    ),
     Option("recording_report", "", "A file that the report of the run is written to when the proxy ends."),
 )
 
@@ -135,6 +142,7 @@ class Settings:
     report: Path | None
     keeps_times: bool
     terms: Terms
+    made_headers: MadeHeaders
 
     def is_recorded(self, host: str, port: int) -> bool:
         """Tell whether `host` (a name, in any case) at `port` is one of `recording_hosts`."""
@@ -236,7 +244,15 @@ def settings(values: Mapping[str, object]) -> Settings:
         report=_report(values),
         keeps_times=_one_of("recording_timing", values, ("false", "true")) == "true",
         terms=_terms(values),
+        made_headers=_made_headers(values),
     )
+
+
+def _made_headers(values: Mapping[str, object]) -> MadeHeaders:
+    try:
+        return parse_made_headers(_texts("recording_made_headers", values))
+    except ValueError as exc:
+        raise BadOption(f"recording_made_headers={exc}") from exc
 
 
 def _terms(values: Mapping[str, object]) -> Terms:

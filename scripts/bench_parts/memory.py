@@ -2,14 +2,18 @@
 
 Resident memory grows by what is kept of 10,000 different answers that are replayed one after the other, of as many
 again (the same ones, so that nothing new is there to be kept), and, at its highest, of a stream of 100,000 chunks
-that is recorded. The baselines are mitmdump with a constant, mitmproxy's server replay of the same exchanges, and
-mitmdump that passes the stream on without recording it.
+that is recorded; and by 1,000 paced streams that wait for their next chunk, for each of them. The baselines are
+mitmdump with a constant, mitmproxy's server replay of the same exchanges, and mitmdump that passes the stream on
+without recording it.
 """
 
 from __future__ import annotations
 
+import resource
+import socket
 import threading
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -20,29 +24,50 @@ from typing import Any
 from mitmproxy import http
 from mitmproxy.io import FlowReader, FlowWriter
 
+from support.proxy import wait_until
+
 from .programs import (
     BASE_URL_MODE,
+    PATH,
     PROXY_MODE,
     Program,
+    Running,
     ask,
     constant,
+    engine,
     make_flows,
     plain_streaming,
+    request_body,
     running,
     server,
     server_replay,
     with_addon,
 )
+from .programs import make_recordings as make_one_recording
 from .record import Client as StreamClient
 from .record import stream_source, to_source
 from .scale import Client, by_name, make_recordings
 from .statistics_of import table
 
-ANSWERS, CHUNKS = 10_000, 100_000
+ANSWERS, CHUNKS, STREAMS = 10_000, 100_000, 1_000
 _WARM_UP = 200
 
 # What Python's allocator does not give back at once comes and goes.
 _NOISE_MIB = 3
+
+
+# A paced stream takes less than this, in KiB; how many there are before it is measured; and how long each waits.
+_MOST_STREAM_KIB = 100
+_WARM_UP_STREAMS = 100
+_WAIT_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class StreamMemory:
+    """The memory of one waiting stream, in KiB."""
+
+    program: str
+    kib: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +168,67 @@ def _highest(measure: Callable[[], float]) -> Iterator[Callable[[], float]]:
         thread.join()
 
 
-def report(replayed: list[Measured], recorded: list[Measured], answers: int, chunks: int) -> str:
-    """Return both tables."""
+def stream_memory(top: Path, streams: int) -> list[StreamMemory]:
+    """Measure what each of many paced streams takes while it waits."""
+    body = request_body(40)
+    recordings = top / "paced"
+    make_one_recording(recordings, top / "home", [body])
+    pacing = f"recording_pacing=ttft={_WAIT_S}s,gap=1s"
+    return [
+        _stream_memory(program, top, body, streams)
+        for program in (engine(recordings, pacing), server(recordings, pacing))
+    ]
+
+
+def _stream_memory(program: Program, top: Path, body: bytes, streams: int) -> StreamMemory:
+    print(f"memory: {streams:,} paced streams of {program.name}", flush=True)
+    with running(program, top / "home", BASE_URL_MODE) as proxy, ExitStack() as connections:
+        _wait_for_open_streams(proxy, connections, body, _WARM_UP_STREAMS)
+        before = proxy.resident_mib()
+        _wait_for_open_streams(proxy, connections, body, streams)
+        grown = proxy.resident_mib() - before
+    return StreamMemory(program.name, grown * 1024 / streams)
+
+
+def _wait_for_open_streams(proxy: Running, connections: ExitStack, body: bytes, more: int) -> None:
+    """Ask for so many streams more, and return when all of them are under way."""
+    head = f"POST {PATH} HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+    request = f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+    expected = _open_streams(proxy) + more
+    for _ in range(more):
+        connection = connections.enter_context(socket.create_connection(("127.0.0.1", proxy.port)))
+        connection.sendall(request)
+    wait_until(lambda: _open_streams(proxy) == expected, "all streams are under way")
+
+
+def _open_streams(proxy: Running) -> int:
+    with urllib.request.urlopen(f"{proxy.url}/@/metrics") as response:
+        text = response.read().decode()
+    return int(text.partition("\nopenai_replay_open_streams ")[2].partition("\n")[0])
+
+
+def report(
+    replayed: list[Measured],
+    recorded: list[Measured],
+    waiting: list[StreamMemory],
+    answers: int,
+    chunks: int,
+) -> str:
+    """Return all tables."""
     first = [["MiB", "at first", f"+ {answers:,} answers", "+ the same again"], *map(_row, replayed)]
     second = [["MiB", "at first", f"+ a stream of {chunks:,} chunks, at its highest"], *map(_row, recorded)]
-    return f"{table(first)}\n\n{_verdict(replayed)}\n\n{table(second)}"
+    third = [["KiB", "a paced stream that waits"], *([one.program, f"{one.kib:.1f}"] for one in waiting)]
+    most = next(one.kib for one in waiting if one.program == "engine")
+    verdict = "met" if most < _MOST_STREAM_KIB else "missed"
+    return "\n\n".join(
+        [
+            table(first),
+            _verdict(replayed),
+            table(second),
+            table(third),
+            f"Target: a stream of the engine takes less than {_MOST_STREAM_KIB} KiB: {verdict}",
+        ]
+    )
 
 
 def _verdict(replayed: list[Measured]) -> str:
@@ -161,14 +242,23 @@ def _row(measured: Measured) -> list[str]:
     return [measured.program, *(f"{value:.1f}" for value in (measured.at_first, *measured.added))]
 
 
+def raise_file_limit() -> None:
+    """Let this process and its children have as many connections as the system allows."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def run(*, quick: bool) -> tuple[Any, str]:
     """Measure everything; return it as JSON and as tables."""
     answers, chunks = (ANSWERS // 20, CHUNKS // 20) if quick else (ANSWERS, CHUNKS)
+    raise_file_limit()
     with ExitStack() as stack:
         top = Path(stack.enter_context(TemporaryDirectory(prefix="openai-replay-bench-")))
         replayed, recorded = replay_memory(top, answers), record_memory(top, chunks)
+        waiting = stream_memory(top, STREAMS)
     result = {
         "replay": {one.program: {"at_first": one.at_first, "added": one.added} for one in replayed},
+        "paced stream": {one.program: {"kib": one.kib} for one in waiting},
         "record": {one.program: {"at_first": one.at_first, "added": one.added} for one in recorded},
     }
-    return result, report(replayed, recorded, answers, chunks)
+    return result, report(replayed, recorded, waiting, answers, chunks)

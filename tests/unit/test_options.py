@@ -61,6 +61,7 @@ def test_each_option_comes_from_the_environment() -> None:
         "recording_pacing": "instant",
         "recording_faults": (),
         "recording_retry_after": "recorded",
+        "recording_made_headers": (),
     }
 
 

@@ -57,6 +57,10 @@ class Delivery:
         """Tell whether it is one complete message that goes out at once, so that any server can send it."""
         return self.ending is Ending.WHOLE and self.end_at_ms <= 0
 
+    def size(self) -> int:
+        """Return how many bytes the body has."""
+        return sum(len(step.data) for step in self.steps)
+
     def body(self) -> bytes:
         """Return all bytes of the body."""
         return b"".join(step.data for step in self.steps)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -80,11 +81,19 @@ async def recorded_answer(
         return _unreadable(service, describe(), exc)
     except BadHeader as exc:
         return Refusal(str(exc), "replay_header_invalid")
-    if answer is not None:
-        service.run.report.add_replayed(test_id, service.name_of(answer.path))
+    if answer is None:
+        return None
+    service.run.report.add_replayed(test_id, service.name_of(answer.path))
     if isinstance(answer, Delivery):
         _report_trouble(service, test_id, answer)
-    return answer
+    return answer if service.settings.made_headers.are_none() else _with_made_headers(service, answer)
+
+
+def _with_made_headers[T: Answer | Delivery](service: Service, answer: T) -> T:
+    """Return an answer with the headers that change with each one; those of a recording or a fault come first."""
+    made = service.run.allowance.headers(service.settings.made_headers, answer.size(), time.monotonic())
+    names = {name.lower() for name, _ in answer.headers}
+    return replace(answer, headers=(*answer.headers, *(one for one in made if one[0] not in names)))
 
 
 async def _under_terms(

@@ -26,6 +26,7 @@ from ..request.rules import Rules, RuleUse
 from ..store.index import Index, cache_folder
 from ..store.store import Store
 from ..store.watch import FolderWatch
+from ..trouble.made_headers import Allowance
 from . import control
 from .aliases import Aliases
 from .metrics import CONTENT_TYPE, exposition
@@ -50,6 +51,7 @@ class Run:
     untimed: list[Path] = field(default_factory=list)
     aliases: Aliases = field(default_factory=Aliases)
     progress: Progress = field(default_factory=Progress)
+    allowance: Allowance = field(default_factory=Allowance)
 
     @classmethod
     def new(cls, environment: Mapping[str, str]) -> Self:

@@ -115,3 +115,20 @@ def test_a_recording_without_times_is_pointed_out_once(
         "Hi.json has no times, so it is replayed at once, like every recording that was not made with "
         "recording_timing=true. (This is said once.)"
     ]
+
+
+def test_made_up_headers_come_beside_the_recorded_ones(folder: Path) -> None:
+    values: dict[str, object] = {option.name: option.default for option in OPTIONS}
+    values |= {
+        "recording_dir": str(folder),
+        "recording_made_headers": ("x-request-id", "x-ratelimit=9/99999"),
+    }
+    service = Service.opened(Run.new({}), settings(values), {})
+    write_recording(folder, "a.json", chat("Hi"), {"n": 1})
+    answers = [ask(service, "Hi") for _ in range(2)]
+    service.close()
+    service.run.worker.close()
+    headers = [dict(answer.headers) for answer in answers]
+    assert [one["x-ratelimit-remaining-requests"] for one in headers] == ["8", "7"]
+    assert headers[0]["x-request-id"] != headers[1]["x-request-id"]
+    assert headers[0]["content-type"] == "application/json"
