@@ -47,7 +47,7 @@ def tap_response(flow: http.HTTPFlow, state: FlowState) -> None:
         state.tap = TimedTap(state.asked_s) if state.session.settings.keeps_times else Tap()
         flow.response.stream = state.tap
     elif state.is_from_origin or state.session.settings.mode is Mode.LIVE:
-        flow.response.stream = True
+        flow.response.stream = state.direct_writer or True
 
 
 def _hand_over(state: FlowState) -> None:

@@ -17,7 +17,7 @@ def reset_client(client: connection.Client) -> None:
 
     Over HTTP/2 nothing is done: there mitmproxy resets the stream (RST_STREAM), and other streams go on.
     """
-    handler = _handler_of(client)
+    handler = handler_of(client)
     io = None if handler is None else handler.transports.get(client)
     if io is not None and client.alpn != b"h2" and isinstance(io.writer, asyncio.StreamWriter):
         reset_on_close(io.writer.get_extra_info("socket"))
@@ -25,11 +25,12 @@ def reset_client(client: connection.Client) -> None:
 
 def lift_connection_limit(client: connection.Client, address: tuple[str, int]) -> None:
     """Let all streams of a client's HTTP/2 connection reach an address at once; mitmproxy's limit is five."""
-    handler = _handler_of(client)
+    handler = handler_of(client)
     if handler is not None and address not in handler.max_conns:
         handler.max_conns[address] = asyncio.Semaphore(sys.maxsize)
 
 
-def _handler_of(client: connection.Client) -> ConnectionHandler | None:
+def handler_of(client: connection.Client) -> ConnectionHandler | None:
+    """Return mitmproxy's handler of a client connection, None where it keeps none or keeps it elsewhere."""
     proxyserver = ctx.master.addons.get("proxyserver")
     return proxyserver.connections.get(client.id) if isinstance(proxyserver, Proxyserver) else None

@@ -16,6 +16,7 @@ from ..record.recorder import Ticket
 from ..request.identity import ApiRequest
 from ..request.multipart import MultipartParser
 from ..trouble.terms import NO_OWN_HEADERS, OwnHeaders
+from .shortcuts.direct_writing import DirectWriter
 from .tap import Tap
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ class FlowState:
     own_headers: OwnHeaders = NO_OWN_HEADERS
     ends_in_reset: bool = False
     socket: SocketCapture | None = None  # of a WebSocket that is recorded
+    direct_writer: DirectWriter | None = None
 
 
 _STATES: WeakKeyDictionary[http.HTTPFlow, FlowState] = WeakKeyDictionary()

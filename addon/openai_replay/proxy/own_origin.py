@@ -20,6 +20,8 @@ from http import HTTPStatus
 
 from ..replay.delivery import Delivery, Ending
 from ..service.progress import Progress
+from .shortcuts.direct_writing import ChunkWriter
+from .timeline import Timeline
 
 HOST = "127.0.0.1"
 
@@ -29,16 +31,23 @@ _HEAD_END = b"\r\n\r\n"
 # A request head from mitmproxy is a few KB, and its own limit for one line is 64 KiB.
 _LONGEST_HEAD_BYTES = 1024 * 1024
 
+# Clients that begin at once are not to wait for each other.
+_BACKLOG = 4096
+
 # SO_LINGER with 0 seconds: closing sends a TCP reset (socket(7)). Windows has shorter integers here.
 _RESET_ON_CLOSE = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A prepared answer, and the time of the event loop's clock from which its delays count."""
+    """A prepared answer, and the time of the event loop's clock from which its delays count.
+
+    `shortcut` takes chunks of a stream to the client without the relay, as far as it can.
+    """
 
     delivery: Delivery
     start_s: float
+    shortcut: ChunkWriter | None = None
 
 
 class OwnOrigin:
@@ -46,28 +55,31 @@ class OwnOrigin:
 
     def __init__(self, progress: Progress) -> None:
         self._server: asyncio.Server | None = None
+        self._timeline: Timeline | None = None
         self._due: dict[str, Due] = {}
         self._progress = progress
         self.port: int | None = None
 
-    async def prepare(self, delivery: Delivery) -> str:
+    async def prepare(self, delivery: Delivery, shortcut: ChunkWriter | None = None) -> str:
         """Return the path under which an answer can be fetched once; the server is started with the first.
 
         The delays of the answer count from now.
         """
-        loop = asyncio.get_running_loop()
-        start_s = loop.time()
+        if self._timeline is None:
+            self._timeline = Timeline()
+        start_s = self._timeline.now_s()
         if self._server is None:
-            self._server = await loop.create_server(
-                lambda: _Connection(self._due, self._progress), HOST, 0, backlog=4096
-            )
+            self._server = await self._listen(self._timeline)
             self.port = self._server.sockets[0].getsockname()[1]
         path = f"/{secrets.token_urlsafe(16)}"
-        self._due[path] = Due(delivery, start_s)
+        self._due[path] = Due(delivery, start_s, shortcut)
         return path
 
-    def _connection(self) -> asyncio.Protocol:
-        return _Connection(self._due, self._progress)
+    async def _listen(self, timeline: Timeline) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(
+            lambda: _Connection(self._due, timeline, self._progress), HOST, 0, backlog=_BACKLOG
+        )
 
     def is_at(self, address: tuple[str, int, *tuple[int, ...]] | None) -> bool:
         """Tell whether an address of a connection upstream is this origin's."""
@@ -83,8 +95,9 @@ class OwnOrigin:
 class _Connection(asyncio.Protocol):
     """One connection of mitmproxy's, which may fetch several answers one after the other."""
 
-    def __init__(self, due: dict[str, Due], progress: Progress) -> None:
+    def __init__(self, due: dict[str, Due], timeline: Timeline, progress: Progress) -> None:
         self._due = due
+        self._timeline = timeline
         self._progress = progress
         self._received = b""
         self._playback: Playback | None = None
@@ -109,7 +122,7 @@ class _Connection(asyncio.Protocol):
         if due is None or self._transport is None:
             self._close()
         else:
-            self._playback = Playback(due, self._transport, self._progress)
+            self._playback = Playback(due, self._transport, self._timeline, self._progress)
             self._playback.go_on()
 
     def pause_writing(self) -> None:
@@ -130,50 +143,68 @@ class _Connection(asyncio.Protocol):
 
 
 class Playback:
-    """Sends one answer over a transport, each part when its time has come."""
+    """Sends one answer over a transport, each part when its time has come. Part 0 is the head, then come the steps."""
 
-    def __init__(self, due: Due, transport: asyncio.Transport, progress: Progress) -> None:
-        self._delivery = delivery = due.delivery
+    def __init__(
+        self, due: Due, transport: asyncio.Transport, timeline: Timeline, progress: Progress
+    ) -> None:
+        self._delivery = due.delivery
+        self._steps = due.delivery.steps
+        self._start_s = due.start_s
         self._transport = transport
-        self._loop = asyncio.get_running_loop()
-        self._is_chunked = delivery.length is None
+        self._timeline = timeline
+        self._is_chunked = due.delivery.length is None
+        self._shortcut = due.shortcut if self._is_chunked else None
+        self._relayed_bytes = 0
         self._next = 0
-        self._timer: asyncio.TimerHandle | None = None
+        self._waits_until_s: float | None = None
         self._is_paused = False
         self._progress = progress
         progress.open_streams += 1
         self._is_open = True
-        start_s = due.start_s
-        # The head is part 0, then the steps.
-        self._times_s = [
-            start_s + at_ms / 1000
-            for at_ms in (delivery.head_at_ms, *(step.at_ms for step in delivery.steps))
-        ]
-        self._end_s = start_s + delivery.end_at_ms / 1000
 
     def go_on(self) -> None:
         """Send all parts that are due, and wait for the next one."""
-        self._timer = None
-        now_s = self._loop.time()
-        due = []
-        while self._next < len(self._times_s) and self._times_s[self._next] <= now_s:
-            due.append(self._part(self._next))
+        now_s = self._timeline.now_s()
+        first = self._next
+        while (at_s := self._time_of(self._next)) <= now_s and self._next <= len(self._steps):
             self._next += 1
-        if due:
-            self._progress.late(now_s - self._times_s[self._next - 1])
-            self._transport.write(b"".join(due))
-        self._wait_or_end(now_s)
-
-    def _wait_or_end(self, now_s: float) -> None:
+        if first < self._next:
+            self._progress.late(now_s - self._time_of(self._next - 1))
+            self._send(first, self._next)
         if self._is_paused or self._transport.is_closing():
             return
-        at_s = self._times_s[self._next] if self._next < len(self._times_s) else self._end_s
-        if math.isinf(at_s):
-            return  # stalled before the head
         if at_s > now_s:
-            self._timer = self._loop.call_at(at_s, self.go_on)
+            self._wait(at_s)
         else:
             self._end()
+
+    def _time_of(self, number: int) -> float:
+        """Return the time of a part, and of the end after the last one."""
+        delivery = self._delivery
+        if number == 0:
+            return self._start_s + delivery.head_at_ms / 1000
+        if number <= len(self._steps):
+            return self._start_s + self._steps[number - 1].at_ms / 1000
+        return self._start_s + delivery.end_at_ms / 1000
+
+    def _wait(self, at_s: float) -> None:
+        self._waits_until_s = at_s
+        if not math.isinf(at_s):  # else it stalls before its head
+            self._timeline.wake_at(at_s, self._wake)
+
+    def _wake(self, at_s: float) -> None:
+        if at_s == self._waits_until_s:  # else it was paused, or stopped, in the meantime
+            self.go_on()
+
+    def _send(self, first: int, end: int) -> None:
+        """Send parts, past the relay if that is possible."""
+        data = b"".join([self._part(number) for number in range(first, end)])
+        if self._shortcut is None or not self._shortcut.write(data, self._relayed_bytes):
+            self._relayed_bytes += sum(
+                len(self._steps[number - 1].data) for number in range(max(1, first), end)
+            )
+            self._transport.write(data)
 
     def pause(self) -> None:
         """Hold back: the client reads more slowly than the answer comes."""
@@ -187,9 +218,7 @@ class Playback:
 
     def stop(self) -> None:
         """Forget the next part."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._waits_until_s = None
 
     def abandon(self) -> None:
         """End before the end: the connection is closed."""
@@ -204,7 +233,7 @@ class Playback:
     def _part(self, number: int) -> bytes:
         if number == 0:
             return head_of(self._delivery)
-        data = self._delivery.steps[number - 1].data
+        data = self._steps[number - 1].data
         if self._is_chunked and data:  # an empty chunk would say that the answer is whole
             return b"%x\r\n%s\r\n" % (len(data), data)
         return data

@@ -11,10 +11,11 @@ from mitmproxy import http
 from ..replay.answer import Answer
 from ..replay.delivery import Delivery, Ending, at_once
 from ..service.answering import REPLAY_FAILED, Refusal, explained_miss, recorded_answer
-from .client_connection import lift_connection_limit
+from .client_connection import handler_of, lift_connection_limit
 from .flow_state import FlowState
 from .own_origin import HOST as ORIGIN_HOST
 from .responses import recorded_response, refused
+from .shortcuts.direct_writing import direct_writer
 
 # mitmweb and mitmproxy show it in front of a flow.
 _MISS_MARKER = ":red_circle:"
@@ -84,7 +85,8 @@ async def _send(flow: http.HTTPFlow, state: FlowState, delivery: Delivery) -> No
 async def _redirect_to_origin(flow: http.HTTPFlow, state: FlowState, delivery: Delivery) -> None:
     """Redirect a request to the origin that keeps to the schedule of its answer."""
     origin = state.session.run.origin
-    path = await origin.prepare(delivery)
+    state.direct_writer = direct_writer(flow, handler_of(flow.client_conn))
+    path = await origin.prepare(delivery, state.direct_writer)
     state.ends_in_reset = delivery.ending is Ending.RESET
     flow.request.method, flow.request.content = "GET", None
     send_to_origin(flow, state, (ORIGIN_HOST, origin.port or 0), path)

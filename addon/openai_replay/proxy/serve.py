@@ -12,9 +12,15 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from ..service.workers import run_workers, split_workers
 from .shortcuts.addons_package import import_addons_singly
+
+try:
+    import resource
+except ImportError:  # Windows has no such limit
+    resource = None  # type: ignore[assignment]
 
 # One of several workers.
 _WORKER = (sys.executable, "-P", "-m", "openai_replay.proxy.serve")
@@ -31,6 +37,7 @@ def serve(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.reconfigure(line_buffering=True)  # the log, which somebody may follow in a file
     if workers > 1:
         sys.exit(run_workers(workers, _WORKER, others))
+    _allow_many_connections()
     gc.disable()  # imports make nothing but objects that stay: a tenth of their time
     import_addons_singly()
     from mitmproxy.tools import cmdline, main
@@ -38,11 +45,21 @@ def serve(arguments: Sequence[str] | None = None) -> None:
     from .replay_master import ReplayMaster
 
     gc.freeze()
+    # With thousands of open streams a full collection takes most of a second, in which nothing is sent.
+    gc.set_threshold(100_000, 50, 1000)
     gc.enable()
     # Each connection that opens and closes is nothing that one wants to read, or to pay for.
     logging.getLogger("mitmproxy.proxy.server").setLevel(logging.WARNING)
     main.run(ReplayMaster, cmdline.mitmdump, others)
     _exit_at_once()
+
+
+def _allow_many_connections() -> None:
+    """Raise the soft limit of open files: a paced stream takes three, and a common limit is 1,024."""
+    if resource is not None:
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        with suppress(ValueError, OSError):  # macOS refuses an unlimited number
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _exit_at_once() -> None:

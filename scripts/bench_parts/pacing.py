@@ -1,0 +1,175 @@
+"""How well paced streams keep to their plan: the table `pacing`, of streams of 200 chunks at 20 chunks a second.
+
+So many streams are open at once on one `openai-replay serve` in base-URL mode. For each chunk the client notes how much
+later it came than planned. The plan's clock begins with the request: its zero is taken from the earliest chunk of the
+stream, so that the constant way of a chunk to the client does not count, and each delay of a chunk does. The client is
+one process on the same machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any
+
+from .programs import BASE_URL_MODE, PATH, Running, ask, make_recordings, request_body, running, server
+from .statistics_of import table
+
+CHUNKS = 200
+GAP_MS = 50
+
+# The share of chunks that may be later, and by how much a paced stream may lag.
+_SHARE = 0.99
+_MOST_LATE_MS = 10
+
+WANTED = 2000
+
+# The last of 2,000 streams begins before the first one ends, which takes 10 s.
+_OPENED_PER_S = 240
+_COUNTS = (50, 100, 200, 300, 400, 500, 750, 1000, 1500, WANTED)
+_QUICK_COUNTS = (50, 200, 500)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """So many streams at once: how late their chunks were, and what they took of the server."""
+
+    streams: int
+    whole: int
+    p50_ms: float
+    p99_ms: float
+    worst_ms: float
+    cores: float
+    mib: float
+
+    def holds(self) -> bool:
+        """Tell whether all streams came whole and on time."""
+        return self.whole == self.streams and self.p99_ms <= _MOST_LATE_MS
+
+
+class _Stream(asyncio.Protocol):
+    """Asks for one stream, and notes when each of its chunks comes."""
+
+    def __init__(self, request: bytes, done: asyncio.Future[None]) -> None:
+        self._request = request
+        self.done = done
+        self._rest = b""
+        self.times_s: list[float] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        now = perf_counter()
+        # A chunk's first bytes may end one read, and begin no other.
+        text = self._rest + data
+        begun = text.count(b"\ndata: ")
+        self._rest = text[-6:]
+        self.times_s += [now] * (begun - self._rest.count(b"\ndata: "))
+        if text.endswith(b"0\r\n\r\n"):
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_result(None)
+
+    def lateness_ms(self) -> list[float]:
+        """Return how much later than planned each chunk came."""
+        offsets = [time - number * GAP_MS / 1000 for number, time in enumerate(self.times_s)]
+        return [(offset - min(offsets)) * 1000 for offset in offsets]
+
+
+async def _streamed(port: int, request: bytes, count: int) -> list[_Stream]:
+    """Open so many streams, one after the other in even steps; at the end of that all are open."""
+    loop = asyncio.get_running_loop()
+    start_s = loop.time()
+    streams = [_Stream(request, loop.create_future()) for _ in range(count)]
+    for number, stream in enumerate(streams):
+        await asyncio.sleep(start_s + number / _OPENED_PER_S - loop.time())
+        await loop.create_connection(partial(_itself, stream), "127.0.0.1", port)
+    await asyncio.gather(*(stream.done for stream in streams))
+    return streams
+
+
+def _itself(stream: _Stream) -> _Stream:
+    return stream
+
+
+def measure(proxy: Running, body: bytes, count: int) -> Measured:
+    """Measure so many streams at once."""
+    chunks, request = ask(proxy, body).count(b"data: "), _request(body)
+    cpu_s, start = proxy.cpu_s(), perf_counter()
+    streams = asyncio.run(_streamed(proxy.port, request, count))
+    cores = (proxy.cpu_s() - cpu_s) / (perf_counter() - start)
+    late = sorted(ms for stream in streams for ms in stream.lateness_ms())
+    whole = sum(len(stream.times_s) == chunks for stream in streams)
+    p50, p99 = (late[int(len(late) * share)] for share in (0.5, _SHARE))
+    return Measured(count, whole, p50, p99, late[-1], cores, proxy.resident_mib())
+
+
+def _request(body: bytes) -> bytes:
+    head = (
+        f"POST {PATH} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n"
+        f"content-length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def _measure_all(top: Path, counts: tuple[int, ...]) -> list[Measured]:
+    body = request_body(CHUNKS)
+    make_recordings(top / "recordings", top / "home", [body])
+    everything = []
+    for count in counts:
+        print(f"pacing: {count} streams", flush=True)
+        program = server(top / "recordings", f"recording_pacing=ttft={GAP_MS}ms,gap={GAP_MS}ms")
+        with running(program, top / "home", BASE_URL_MODE) as proxy:
+            measure(proxy, body, 20)
+            everything.append(measure(proxy, body, count))
+    return everything
+
+
+def report(everything: list[Measured]) -> str:
+    """Return what was measured as a table, and the largest number of streams that keeps to its plan."""
+    rows = [["streams", "whole", "late p50 ms", "late p99 ms", "latest ms", "cores", "MiB"]]
+    for one in everything:
+        rows.append(
+            [
+                str(one.streams),
+                str(one.whole),
+                f"{one.p50_ms:.2f}",
+                f"{one.p99_ms:.2f}",
+                f"{one.worst_ms:.1f}",
+                f"{one.cores:.2f}",
+                f"{one.mib:.0f}",
+            ]
+        )
+    most = max((one.streams for one in everything if one.holds()), default=0)
+    said = f"{most} streams at once are within {_MOST_LATE_MS} ms of their plan in the 99th percentile"
+    return f"{table(rows)}\n\n{said} (wanted: {WANTED})."
+
+
+def run(*, quick: bool) -> tuple[Any, str]:
+    """Measure everything; return it as JSON and as a table."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
+    with TemporaryDirectory(prefix="openai-replay-bench-") as top:
+        everything = _measure_all(Path(top), _QUICK_COUNTS if quick else _COUNTS)
+    result = [
+        {
+            "streams": one.streams,
+            "whole": one.whole,
+            "late_p50_ms": one.p50_ms,
+            "late_p99_ms": one.p99_ms,
+            "cores": one.cores,
+            "resident_mib": one.mib,
+        }
+        for one in everything
+    ]
+    return result, report(everything)
