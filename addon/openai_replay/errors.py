@@ -3,7 +3,6 @@
 OpenAIReplayError
 ├── BadOption          an option makes no sense: mitmdump does not start
 ├── BadHeader          a request's own header makes no sense: the request is refused
-├── BadStream          bytes that are no text/event-stream that can be recorded without loss
 ├── BadRecording       a file among the recordings cannot be read
 │   └── NotReplayable  a well-formed file that is no HTTP exchange
 └── NotRecordable      an exchange that no recording can hold without changing it
@@ -25,10 +24,6 @@ class BadOption(OpenAIReplayError):
 
 class BadHeader(OpenAIReplayError):
     """A header for this proxy has a value that makes no sense: `<header>=<value>: <problem>`."""
-
-
-class BadStream(OpenAIReplayError):
-    """Bytes that claim to be `text/event-stream` and are not valid UTF-8."""
 
 
 class NotRecordable(OpenAIReplayError):

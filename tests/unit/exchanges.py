@@ -31,6 +31,7 @@ from openai_replay.request.rules import Rules
 from openai_replay.store.index import Index
 from openai_replay.store.store import Store
 from openai_replay.store.watch import watch
+from openai_replay.wire.white_space import usual
 
 API = "https://api.openai.com"
 CHAT = f"{API}/v1/chat/completions"
@@ -111,8 +112,8 @@ def answered(
     headers: tuple[tuple[str, str], ...] = JSON_HEADERS,
     end: End = End.COMPLETE,
 ) -> Exchange:
-    """Return an exchange in one piece; `answer` is JSON, or the bytes themselves."""
-    content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+    """Return an exchange in one piece; `answer` is JSON, laid out as the API does, or the bytes themselves."""
+    content = answer if isinstance(answer, bytes) else usual(request.url).written(answer).encode()
     return Exchange(request, status, headers, [content], end)
 
 

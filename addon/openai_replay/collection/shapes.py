@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..errors import BadStream
 from ..format.recording import JSON
 from ..wire import sse
 
@@ -77,14 +76,10 @@ def _frozen(types: Mapping[str, set[str]]) -> dict[str, frozenset[str]]:
 
 def _events(body: bytes) -> Iterator[JSON]:
     parser = sse.Parser()
-    try:
-        events = [*parser.feed(body), *parser.close()]
-    except BadStream:
-        return
-    for event in events:
+    for event in (*parser.feed(body), *parser.close()):
         if event.data is not None and event.data != sse.DONE:
             try:
-                yield json.loads(event.data)
+                yield json.loads(sse.readable(event.data))
             except ValueError:
                 continue
 

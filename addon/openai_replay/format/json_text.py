@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from json.decoder import WHITESPACE, scanstring  # type: ignore[attr-defined]  # typeshed does not have them
 from typing import Any, NamedTuple
 
@@ -18,14 +19,18 @@ from .recording import JSON
 
 # Asked only where a value ends; an integer may have more digits than an int.
 _DECODER = json.JSONDecoder(parse_int=str)
-_SURROGATES = {code: f"\\u{code:04x}" for code in range(0xD800, 0xE000)}
 
 
 class Reading(NamedTuple):
-    """The value of a JSON text, and whether it says all that the text says."""
+    """The value of a JSON text, whether it says all that the text says, and the value with its numbers as written.
+
+    `spelt` is `value` itself, unless a float is written in another way than `compact` writes it: then it is a copy
+    with an `orjson.Fragment` for each such float.
+    """
 
     value: JSON
     is_exact: bool
+    spelt: Any
 
 
 def read(text: str | bytes) -> Reading:
@@ -42,7 +47,7 @@ def read(text: str | bytes) -> Reading:
         value: JSON = orjson.loads(raw)
         # What comes out as it went in has lost nothing. The API's streams do: they are compact.
         if orjson.dumps(value) == raw:
-            return Reading(value, is_exact=True)
+            return Reading(value, True, value)
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         pass  # lone surrogates, NaN, or no JSON at all: the careful reader knows
     return _CarefulReader().read(raw.decode("utf-8-sig", "surrogatepass"))
@@ -53,19 +58,24 @@ class _CarefulReader:
 
     def __init__(self) -> None:
         self._is_exact = True
+        self._has_unusual_floats = False
 
     def read(self, text: str) -> Reading:
         try:
-            value: JSON = json.loads(
-                text,
-                object_pairs_hook=self._object,
-                parse_int=self._integer,
-                parse_float=self._float,
-                parse_constant=self._no_number,
-            )
+            value: JSON = self._loaded(text, self._float)
+            spelt = self._loaded(text, _spelt) if self._has_unusual_floats else value
         except RecursionError as exc:
             raise ValueError("expected JSON, it is nested too deeply") from exc
-        return Reading(value, self._is_exact)
+        return Reading(value, self._is_exact, spelt)
+
+    def _loaded(self, text: str, parse_float: Callable[[str], Any]) -> Any:
+        return json.loads(
+            text,
+            object_pairs_hook=self._object,
+            parse_int=self._integer,
+            parse_float=parse_float,
+            parse_constant=self._no_number,
+        )
 
     def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         members = dict(pairs)
@@ -83,6 +93,7 @@ class _CarefulReader:
     def _float(self, digits: str) -> float | None:
         number = float(digits)
         if math.isfinite(number):
+            self._has_unusual_floats |= orjson.dumps(number) != digits.encode()
             return number
         self._is_exact = False
         return None
@@ -91,8 +102,26 @@ class _CarefulReader:
         self._is_exact = False
 
 
-def compact(value: JSON) -> str:
-    """Return the JSON text of a value without white space, as the API writes it.
+# A number as written, while the standard library writes the text around it.
+_FRAGMENT = "\0number:"
+_QUOTED_FRAGMENT = re.compile(r'"\\u0000number:([-+.0-9eE]+)"')
+
+
+def _quoted_fragment(item: object) -> str:
+    if not isinstance(item, orjson.Fragment):
+        raise TypeError(f"expected JSON, got {type(item).__name__}")
+    return f"{_FRAGMENT}{orjson.dumps(item).decode()}"
+
+
+def _spelt(digits: str) -> Any:
+    number = float(digits)
+    if not math.isfinite(number):
+        return None
+    return number if orjson.dumps(number) == digits.encode() else orjson.Fragment(digits)
+
+
+def compact(value: Any) -> str:
+    """Return the JSON text of a value without white space, an `orjson.Fragment` in it as it is.
 
     Raises:
         ValueError: it is nested too deeply to be written.
@@ -102,14 +131,10 @@ def compact(value: JSON) -> str:
     except orjson.JSONEncodeError:
         pass  # integers beyond 64 bits and lone surrogates are the standard library's to write
     try:
-        return json.dumps(value, separators=(",", ":"))
+        text = json.dumps(value, separators=(",", ":"), default=_quoted_fragment)
     except RecursionError as exc:
         raise ValueError("expected JSON, it is nested too deeply") from exc
-
-
-def valid_unicode(text: str) -> str:
-    """Return a JSON text with its lone surrogates escaped, which means the same and can be stored as UTF-8."""
-    return text if text.isascii() else text.translate(_SURROGATES)
+    return _QUOTED_FRAGMENT.sub(r"\1", text)
 
 
 def with_members(text: str, values: Mapping[str, JSON]) -> str:
@@ -148,9 +173,9 @@ def _skip_space(text: str, at: int) -> int:
     return match.end() if match else at
 
 
-def strictly_equal(one: JSON, other: JSON) -> bool:
+def strictly_equal(one: Any, other: Any) -> bool:
     """Tell whether two values are the same JSON: the same members in the same order, `1` not `1.0` and not `true`."""
-    pairs: list[tuple[JSON, JSON]] = [(one, other)]
+    pairs: list[tuple[Any, Any]] = [(one, other)]
     while pairs:
         left, right = pairs.pop()
         if type(left) is not type(right):
@@ -163,6 +188,9 @@ def strictly_equal(one: JSON, other: JSON) -> bool:
             if len(left) != len(right):
                 return False
             pairs += zip(left, right, strict=True)
+        elif isinstance(left, orjson.Fragment):
+            if orjson.dumps(left) != orjson.dumps(right):
+                return False
         elif left != right or (isinstance(left, float) and repr(left) != repr(right)):  # 0.0 is not -0.0
             return False
     return True

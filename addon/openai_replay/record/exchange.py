@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import enum
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import orjson
-
+from ..format import json_text
 from ..format.recording import (
     FILE,
     JSON,
@@ -50,10 +48,11 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A request and all that came back. `body` is decoded (no content coding), in pieces of any size.
+    """A request and all that came back.
 
-    `timing` is None where times are not kept.
+    `body` is decoded (no content coding), in pieces of any size. `timing` is None where times are not kept.
     `socket` is what there is to note of a stream that came over a WebSocket.
+    `keeps_ids`: record `id` and `created` of completions as they were on the wire.
     """
 
     api_request: ApiRequest
@@ -64,6 +63,7 @@ class Exchange:
     end_message: str = ""
     timing: Timing | None = None
     socket: SocketNotes = NO_SOCKET
+    keeps_ids: bool = False
 
     def header(self, name: str) -> str:
         """Return the value of a response header, "" if there is none; `name` is in lower case."""
@@ -193,15 +193,8 @@ def _digest(recording: Recording, answer: JSON) -> str:
         response.is_streaming,
         response.status,
         None if response.failure is None else response.failure.data,
-        dict(response.headers),
+        dict(sorted(response.headers.items())),
         {name: note for name, note in response.wire.items() if name != "between"},
         dict(recording.id_normalization_mapping),
     ]
-    return hashlib.sha256(_sorted_json(value)).hexdigest()
-
-
-def _sorted_json(value: JSON) -> bytes:
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except (orjson.JSONEncodeError, TypeError):
-        return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+    return hashlib.sha256(json_text.compact(value).encode()).hexdigest()

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ..errors import NotRecordable
 from ..format import json_text
 from ..format.recording import FILE, JSON, opened
-from ..request.identity import ApiRequest
 from ..request.reference_hash import request_hash
+from ..wire import sse
+from ..wire import white_space as white_spaces
 from ..wire.corrections import CorrectionNotes, Found
+from ..wire.white_space import WhiteSpace
 from .exchange import Exchange
 from .needed_later import needed_later
 
@@ -25,25 +29,64 @@ _NORMALISED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ParsedJson:
-    """A JSON text as a value, redacted; with the text itself where the value does not hold all of it."""
+    """A JSON text as a value, without secrets.
+
+    `spelt` is the value with its unusually written numbers as `orjson.Fragment`. `text` is the text, `is_exact` tells
+    whether the value holds all of it but its white space.
+    """
 
     value: JSON
-    raw_text: str | None = None
+    spelt: Any
+    text: str
+    is_exact: bool
+    white_space: WhiteSpace | None = None
     redacted_needed_later: frozenset[str] = frozenset()
 
+    def raw_text(self) -> str | None:
+        """Return the text where the value does not hold all of it."""
+        return None if self.is_exact else self.text
 
-def exact_json(raw: bytes, exchange: Exchange) -> ParsedJson | None:
-    """Parse a JSON text without loss; None where it is none."""
+
+def exact_json(text: str, exchange: Exchange) -> ParsedJson | None:
+    """Parse a JSON text without loss; None where it is none.
+
+    Lone surrogates in the text stand for bytes that are not UTF-8; see `sse`.
+    """
+    readable = sse.readable(text)
     try:
-        reading = json_text.read(raw)
+        reading = json_text.read(readable)
     except ValueError:
         return None
-    value, text = reading.value, raw.decode("utf-8-sig", "surrogatepass")
+    parsed = ParsedJson(reading.value, reading.spelt, text, reading.is_exact and readable is text)
+    return _without_secrets(parsed, exchange)
+
+
+def exact_body(content: bytes, exchange: Exchange) -> ParsedJson | None:
+    """Parse a body that is a JSON text, its white space included; None where it is none."""
+    try:
+        text = content.decode("utf-8-sig")
+        value, is_exact, spelt = json_text.read(text)
+    except ValueError:
+        return None
+    white_space = white_spaces.found(text, spelt)
+    parsed = _without_secrets(ParsedJson(value, spelt, text, is_exact, white_space), exchange)
+    # The text is kept for its white space alone only if it has no secrets, which may show in the value alone.
+    keeps_text = white_space is None and parsed.value is value
+    return replace(parsed, is_exact=False) if keeps_text else parsed
+
+
+def _without_secrets(parsed: ParsedJson, exchange: Exchange) -> ParsedJson:
+    """Return JSON without secrets; the same object if it has none."""
     redactor, credentials = exchange.api_request.rules.redactor, exchange.api_request.credentials
-    if redactor.may_match(text, credentials):
-        value, text = redactor.answer(value, credentials), redactor.answer_text(text, credentials)
-    needed = frozenset(needed_later(reading.value, value))
-    return ParsedJson(value, None if reading.is_exact else text, needed)
+    if not redactor.may_match(parsed.text, credentials):
+        return parsed
+    text = redactor.answer_text(parsed.text, credentials)
+    value = redactor.answer(parsed.value, credentials)
+    if value == parsed.value:
+        return replace(parsed, text=text)
+    spelt = redactor.answer(parsed.spelt, credentials)
+    needed = frozenset(needed_later(parsed.value, value))
+    return replace(parsed, value=value, spelt=spelt, text=text, redacted_needed_later=needed)
 
 
 def is_of_this_format(value: JSON) -> bool:
@@ -54,21 +97,49 @@ def is_of_this_format(value: JSON) -> bool:
 
 
 class Normaliser:
-    """Gives completions the id and time of the recording, and tells the id on the wire where it is needed."""
+    """Gives completions the id and time of the recording, and tells the ids on the wire where they are needed.
 
-    def __init__(self, api_request: ApiRequest) -> None:
+    A recording that is made again then differs from the old one as little as possible. Different ids of one answer
+    stay different: the second one is numbered.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        api_request = exchange.api_request
         body = api_request.rules.named_body(api_request.body)
         self._id = f"rec-{request_hash(api_request.method, api_request.url, body, api_request.test_id)[:12]}"
-        self._is_kept = api_request.method != "POST" or (isinstance(body, dict) and body.get("store") is True)
+        self._is_mapped = api_request.method != "POST" or (
+            isinstance(body, dict) and body.get("store") is True
+        )
+        self._keeps_ids = exchange.keeps_ids
+        self._ids: dict[str, str] = {}
 
-    def normalised(self, class_name: str | None, value: JSON) -> tuple[JSON, dict[str, str]]:
-        """Return an object as it is recorded, and {id in the recording: id on the wire} if that is needed."""
-        if class_name not in _NORMALISED or not isinstance(value, dict):
-            return value, {}
-        wire_id = value.get("id")
-        mapping = {self._id: wire_id} if self._is_kept and isinstance(wire_id, str) and wire_id else {}
-        stable = {name: item for name, item in (("id", self._id), ("created", 0)) if name in value}
-        return value | stable, mapping
+    def stable_members(self, class_name: str | None, value: JSON) -> dict[str, JSON]:
+        """Return the members of an object that are recorded with another value than they had on the wire.
+
+        A text that is not empty becomes the `id` of the recording, and a number the time `created` 0.
+        """
+        if self._keeps_ids or class_name not in _NORMALISED or not isinstance(value, dict):
+            return {}
+        stable: dict[str, JSON] = {}
+        wire_id, created = value.get("id"), value.get("created")
+        if isinstance(wire_id, str) and wire_id:
+            stable["id"] = self._ids.get(wire_id) or self._next_id()
+        if isinstance(created, int | float) and not isinstance(created, bool):
+            stable["created"] = 0
+        return stable
+
+    def _next_id(self) -> str:
+        return f"{self._id}-{len(self._ids) + 1}" if self._ids else self._id
+
+    def keep(self, wire_id: JSON, stable: Mapping[str, JSON]) -> None:
+        """Remember the id of an object that is part of the recording."""
+        recorded = stable.get("id")
+        if isinstance(wire_id, str) and isinstance(recorded, str):
+            self._ids[wire_id] = recorded
+
+    def mapping(self) -> dict[str, str]:
+        """Return {id in the recording: id on the wire}, {} where no later request can refer to the ids."""
+        return {recorded: wire_id for wire_id, recorded in self._ids.items()} if self._is_mapped else {}
 
 
 def found_corrections(

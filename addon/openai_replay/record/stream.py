@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..errors import BadStream, NotRecordable
 from ..format.recording import JSON, Failure, Response, encode_chunk, envelope
 from ..sdk import classes
 from ..wire import framing, sse
 from ..wire.corrections import CorrectionNotes, Found
 from .chunk_templates import ChunkTemplates, RecordedChunk
+from .completeness import Milestone, has_said_all, milestones_of
 from .exchange import End, Exchange, Recorded, RecordedChunks, recorded_as
 from .json_value import Normaliser, correction_member, exact_json, found_corrections, is_of_this_format
 
@@ -35,19 +35,17 @@ def _raw(exchange: Exchange, events: Sequence[sse.Event]) -> Recorded:
     failure = _broken(exchange, len(chunks)) if is_broken else None
     headers = exchange.kept_headers("text/event-stream")
     lines: list[JSON] = [exchange.without_secrets(line) for event in events for line in _lines_of(event)]
-    return recorded_as(exchange.api_request, Response(lines, True, exchange.status, failure, headers))
+    notes = framing.unterminated(events[-1].ending) if events and not is_broken else {}
+    return recorded_as(exchange.api_request, Response(lines, True, exchange.status, failure, headers, notes))
 
 
 def _events(exchange: Exchange) -> Iterator[sse.Event]:
     """Yield the events; of a stream that broke off, only those that were complete."""
     parser = sse.Parser()
-    try:
-        for piece in exchange.body:
-            yield from _redacted(parser.feed(piece), exchange)
-        if exchange.end is End.COMPLETE:
-            yield from _redacted(parser.close(), exchange)
-    except BadStream as exc:
-        raise NotRecordable(f"the stream is {exc}") from exc
+    for piece in exchange.body:
+        yield from _redacted(parser.feed(piece), exchange)
+    if exchange.end is End.COMPLETE:
+        yield from _redacted(parser.close(), exchange)
 
 
 def _redacted(events: Iterable[sse.Event], exchange: Exchange) -> Iterator[sse.Event]:
@@ -62,8 +60,8 @@ class _ChunkNotes(NamedTuple):
 
     implied_lines: tuple[str, ...]
     corrections: Found
-    mapping: dict[str, str]
-    is_last: bool
+    ids: tuple[JSON, dict[str, JSON]]
+    milestones: frozenset[Milestone]
 
 
 class _Stream:
@@ -74,25 +72,24 @@ class _Stream:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._normaliser = Normaliser(exchange.api_request)
+        self._normaliser = Normaliser(exchange)
         self._corrections = CorrectionNotes(exchange.api_request.body)
         self._frames = framing.FrameNotes()
         self._templates = ChunkTemplates(self._made, classes.literals())
         self._chunks = RecordedChunks()
-        self._mapping: dict[str, str] = {}
+        self._milestones: set[Milestone] = set()
         self._is_done = False
-        self._is_last = False
         self.is_raw = False
         self.redacted_needed_later: set[str] = set()
 
     def take(self, event: sse.Event) -> None:
         """Take the next event."""
         if self._is_done:
-            if event.data is None:
-                self._frames.after_done(event)
-            else:
+            if event.data:
                 self.is_raw = True  # data follows [DONE]
-        elif event.data is None:
+            else:
+                self._frames.after_done(event)
+        elif not event.data:
             self._frames.block(len(self._chunks.texts), event)
         elif event.data == sse.DONE:
             self._is_done = True
@@ -115,28 +112,30 @@ class _Stream:
         assert isinstance(notes, _ChunkNotes)
         self._frames.chunk(len(self._chunks.texts), event, notes.implied_lines)
         self._corrections.note(notes.corrections)
-        self._mapping |= notes.mapping
-        self._is_last = notes.is_last
+        self._normaliser.keep(*notes.ids)
+        self._milestones |= notes.milestones
         self._chunks.add(made.text, made.significant)
 
     def _made(self, text: str, lines: tuple[str, ...]) -> RecordedChunk | None:
         """Return what is recorded of a chunk, None if it is none; nothing is noted yet."""
-        parsed = exact_json(text.encode(), self._exchange)
+        parsed = exact_json(text, self._exchange)
         if parsed is None or not isinstance(parsed.value, dict) or is_of_this_format(parsed.value):
             return None
+        self.redacted_needed_later |= parsed.redacted_needed_later
         api_request, event_name = self._exchange.api_request, sse.event_name(lines)
         class_name = classes.class_for(
             api_request.method, api_request.endpoint(), parsed.value, streamed=True, event=event_name
         )
-        on_wire, mapping = self._normaliser.normalised(class_name, parsed.value)
+        stable = self._normaliser.stable_members(class_name, parsed.value)
+        value, on_wire = ({**item, **stable} for item in (parsed.value, parsed.spelt))
         if framing.is_assistant_event(class_name):
-            on_wire = {"data": on_wire, "event": event_name}
-        data = on_wire if class_name is None else classes.dump(class_name, on_wire)
+            value, on_wire = ({"data": item, "event": event_name} for item in (value, on_wire))
+        data = value if class_name is None else classes.dump(class_name, value)
         notes = _ChunkNotes(
             framing.implied_lines(class_name, data),
-            found_corrections(self._corrections, class_name, data, on_wire, parsed.raw_text),
-            mapping,
-            isinstance(data, dict) and data.get("type") in _LAST_EVENTS,
+            found_corrections(self._corrections, class_name, data, on_wire, parsed.raw_text()),
+            (parsed.value.get("id"), stable),
+            milestones_of(parsed.value),
         )
         recorded = encode_chunk(data if class_name is None else envelope(class_name, data))
         return RecordedChunk(recorded, _PADDING.sub("", recorded), notes)
@@ -144,15 +143,17 @@ class _Stream:
     def recorded(self) -> Recorded:
         """Return the recording of the stream, which has ended."""
         exchange = self._exchange
-        is_broken = _is_broken(exchange, is_done=self._is_done or self._is_last)
+        is_said = self._is_done or has_said_all(self._milestones, exchange.api_request.body)
+        is_broken = _is_broken(exchange, is_done=is_said)
         failure = _broken(exchange, len(self._chunks.texts)) if is_broken else None
         headers = exchange.kept_headers("text/event-stream")
-        notes = self._frames.result(exchange.api_request.endpoint(), is_broken=is_broken) | correction_member(
-            self._corrections
-        )
-        notes |= exchange.socket.to_wire()
+        is_end_unknown = is_broken or (exchange.end is End.LEFT_BY_CLIENT and not self._is_done)
+        frames = self._frames.result(exchange.api_request.endpoint(), is_end_unknown=is_end_unknown)
+        notes = frames | correction_member(self._corrections) | exchange.socket.to_wire()
         response = Response([], True, exchange.status, failure, headers, notes)
-        return recorded_as(exchange.api_request, response, chunks=self._chunks, mapping=self._mapping)
+        return recorded_as(
+            exchange.api_request, response, chunks=self._chunks, mapping=self._normaliser.mapping()
+        )
 
 
 # In text that is indented; inside a string the quotes would be escaped. This is a member, and hardly ever the first.
@@ -166,12 +167,7 @@ def _is_broken(exchange: Exchange, *, is_done: bool) -> bool:
 
 def _lines_of(event: sse.Event) -> list[str]:
     """Return the lines of an event, the blank one that ends it among them."""
-    data = [] if event.data is None else [f"data: {line}" for line in event.data.split("\n")]
-    return [*event.lines, *data, *([""] if event.terminated else [])]
-
-
-# A tuple, for `type` may be anything, also what has no hash.
-_LAST_EVENTS = ("response.completed", "response.failed", "response.incomplete", "error")
+    return [*sse.lines_of(event), *([""] if event.ending == sse.BLANK_LINE else [])]
 
 
 def _broken(exchange: Exchange, chunks: int) -> Failure:

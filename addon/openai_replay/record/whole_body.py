@@ -5,19 +5,20 @@ from __future__ import annotations
 import mimetypes
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from ..errors import NotRecordable
-from ..format import json_text
 from ..format.recording import JSON, Failure, Response, envelope
 from ..request.reference_hash import model_digest
 from ..sdk import classes
 from ..wire.corrections import CorrectionNotes
+from ..wire.white_space import WhiteSpace, usual
 from .exchange import End, Exchange, Recorded, recorded_as
 from .json_value import (
     Normaliser,
     ParsedJson,
     correction_member,
-    exact_json,
+    exact_body,
     found_corrections,
     is_of_this_format,
 )
@@ -47,53 +48,67 @@ def recorded_whole(exchange: Exchange) -> Recorded:
     if content and (parsed is None or is_of_this_format(parsed.value)):
         return _with_companion(exchange, content)
     needed = frozenset() if parsed is None else parsed.redacted_needed_later
-    return replace(_plain(exchange, content, parsed), redacted_needed_later=needed)
+    return replace(_plain(exchange, parsed), redacted_needed_later=needed)
 
 
 def _is_whole(exchange: Exchange, content: bytes) -> bool:
     """Tell whether a body is complete; a client that has read a whole JSON text may leave before its end is told."""
     if exchange.end is not End.LEFT_BY_CLIENT:
         return exchange.end is End.COMPLETE
-    return content.startswith((b"{", b"[")) and exact_json(content, exchange) is not None
+    return content.startswith((b"{", b"[")) and exact_body(content, exchange) is not None
 
 
 def _parsed(content: bytes, exchange: Exchange) -> ParsedJson | None:
     media_type = exchange.media_type()
     if media_type and media_type != "application/json" and not media_type.endswith("+json"):
         return None
-    return exact_json(content, exchange)
+    return exact_body(content, exchange)
 
 
-def _plain(exchange: Exchange, content: bytes, parsed: ParsedJson | None) -> Recorded:
+def _plain(exchange: Exchange, parsed: ParsedJson | None) -> Recorded:
     api_request = exchange.api_request
     if parsed is None:
         headers = exchange.kept_headers(None)
-        wire_notes: dict[str, JSON] = {}
-        return recorded_as(api_request, Response(None, False, exchange.status, None, headers, wire_notes))
+        return recorded_as(api_request, Response(None, False, exchange.status, None, headers))
     headers = exchange.kept_headers("application/json")
-    if (
-        api_request.is_model_list()
-        and (models := _models(parsed.value)) is not None
-        and parsed.raw_text is None
-    ):
-        return _model_list(exchange, parsed.value, models, headers)
+    models = _models(parsed.value) if api_request.is_model_list() and parsed.is_exact else None
+    if models is not None:
+        return _model_list(exchange, parsed, models, headers)
     class_name = classes.class_for(api_request.method, api_request.endpoint(), parsed.value, streamed=False)
-    on_wire, mapping = Normaliser(api_request).normalised(class_name, parsed.value)
-    data = on_wire if class_name is None else classes.dump(class_name, on_wire)
-    corrections = CorrectionNotes(api_request.body)
+    normaliser = Normaliser(exchange)
+    stable = normaliser.stable_members(class_name, parsed.value)
+    value, on_wire = parsed.value, parsed.spelt
+    if isinstance(value, dict) and stable:
+        normaliser.keep(value.get("id"), stable)
+        value, on_wire = {**value, **stable}, {**on_wire, **stable}
+    data = value if class_name is None else classes.dump(class_name, value)
     # These two would else pass for no body and for a list of no models.
-    text = json_text.compact(on_wire) if on_wire is None or on_wire == [] else parsed.raw_text
-    _correct(corrections, class_name, data, on_wire, text)
+    text = parsed.text if value is None or value == [] else parsed.raw_text()
+    notes = _notes(exchange, class_name, data, on_wire, text, parsed.white_space)
     body = data if class_name is None else envelope(class_name, data)
-    response = Response(body, False, exchange.status, None, headers, correction_member(corrections))
-    return recorded_as(api_request, response, mapping=mapping)
+    response = Response(body, False, exchange.status, None, headers, notes)
+    return recorded_as(api_request, response, mapping=normaliser.mapping())
 
 
-def _correct(
-    corrections: CorrectionNotes, class_name: str | None, data: JSON, wire: JSON, text: str | None = None
-) -> None:
-    """Note what the rules do not say of an object; see `_found`."""
-    corrections.note(found_corrections(corrections, class_name, data, wire, text))
+def _notes(
+    exchange: Exchange,
+    class_name: str | None,
+    data: JSON,
+    on_wire: Any,
+    text: str | None,
+    white_space: WhiteSpace | None,
+) -> dict[str, JSON]:
+    """Return the members of `response.wire` for one object; see `found_corrections`."""
+    corrections = CorrectionNotes(exchange.api_request.body)
+    corrections.note(found_corrections(corrections, class_name, data, on_wire, text))
+    layout = _layout(exchange, white_space) if text is None else {}
+    return correction_member(corrections) | layout
+
+
+def _layout(exchange: Exchange, white_space: WhiteSpace | None) -> dict[str, JSON]:
+    if white_space is None or white_space == usual(exchange.api_request.url):
+        return {}
+    return {"layout": white_space.note()}
 
 
 def _models(value: JSON) -> list[dict[str, JSON]] | None:
@@ -106,15 +121,16 @@ def _models(value: JSON) -> list[dict[str, JSON]] | None:
 
 
 def _model_list(
-    exchange: Exchange, value: JSON, models: Sequence[dict[str, JSON]], headers: dict[str, str]
+    exchange: Exchange, parsed: ParsedJson, models: Sequence[dict[str, JSON]], headers: dict[str, str]
 ) -> Recorded:
+    value = parsed.value
     corrections = CorrectionNotes(exchange.api_request.body)
     body: list[JSON] = []
-    for model in models:
+    for model, on_wire in zip(models, parsed.spelt["data"], strict=True):
         dumped = classes.dump(_MODEL, model)
-        _correct(corrections, _MODEL, dumped, model)
+        corrections.note(found_corrections(corrections, _MODEL, dumped, on_wire, None))
         body.append(envelope(_MODEL, dumped))
-    notes = correction_member(corrections)
+    notes = correction_member(corrections) | _layout(exchange, parsed.white_space)
     around = (
         {name: None if name == "data" else item for name, item in value.items()}
         if isinstance(value, dict)
@@ -179,19 +195,24 @@ def _failed(exchange: Exchange, content: bytes) -> Recorded:
         text = content.decode()
     except UnicodeDecodeError:
         return _with_companion(exchange, content)
-    parsed = exact_json(content, exchange) if content else None
-    if parsed is not None and parsed.raw_text is not None:
-        raise NotRecordable("the error is a JSON text that no JSON value can hold")
-    body: JSON
-    if parsed is None or not isinstance(parsed.value, dict):
-        body = text = exchange.without_secrets(text)
-        message = text.strip() or f"Error code: {exchange.status}"
-        headers = exchange.kept_headers("text/plain" if content else None)
-    else:
-        whole = parsed.value
-        body = whole.get("error", whole)
-        message = f"Error code: {exchange.status} - {whole}"
-        headers = exchange.kept_headers("application/json")
+    parsed = exact_body(content, exchange) if content else None
+    if parsed is not None and isinstance(parsed.value, dict):
+        return _failed_in_json(exchange, parsed, parsed.value)
+    body = exchange.without_secrets(text)
+    message = body.strip() or f"Error code: {exchange.status}"
+    return _exception(exchange, body, message, exchange.kept_headers("text/plain" if content else None), {})
+
+
+def _failed_in_json(exchange: Exchange, parsed: ParsedJson, whole: dict[str, JSON]) -> Recorded:
+    message = f"Error code: {exchange.status} - {whole}"
+    notes = _notes(exchange, None, whole, parsed.spelt, parsed.raw_text(), parsed.white_space)
+    headers = exchange.kept_headers("application/json")
+    return _exception(exchange, whole.get("error", whole), message, headers, notes)
+
+
+def _exception(
+    exchange: Exchange, body: JSON, message: str, headers: dict[str, str], notes: dict[str, JSON]
+) -> Recorded:
     data: dict[str, JSON] = {
         "category": "provider_sdk",
         "provider": "openai",
@@ -200,7 +221,8 @@ def _failed(exchange: Exchange, content: bytes) -> Recorded:
         "status_code": exchange.status,
         "body": body,
     }
-    return recorded_as(exchange.api_request, Response(None, False, 200, Failure(data, message), headers))
+    response = Response(None, False, 200, Failure(data, message), headers, notes)
+    return recorded_as(exchange.api_request, response)
 
 
 def _error_type(status: int) -> str:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import BadRecording
 from ..format import delays, json_text
@@ -32,6 +33,7 @@ from ..store.store import Stored, companion_of
 from ..wire import framing, headers, rebuild
 from ..wire.corrections import CorrectionReader
 from ..wire.socket_notes import NO_SOCKET, SocketNotes, read_socket_notes
+from ..wire.white_space import WhiteSpace, from_note, usual
 
 JSON_TYPE = "application/json"
 STREAM_TYPE = "text/event-stream; charset=utf-8"
@@ -68,6 +70,9 @@ def render(stored: Sequence[Stored], api_request: ApiRequest) -> Answer:
     try:
         return _answered(stored, api_request)
     except (ValueError, TypeError, RecursionError) as exc:
+        problem, _, place = str(exc).rpartition(" @ ")
+        if problem and place.startswith("$"):
+            raise BadRecording(stored[0].path, problem, place) from exc
         problem = f"expected a body that can be written as JSON, {exc}"
         raise BadRecording(stored[0].path, problem, "$.response.body") from exc
 
@@ -75,12 +80,13 @@ def render(stored: Sequence[Stored], api_request: ApiRequest) -> Answer:
 def _answered(stored: Sequence[Stored], api_request: ApiRequest) -> Answer:
     first = stored[0]
     if len(stored) > 1:
-        return _answer(first, api_request, JSON_TYPE, (_compact(_joined_models(stored, api_request)),))
+        return _json_answer(first, api_request, _joined_models(stored, api_request))
     match first.recording.response.content():
         case FailedCall() as failed:
             return _failure(first, api_request, failed)
         case RawLines(lines):
-            return _answer(first, api_request, STREAM_TYPE, _blocks(lines))
+            ending = framing.ending_of(first.recording.response.wire)
+            return _answer(first, api_request, STREAM_TYPE, framing.with_ending(_blocks(lines), ending))
         case Chunks(items):
             return _answer(first, api_request, STREAM_TYPE, _events(first, api_request, items))
         case BodyFile():
@@ -88,12 +94,11 @@ def _answered(stored: Sequence[Stored], api_request: ApiRequest) -> Answer:
         case Nothing():
             return _answer(first, api_request, None, ())
         case Models(items) if items or api_request.is_model_list():
-            return _answer(first, api_request, JSON_TYPE, (_compact(_models(first, api_request, items)),))
+            return _json_answer(first, api_request, _models(first, api_request, items))
         case Models(items):
-            return _answer(first, api_request, JSON_TYPE, (_compact(items),))
+            return _json_answer(first, api_request, items)
         case Whole(value):
-            text = _chunks(first, api_request, [value]).text(0)
-            return _answer(first, api_request, JSON_TYPE, (text.encode(),))
+            return _whole(first, api_request, value)
 
 
 def _answer(
@@ -114,8 +119,28 @@ def _answer(
     )
 
 
-def _compact(value: JSON) -> bytes:
-    return json_text.compact(value).encode()
+def _json_answer(stored: Stored, api_request: ApiRequest, value: Any) -> Answer:
+    """Return an answer in JSON, with the white space that the API sent."""
+    return _text_answer(stored, api_request, _white_space(stored).written(value))
+
+
+def _text_answer(stored: Stored, api_request: ApiRequest, text: str) -> Answer:
+    return _answer(stored, api_request, JSON_TYPE, (text.encode(),))
+
+
+def _white_space(stored: Stored) -> WhiteSpace:
+    recording = stored.recording
+    note = recording.response.wire.get("layout")
+    return usual(recording.request.url) if note is None else from_note(note)
+
+
+def _whole(stored: Stored, api_request: ApiRequest, value: JSON) -> Answer:
+    """Return one JSON value; one that no value holds is its recorded text."""
+    chunks = _chunks(stored, api_request, [value])
+    text = chunks.kept_text(0)
+    if text is not None:
+        return _text_answer(stored, api_request, text)
+    return _json_answer(stored, api_request, chunks.value(0))
 
 
 def _file_content(stored: Stored) -> bytes:
@@ -160,12 +185,12 @@ def _failure(stored: Stored, api_request: ApiRequest, failed: FailedCall) -> Ans
     body, data, message = failed.body, failed.failure.data, failed.failure.message
     whole = _whole_error(body, message)
     if whole is not None:
-        return _answer(stored, api_request, JSON_TYPE, (_compact(whole),))
+        return _whole(stored, api_request, whole)
     if isinstance(body, str):
         return _answer(stored, api_request, "text/plain; charset=utf-8" if body else None, (body.encode(),))
     if body is None and not isinstance(data.get("status_code"), int):
         body = {"message": message, "type": "recorded_exception", "param": None, "code": data.get("type")}
-    return _answer(stored, api_request, JSON_TYPE, (_compact({"error": body}),))
+    return _whole(stored, api_request, {"error": body})
 
 
 def _whole_error(body: JSON, message: str) -> dict[str, JSON] | None:
@@ -221,11 +246,16 @@ class _Chunks:
     request_body: JSON
 
     def text(self, number: int) -> str:
-        """Return the compact JSON of a chunk; of one that no JSON value can hold, its recorded text."""
+        """Return the JSON text of a chunk of a stream."""
+        text = self.kept_text(number)
+        return json_text.compact(self.value(number)) if text is None else text
+
+    def kept_text(self, number: int) -> str | None:
+        """Return the recorded text of a chunk that no JSON value can hold, None for all others."""
         class_name, data = opened(self.items[number])
         text = self.corrected.text(number, class_name, data)
         if text is None:
-            return json_text.compact(self.value(number))
+            return None
         wire_id = self._wire_id(data)
         return text if wire_id is None else json_text.with_members(text, {"id": wire_id})
 
@@ -249,11 +279,7 @@ class _Chunks:
 
 def _chunks(stored: Stored, api_request: ApiRequest, items: list[JSON]) -> _Chunks:
     recording = stored.recording
-    try:
-        corrected = CorrectionReader(recording.response.wire.get("corrections"))
-    except ValueError as exc:
-        problem, _, place = str(exc).rpartition(" @ ")
-        raise BadRecording(stored.path, problem, place) from exc
+    corrected = CorrectionReader(recording.response.wire.get("corrections"))
     # Only where the recording has usage to give does it matter whether this request asked for it.
     recorded_body = recording.request.body
     request_body = api_request.body if rebuild.asks_usage(recorded_body) else recorded_body

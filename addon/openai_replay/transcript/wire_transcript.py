@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import orjson
 
-from ..errors import BadStream
 from ..format.recording import JSON, Recording, Request, Response
 from ..wire import sse
 from .transcript import transcript
@@ -49,17 +48,14 @@ def _object(body: bytes) -> dict[str, JSON]:
 def _chunks(body: bytes) -> list[JSON]:
     """Return the JSON values of a stream's events, without an event that its end has cut."""
     parser = sse.Parser()
-    try:
-        events = [*parser.feed(body), *parser.close()]
-    except BadStream as exc:
-        raise ValueError(str(exc)) from exc
+    events = [*parser.feed(body), *parser.close()]
     return [value for event in events if (value := _value(event.data)) is not None]
 
 
 def _value(data: str | None) -> JSON:
     """Return the JSON value of an event's data, None for `[DONE]` and for other text."""
     try:
-        value: JSON = orjson.loads(data or "")
+        value: JSON = orjson.loads(sse.readable(data or ""))
     except ValueError:
         return None
     return value

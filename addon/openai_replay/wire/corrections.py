@@ -7,6 +7,8 @@ where the rules say all. Chunks are numbered from 0, and a response in one piece
         these objects have these members in this order; one whose value is null is sent as null
     {"chunks": "0", "at": "$.data[*].embedding[0,7-9]", "number": "integer"}
         these whole numbers are written without a decimal point
+    {"chunks": "3", "at": "$.choices[*].logprobs.content[*].logprob", "number": "decimal"}
+        these small numbers are written as 0.0000095, with "python" as 9.5e-06, with "javascript" as 9.5e-6
     {"chunks": "7", "text": "{…}"}
         this is the chunk: no value holds what it says, or its class alters it
 
@@ -18,17 +20,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 import orjson
 
-from ..format.json_text import compact, read, strictly_equal, valid_unicode, with_members
+from ..format.json_text import compact, read, strictly_equal, with_members
 from ..format.ranges import numbers_in, range_text
 from ..format.recording import JSON
 from ..sdk import classes
+from . import sse
 from .rebuild import asks_stream, asks_usage, is_whole, rebuild_of
+
+_LEADING_ZEROS = re.compile(r"e([+-])0+")
 
 # What leads to parts of a chunk: names of members and numbers of items; None is every item.
 type _Step = str | tuple[int, ...] | None
@@ -73,7 +79,57 @@ class _Integer:
 
 class _Correction(NamedTuple):
     path: _Path
-    shape: _Members | _Integer
+    shape: _Shape
+
+
+def _as_python(number: float) -> str:
+    """Write a number with at least two digits in its exponent: 9.5e-06."""
+    return repr(number)
+
+
+def _as_javascript(number: float) -> str:
+    """Write a number without zeros in front of its exponent: 9.5e-6."""
+    return _LEADING_ZEROS.sub(r"e\1", repr(number))
+
+
+def _as_decimal(number: float) -> str:
+    """Write a number without exponent: 0.0000095."""
+    return format(Decimal(repr(number)), "f")
+
+
+# `number`, by how a float is written that `json_text.compact` writes otherwise; versions of orjson differ.
+_WRITERS: Mapping[str, Callable[[float], str]] = {
+    "decimal": _as_decimal,
+    "python": _as_python,
+    "javascript": _as_javascript,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Spelling:
+    """A float is written in another of the usual ways."""
+
+    style: str
+
+    def would_change(self, value: Any) -> bool:
+        return _is_number(value) and self._written(value) != orjson.dumps(value).decode()
+
+    def applied(self, value: Any, _data: JSON) -> Any:
+        return orjson.Fragment(self._written(value)) if self.would_change(value) else value
+
+    def _written(self, value: Any) -> str:
+        return _WRITERS[self.style](value if isinstance(value, float) else float(orjson.dumps(value)))
+
+    def to_json(self) -> dict[str, JSON]:
+        return {"number": self.style}
+
+
+def _is_number(value: Any) -> bool:
+    """Tell whether a value is a float, plain or as it was written."""
+    return isinstance(value, float | orjson.Fragment)
+
+
+type _Shape = _Members | _Integer | _Spelling
 
 
 # What a chunk needs: corrections of its shape, or its JSON text.
@@ -98,28 +154,31 @@ class CorrectionNotes:
         self._texts: dict[int, str] = {}
         self._latest: tuple[_Correction, ...] = ()
 
-    def add(self, class_name: str | None, data: JSON, wire: JSON, text: str | None = None) -> None:
+    def add(self, class_name: str | None, data: JSON, wire: Any, text: str | None = None) -> None:
         """Take the next chunk; see `found`."""
         self.note(self.found(class_name, data, wire, text))
 
-    def found(self, class_name: str | None, data: JSON, wire: JSON, text: str | None = None) -> Found:
+    def found(self, class_name: str | None, data: JSON, wire: Any, text: str | None = None) -> Found:
         """Return what the next chunk needs, which is not yet noted.
 
-        `class_name` and `data` are what the recording holds of it, `wire` is what the API sent, with the `id` and
-        `created` of the recording. `text` is given where `json_text.read` found that `wire` does not say all that the
-        API sent: it is the JSON text, kept with the `id` and `created` of the recording.
+        Args:
+            class_name, data: class and data of it in the recording.
+            wire: the object that the API sent, with the `id` and `created` of the recording, and its numbers as
+                `json_text.read` spells them.
+            text: given where `wire` does not say all that the API sent: the JSON text, kept with the `id` and
+                `created` of the recording.
 
         Raises:
             ValueError: `wire` is nested too deeply to be written, or `data` does not say what `text` does.
         """
         if text is not None:
-            return _kept_text(valid_unicode(text), class_name, data)
+            return _kept_text(text, class_name, data)
         rebuild = rebuild_of(class_name, is_streamed=self._is_streamed)
         rebuilt = data if rebuild is None else rebuild(data, self._usage_asked)
         if _same(rebuilt, wire):
             return ()
         corrections = self._corrections_for(rebuilt, data, wire)
-        return valid_unicode(compact(_sent(class_name, wire))) if corrections is None else corrections
+        return compact(_sent(class_name, wire)) if corrections is None else corrections
 
     def note(self, found: Found) -> None:
         """Note what was found for the next chunk."""
@@ -198,7 +257,7 @@ def _sent(class_name: str | None, wire: JSON) -> JSON:
     return wire
 
 
-def _corrections(rebuilt: JSON, wire: JSON) -> Iterator[_Correction]:
+def _corrections(rebuilt: JSON, wire: Any) -> Iterator[_Correction]:
     """Yield what is to be corrected in a value, outer objects first, like items in one.
 
     Raises:
@@ -210,8 +269,23 @@ def _corrections(rebuilt: JSON, wire: JSON) -> Iterator[_Correction]:
         yield from _corrections_of_items(rebuilt, wire)
     elif isinstance(rebuilt, float) and is_whole(rebuilt) and type(wire) is int and rebuilt == wire:
         yield _Correction((), _Integer())
+    elif _is_number(rebuilt) and _is_number(wire) and orjson.dumps(rebuilt) != orjson.dumps(wire):
+        yield _Correction((), _spelling(wire, of=rebuilt))
     elif not strictly_equal(rebuilt, wire):
         raise _NoShape
+
+
+def _spelling(wire: Any, *, of: Any) -> _Spelling:
+    """Return how a number is written on the wire.
+
+    Raises:
+        _NoShape: in no usual way, or it is another number.
+    """
+    text, number = orjson.dumps(wire).decode(), float(orjson.dumps(of))
+    style = next((style for style, write in _WRITERS.items() if write(number) == text), None)
+    if style is None:
+        raise _NoShape
+    return _Spelling(style)
 
 
 def _corrections_of_object(rebuilt: dict[str, JSON], wire: dict[str, JSON]) -> Iterator[_Correction]:
@@ -257,7 +331,7 @@ def _corrected(value: JSON, data: JSON, corrections: Iterable[_Correction]) -> J
     return value
 
 
-def _applied(shape: _Members | _Integer, path: _Path, value: JSON, data: JSON) -> JSON:
+def _applied(shape: _Shape, path: _Path, value: JSON, data: JSON) -> JSON:
     """Return a value with a shape given to the parts that a path leads to; `value` itself stays as it is."""
     if not path:
         return shape.applied(value, data)
@@ -324,7 +398,7 @@ class CorrectionReader:
 def _says(text: str, class_name: str | None, data: JSON) -> bool:
     """Tell whether a text is what `data` was recorded from."""
     try:
-        value = read(text).value
+        value = read(sse.readable(text)).value
     except ValueError:
         return False
     if class_name is None or rebuild_of(class_name, is_streamed=False) is None:
@@ -342,13 +416,19 @@ def _expected_list(corrections: JSON) -> list[JSON]:
     return corrections
 
 
-def _shape(entry: dict[str, JSON], place: str) -> _Members | _Integer:
+def _shape(entry: dict[str, JSON], place: str) -> _Shape:
     names = entry.get("members")
     if isinstance(names, list):
         return _Members(tuple(name for name in names if isinstance(name, str)))
-    if entry.get("number") == "integer":
+    number = entry.get("number")
+    if number == "integer":
         return _Integer()
-    raise ValueError(f'expected "text", a list of "members", or "number": "integer", got {entry!r} @ {place}')
+    if isinstance(number, str) and number in _WRITERS:
+        return _Spelling(number)
+    known = ", ".join(["integer", *_WRITERS])
+    raise ValueError(
+        f'expected "text", a list of "members", or a "number" ({known}), got {entry!r} @ {place}'
+    )
 
 
 # --- paths --------------------------------------------------------------------------------------------------------

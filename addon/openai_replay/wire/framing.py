@@ -4,10 +4,12 @@ What the API sends follows from the chunk: chat and legacy completions have `dat
 events of the Responses API and of images are named by their `type`; the events of assistants carry their name
 beside their data, and end with `event: done`. What differs is noted in the recording's `response.wire`:
 
-    lines         [{"chunks": "3-5", "lines": ["id: 7"]}]       all lines of these events but their data
-    between       [{"before": 0, "lines": [": keep-alive"]}]    blocks without data
-    end           ["data: [DONE]"]                              what came after the last chunk; "" parts blocks
+    lines         [{"chunks": "3-5", "lines": ["id: 7"]}]       all lines of these events but their data, which
+                                                                follows them, or stands where one of them is "data"
+    between       [{"before": 0, "lines": [": keep-alive"]}]    blocks without data, or with empty data
+    end           ["data: [DONE]"]                              all after the last chunk; "" parts blocks
     unterminated  true                                          no blank line after the very last block
+                  "line"                                        not even a newline after its last line
 """
 
 from __future__ import annotations
@@ -50,6 +52,10 @@ def implied_end(endpoint: str) -> tuple[str, ...]:
     return ()
 
 
+# `unterminated`, by how the last block ends.
+_UNTERMINATED: dict[str, JSON] = {sse.NEWLINE: True, sse.NOTHING: "line"}
+
+
 class FrameNotes:
     """Notes what of a stream's framing does not follow from its chunks, while the stream is recorded."""
 
@@ -57,31 +63,34 @@ class FrameNotes:
         self._lines: dict[int, tuple[str, ...]] = {}
         self._between: list[JSON] = []
         self._end: tuple[str, ...] = ()
-        self._is_unterminated = False
+        self._ending = sse.BLANK_LINE
 
     def chunk(self, number: int, event: Event, implied: tuple[str, ...]) -> None:
         """Note the lines of the event that carries a chunk."""
         if event.lines != implied:
             self._lines[number] = event.lines
-        self._is_unterminated = not event.terminated
+        self._ending = event.ending
 
     def block(self, before: int, event: Event) -> None:
-        """Note a block without data that came before a chunk."""
-        self._between.append({"before": before, "lines": list(event.lines)})
-        self._is_unterminated = not event.terminated
+        """Note a block that came before a chunk and has no data, or empty data."""
+        self._between.append({"before": before, "lines": [*sse.lines_of(event)]})
+        self._ending = event.ending
 
     def done(self, event: Event) -> None:
         """Note the event that said `[DONE]`."""
-        self._end = (*event.lines, f"data: {event.data}")
-        self._is_unterminated = not event.terminated
+        self._end = tuple(sse.lines_of(event))
+        self._ending = event.ending
 
     def after_done(self, event: Event) -> None:
-        """Note a block without data that came after `[DONE]`."""
-        self._end = (*self._end, "", *event.lines)
-        self._is_unterminated = not event.terminated
+        """Note a block that came after `[DONE]` and has no data, or empty data."""
+        self._end = (*self._end, "", *sse.lines_of(event))
+        self._ending = event.ending
 
-    def result(self, endpoint: str, *, is_broken: bool) -> dict[str, JSON]:
-        """Return the members to put into `response.wire`, {} where all follows from the chunks."""
+    def result(self, endpoint: str, *, is_end_unknown: bool) -> dict[str, JSON]:
+        """Return the members to put into `response.wire`, {} where all follows from the chunks.
+
+        `is_end_unknown`: the stream broke off, or the client left after the last chunk and the end is the usual one.
+        """
         notes: dict[str, JSON] = {}
         if self._lines:
             notes["lines"] = [
@@ -89,11 +98,9 @@ class FrameNotes:
             ]
         if self._between:
             notes["between"] = self._between
-        if self._end != (() if is_broken else implied_end(endpoint)):
+        if self._end != (() if is_end_unknown else implied_end(endpoint)):
             notes["end"] = list(self._end)
-        if not is_broken and self._is_unterminated:
-            notes["unterminated"] = True
-        return notes
+        return notes if is_end_unknown else notes | unterminated(self._ending)
 
 
 class Frames:
@@ -110,7 +117,7 @@ class Frames:
             if isinstance(before := note.get("before"), int):
                 self._between.setdefault(before, []).append(_texts(note.get("lines")))
         self._end = _texts(notes["end"]) if "end" in notes else None
-        self._is_unterminated = notes.get("unterminated") is True
+        self._ending = ending_of(notes)
 
     def before(self, number: int) -> Iterator[bytes]:
         """Yield the blocks that came before a chunk."""
@@ -130,10 +137,26 @@ class Frames:
             yield sse.serialize(Event(None, lines))
 
     def closed(self, pieces: tuple[bytes, ...]) -> tuple[bytes, ...]:
-        """Return a stream's blocks, the last one without its blank line where the API sent none."""
-        if self._is_unterminated and pieces:
-            return (*pieces[:-1], pieces[-1].removesuffix(b"\n"))
+        """Return a stream's blocks, the last one with the ending that the API gave it."""
+        return with_ending(pieces, self._ending)
+
+
+def ending_of(notes: Mapping[str, JSON]) -> str:
+    """Return how the last block of a stream ends, from the members of `response.wire`."""
+    said = notes.get("unterminated")
+    return next((ending for ending, note in _UNTERMINATED.items() if note == said), sse.BLANK_LINE)
+
+
+def unterminated(ending: str) -> dict[str, JSON]:
+    """Return the member of `response.wire` that says how the last block ends, {} for a blank line."""
+    return {"unterminated": _UNTERMINATED[ending]} if ending in _UNTERMINATED else {}
+
+
+def with_ending(pieces: tuple[bytes, ...], ending: str) -> tuple[bytes, ...]:
+    """Return the blocks of a stream, the last one with another ending than a blank line."""
+    if ending == sse.BLANK_LINE or not pieces:
         return pieces
+    return (*pieces[:-1], pieces[-1].rstrip(b"\n") + ending.encode())
 
 
 def _objects(value: JSON) -> Iterable[dict[str, JSON]]:

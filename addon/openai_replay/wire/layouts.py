@@ -31,6 +31,7 @@ class Layout:
     nulls_beside: Mapping[str, str] = field(default_factory=dict)  # {member: one that has to have a value}
     nulls_if_usage_asked: str = ""  # only where the request has stream_options.include_usage
     integers: str = ""  # what the class makes floats of, and the API writes without a decimal point
+    python_floats: str = ""  # lists of numbers whose exponents have two digits at least: 4.5e-05
 
 
 _USAGE = Layout(
@@ -98,7 +99,7 @@ LAYOUTS: dict[str, Layout] = {
     "completion_choice.Logprobs": Layout("tokens token_logprobs top_logprobs text_offset"),
     # Embeddings, models, moderations
     "create_embedding_response.CreateEmbeddingResponse": Layout("object data model usage"),
-    "embedding.Embedding": Layout("object index embedding"),
+    "embedding.Embedding": Layout("object index embedding", python_floats="embedding"),
     "model.Model": Layout("id object created owned_by"),
     "moderation_create_response.ModerationCreateResponse": Layout("id model results"),
     "moderation.Moderation": Layout("flagged categories category_scores category_applied_input_types"),

@@ -16,6 +16,8 @@ from functools import cache, lru_cache
 from math import copysign
 from typing import Any, Final, NamedTuple
 
+import orjson
+
 from ..format.recording import JSON
 from ..sdk.classes import classes
 from .layouts import LAYOUTS, OTHERS_BY_NAME, STREAMED_LAYOUTS, Layout
@@ -127,6 +129,8 @@ class _ObjectOf:
             return _Member(name, name_on_wire, _always, None)
         is_integer = name in self._layout.integers.split()
         value = _as_integer if is_integer else _rebuild_of_type(self.fields[name])
+        if name in self._layout.python_floats.split():
+            value = _as_python_floats
         return _Member(name, name_on_wire, _null_rule(self._layout, name_on_wire), value)
 
 
@@ -181,6 +185,19 @@ def _as_integer(data: Any, usage_asked: bool) -> Any:
     if type(data) is list:
         return [_as_integer(item, usage_asked) for item in data]
     return int(data) if is_whole(data) else data
+
+
+# Smaller numbers than this are written with an exponent by Python.
+_WITHOUT_EXPONENT = 1e-4
+
+
+def _as_python_floats(data: Any, _usage_asked: bool) -> Any:
+    if type(data) is not list:
+        return data
+    return [
+        orjson.Fragment(repr(item)) if type(item) is float and 0 < abs(item) < _WITHOUT_EXPONENT else item
+        for item in data
+    ]
 
 
 def is_whole(number: Any) -> bool:

@@ -1,8 +1,8 @@
 """bytes → events → bytes: `text/event-stream` as the WHATWG HTML standard (9.2.5, 9.2.6) defines it, without I/O.
 
-Two decisions of our own. Comments, `id`, `retry` and unknown fields are kept (a recording has to give them back),
-where the standard lets a browser drop them. Bytes that are not UTF-8 are an error, where the standard puts U+FFFD:
-what was replaced could never be replayed.
+Two decisions beyond the standard, because a recording has to give back each byte. Comments, `id`, `retry` and unknown
+fields are kept, where a browser drops them. Bytes that are not UTF-8 become lone surrogates (PEP 383), which are
+written as the same bytes again, where a browser reads U+FFFD; `readable` gives a text as a browser reads it.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ..errors import BadStream
-
 DONE = "[DONE]"
+
+# Stands among the other lines of an event for its next data line. A data line itself is never one of them.
+DATA_HERE = "data"
+
+# How a block may end at the end of a stream: a blank line, the newline of its last line, not even that.
+BLANK_LINE, NEWLINE, NOTHING = "\n\n", "\n", ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +24,13 @@ class Event:
     """One block of a stream: the lines up to a blank line.
 
     `data` is the text of its `data` lines joined by newlines, or None where it has none (a comment, say; the
-    standard dispatches no event for it). `lines` are all its other lines as they were. `terminated` is False for
-    a last block that the stream ended without a blank line after.
+    standard dispatches no event for it). `lines` are all its other lines as they were; data stands behind them, or
+    where one of them is `DATA_HERE`. `ending` is another than a blank line only for the last block of a stream.
     """
 
     data: str | None
     lines: tuple[str, ...] = ()
-    terminated: bool = True
+    ending: str = BLANK_LINE
 
 
 def event_name(lines: Iterable[str]) -> str | None:
@@ -53,30 +57,23 @@ class Parser:
         self._others: list[str] = []
 
     def feed(self, piece: bytes) -> list[Event]:
-        """Return the events that `piece` completes.
-
-        Raises:
-            BadStream: a line is not valid UTF-8.
-        """
+        """Return the events that `piece` completes."""
         return list(self._events(self._lines.feed(piece)))
 
     def close(self) -> list[Event]:
-        """Return the last events at the end of the stream, the unterminated one among them.
-
-        Raises:
-            BadStream: the last line is not valid UTF-8.
-        """
-        events = list(self._events(self._lines.close()))
+        """Return the event at the end of the stream that no blank line ended, if there is one."""
+        rest = self._lines.close()
+        events = list(self._events(rest))
         if self._data or self._others:
-            events.append(self._block(terminated=False))
+            events.append(self._block(NOTHING if rest else NEWLINE))
         return events
 
     def _events(self, lines: list[bytes]) -> Iterator[Event]:
         for raw in lines:
             if raw:
-                self._take(_decoded(raw))
+                self._take(raw.decode("utf-8", "surrogateescape"))
             elif self._data or self._others:
-                yield self._block(terminated=True)
+                yield self._block(BLANK_LINE)
 
     def _take(self, line: str) -> None:
         if line.startswith("data:"):
@@ -84,11 +81,13 @@ class Parser:
         elif line == "data":
             self._data.append("")
         else:
+            # Data that came before another line, and has no place yet.
+            self._others += [DATA_HERE] * (len(self._data) - self._others.count(DATA_HERE))
             self._others.append(line)
 
-    def _block(self, *, terminated: bool) -> Event:
+    def _block(self, ending: str) -> Event:
         data = "\n".join(self._data) if self._data else None
-        event = Event(data, tuple(self._others), terminated)
+        event = Event(data, tuple(self._others), ending)
         self._data = []
         self._others = []
         return event
@@ -145,19 +144,28 @@ class _LineSplitter:
         return start.removeprefix(self._BOM)
 
 
-def _decoded(line: bytes) -> str:
+def readable(text: str) -> str:
+    """Return a text with U+FFFD for bytes that are not UTF-8, as clients read it; the same object if it has none."""
+    if text.isascii():
+        return text
     try:
-        return line.decode()
-    except UnicodeDecodeError as exc:
-        raise BadStream(
-            f"not valid UTF-8: {exc.reason} at byte {exc.start} of the line {line[:80]!r}"
-        ) from exc
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return text
+
+
+def lines_of(event: Event) -> list[str]:
+    """Return the lines of an event, in their order, without what ends it."""
+    if event.data is None:
+        return list(event.lines)
+    data = [f"data: {line}" for line in event.data.split("\n")]
+    if DATA_HERE not in event.lines:
+        return [*event.lines, *data]
+    rest = iter(data)
+    return [*(next(rest, line) if line == DATA_HERE else line for line in event.lines), *rest]
 
 
 def serialize(event: Event) -> bytes:
-    """Return the bytes of an event: its other lines, its data, and the blank line that ends it (lines end in LF)."""
-    lines = list(event.lines)
-    if event.data is not None:
-        lines += [f"data: {line}" for line in event.data.split("\n")]
-    text = "\n".join(lines) + "\n"
-    return (text + "\n" if event.terminated else text).encode()
+    """Return the bytes of an event, what ends it included (lines end in LF)."""
+    return ("\n".join(lines_of(event)) + event.ending).encode("utf-8", "surrogateescape")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openai_replay.format.json_text import compact, read, strictly_equal, valid_unicode, with_members
+from openai_replay.format.json_text import compact, read, strictly_equal, with_members
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -130,15 +130,6 @@ def test_what_is_nested_too_deeply_to_be_written_is_an_error() -> None:
 @given(JSON_VALUES)
 def test_what_is_written_is_read_again(value: Any) -> None:
     assert strictly_equal(read(compact(value)).value, value)
-
-
-# --- valid_unicode ------------------------------------------------------------------------------------------------
-
-
-def test_lone_surrogates_become_escapes_and_all_else_stays() -> None:
-    text = valid_unicode('{"a":"é\ud800😀\udfff"}')
-    assert text == '{"a":"é\\ud800😀\\udfff"}'
-    assert text.encode()
 
 
 # --- with_members -------------------------------------------------------------------------------------------------

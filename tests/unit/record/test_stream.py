@@ -10,9 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openai_replay.errors import NotRecordable
-from openai_replay.format.recording import JSON
-from openai_replay.record.exchange import End, Exchange
+from openai_replay.format.recording import JSON, opened
+from openai_replay.record.exchange import End, Exchange, Recorded
 from openai_replay.record.record import record
 from openai_replay.request.identity import describe
 from unit.exchanges import (
@@ -59,7 +58,6 @@ def test_a_stream_does_not_depend_on_where_its_bytes_are_cut(places: list[int]) 
 RAW: dict[str, tuple[list[JSON | str], list[str]]] = {
     "a text": (["hello"], ["data: hello", "", "data: [DONE]", ""]),
     "a list": (["[1]"], ["data: [1]", "", "data: [DONE]", ""]),
-    "nothing": ([""], ["data: ", "", "data: [DONE]", ""]),
     "something after the end": (["[DONE]", {}], ["data: [DONE]", "", "data: {}", "", "data: [DONE]", ""]),
     "a chunk before": (['{"a":1}', "x"], ['data: {"a":1}', "", "data: x", "", "data: [DONE]", ""]),
 }
@@ -115,6 +113,87 @@ def test_a_response_that_was_completed_was_heard_to_its_end() -> None:
     assert record(streamed(request, events, end=End.LEFT_BY_CLIENT, done=False)).is_success()
 
 
-def test_a_stream_of_bytes_that_are_no_text_is_not_recordable() -> None:
-    with pytest.raises(NotRecordable, match=r"^the stream is not valid UTF-8: invalid start byte at byte 6 "):
-        record(Exchange(chat(), 200, STREAM_HEADERS, [b"data: \xff\n\n"]))
+# --- which streams are whole though the client left --------------------------------------------------------------
+
+
+def event(kind: str) -> JSON:
+    return {"type": kind}
+
+
+def finished(index: int = 0, **members: JSON) -> JSON:
+    return {**chunk(""), "choices": [{"index": index, "delta": {}, "finish_reason": "stop"}], **members}
+
+
+USAGE: JSON = {**chunk(""), "choices": [], "usage": {"total_tokens": 1}}
+ASKED: dict[str, JSON] = {"stream_options": {"include_usage": True}}
+IMAGE = "image_generation.completed"
+
+WHOLE: dict[str, tuple[str, dict[str, JSON], list[JSON]]] = {
+    "a finish reason": ("/chat/completions", {}, [chunk("a"), finished()]),
+    "and the requested usage": ("/chat/completions", ASKED, [finished(), USAGE]),
+    "usage beside the finish reason": ("/chat/completions", ASKED, [finished(usage={"total_tokens": 1})]),
+    "two choices": ("/chat/completions", {"n": 2}, [finished(1), finished(0)]),
+    "two prompts": ("/completions", {"prompt": ["a", "b"]}, [finished(0), finished(1)]),
+    "a completed response": ("/responses", {}, [event("response.completed")]),
+    "a failed response": ("/responses", {}, [event("response.failed")]),
+    "an incomplete response": ("/responses", {}, [event("response.incomplete")]),
+    "an error": ("/responses", {}, [event("error")]),
+    "an image": ("/images/generations", {}, [event(IMAGE)]),
+    "an edited image": ("/images/edits", {}, [event("image_edit.completed")]),
+    "speech": ("/audio/speech", {}, [event("speech.audio.done")]),
+    "a transcript": ("/audio/transcriptions", {}, [event("transcript.text.done")]),
+}
+
+CUT: dict[str, tuple[str, dict[str, JSON], list[JSON]]] = {
+    "no finish reason": ("/chat/completions", {}, [chunk("a")]),
+    "no usage": ("/chat/completions", ASKED, [finished()]),
+    "one of two choices": ("/chat/completions", {"n": 2}, [finished(1)]),
+    "one of two images": ("/images/generations", {"n": 2}, [event(IMAGE)]),
+    "a part of a response": ("/responses", {}, [event("response.output_item.done")]),
+    "a part of an image": ("/images/generations", {}, [event("image_generation.partial_image")]),
+}
+
+
+def left(path: str, body: dict[str, JSON], events: list[JSON]) -> Recorded:
+    request = describe("POST", f"{API}/v1{path}", {"stream": True, **body}, None, NO_RULES)
+    return record(streamed(request, events, end=End.LEFT_BY_CLIENT, done=False))
+
+
+@pytest.mark.parametrize(("path", "body", "events"), WHOLE.values(), ids=WHOLE)
+def test_a_client_that_left_after_the_last_event_missed_nothing(
+    path: str, body: dict[str, JSON], events: list[JSON]
+) -> None:
+    assert left(path, body, events).is_success()
+    assert "end" not in left(path, body, events).recording.response.wire
+
+
+@pytest.mark.parametrize(("path", "body", "events"), CUT.values(), ids=CUT)
+def test_a_client_that_left_before_the_last_event_cut_the_stream(
+    path: str, body: dict[str, JSON], events: list[JSON]
+) -> None:
+    assert left(path, body, events).recording.response.is_broken()
+
+
+# --- streams that clients read though they are odd ----------------------------------------------------------------
+
+HELLO = b'data: {"id":"rec-0","choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n'
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [b"data: \n\n", b"event: ping\ndata: \n\n", b": x\n\ndata: \n\n"],
+    ids=["data", "event", "comment"],
+)
+def test_a_heartbeat_does_not_make_the_stream_raw_lines(beginning: bytes) -> None:
+    recorded = record(
+        Exchange(chat(stream=True), 200, STREAM_HEADERS, [beginning + HELLO + b"data: [DONE]\n\n"])
+    )
+
+    assert [opened(item)[0] for item in body_of(recorded)] == [CHUNK]
+
+
+def test_bytes_that_are_no_text_are_in_the_recording_as_clients_read_them() -> None:
+    recorded = record(Exchange(chat(stream=True), 200, STREAM_HEADERS, [HELLO.replace(b"Hi", b"\xe2\x82")]))
+    [item] = body_of(recorded)
+
+    assert item["__data__"]["choices"][0]["delta"]["content"] == "\ufffd"

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openai_replay.format.json_text import read, strictly_equal
+from openai_replay.format.json_text import compact, read, strictly_equal
 from openai_replay.sdk.classes import dump
 from openai_replay.wire.corrections import CorrectionNotes, CorrectionReader
 from openai_replay.wire.rebuild import rebuild
+from openai_replay.wire.sse import readable
 from unit.wire_objects import (
     CHUNK,
     COMPLETION,
@@ -72,7 +73,7 @@ def replayed(
 def assert_replayed_exactly(class_name: str | None, wires: list[Any], request_body: Any = STREAM) -> None:
     datas, corrections = recorded(class_name, wires, request_body)
     for wire, replay in zip(wires, replayed(class_name, datas, corrections, request_body), strict=True):
-        assert json.dumps(replay) == json.dumps(wire)
+        assert compact(read(compact(replay)).value) == compact(wire)
 
 
 # --- what is noted ------------------------------------------------------------------------------------------------
@@ -271,11 +272,44 @@ def test_a_text_that_says_something_else_than_the_recording_is_an_error() -> Non
         CorrectionNotes(STREAM).add(CHUNK, dump(CHUNK, {"choices": []}), {}, '{"choices":[{}]}')
 
 
-def test_a_text_can_be_stored_as_utf_8() -> None:
-    text = '{"id":"rec-1","x":"\ud800é","x":1}'
+def test_a_text_with_bytes_that_are_no_utf_8_is_kept_with_them() -> None:
+    text = '{"id":"rec-1","object":"\udce2"}'
+    data = dump(CHUNK, read(readable(text)).value)
     corrections = CorrectionNotes({})
-    corrections.add(CHUNK, dump(CHUNK, read(text).value), read(text).value, text)
-    assert corrections.result() == [{"chunks": "0", "text": '{"id":"rec-1","x":"\\ud800é","x":1}'}]
+    corrections.add(CHUNK, data, {}, text)
+
+    assert corrections.result() == [{"chunks": "0", "text": text}]
+    assert CorrectionReader(corrections.result()).text(0, CHUNK, data) == text
+
+
+@pytest.mark.parametrize(
+    ("written", "style"),
+    [
+        ("0.000009507618", "decimal"),
+        ("9.507618e-06", "python"),
+        ("-0.0000000001", "decimal"),
+        ("1e+16", "python"),
+    ],
+)
+def test_a_number_is_written_as_it_was(written: str, style: str) -> None:
+    text = f'{{"a":[1.5,{written},0.25]}}'
+    reading = read(text)
+    corrections = CorrectionNotes({})
+    corrections.add(None, reading.value, reading.spelt)
+
+    note = {"chunks": "0", "at": "$.a[*]", "number": style}
+    assert corrections.result() == (None if compact(reading.value) == text else [note])
+    assert compact(CorrectionReader(corrections.result()).value(0, reading.value, reading.value)) == text
+
+
+@pytest.mark.parametrize("written", ["1E5", "1.50", "0.10e1", "1.0e+5"])
+def test_a_number_written_in_no_usual_way_needs_the_text(written: str) -> None:
+    text = f'{{"a":{written}}}'
+    reading = read(text)
+    corrections = CorrectionNotes({})
+    corrections.add(None, reading.value, reading.spelt)
+
+    assert corrections.result() == [{"chunks": "0", "text": text}]
 
 
 def test_values_that_orjson_does_not_know_need_no_text() -> None:
@@ -395,7 +429,7 @@ def test_chunks_that_a_person_adds_are_rebuilt_by_the_rules() -> None:
         ),
         (
             [{"chunks": "1", "at": "$", "number": "float"}],
-            'expected "text", a list of "members", or "number": "integer", '
+            'expected "text", a list of "members", or a "number" (integer, decimal, python, javascript), '
             "got {'chunks': '1', 'at': '$', 'number': 'float'} @ $.response.wire.corrections[0]",
         ),
     ],

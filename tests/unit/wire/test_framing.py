@@ -7,7 +7,7 @@ from hypothesis import given
 
 from openai_replay.format.recording import JSON
 from openai_replay.wire.framing import FrameNotes, Frames, implied_end, implied_lines, is_assistant_event
-from openai_replay.wire.sse import Event
+from openai_replay.wire.sse import NEWLINE, Event
 from unit.exchanges import OBJECTS
 
 CHAT = "/v1/chat/completions"
@@ -64,7 +64,7 @@ def test_what_follows_from_the_chunks_is_not_noted() -> None:
     notes.chunk(1, Event("{}", ("event: x",)), ("event: x",))
     notes.done(Event("[DONE]"))
 
-    assert notes.result(CHAT, is_broken=False) == {}
+    assert notes.result(CHAT, is_end_unknown=False) == {}
 
 
 def test_everything_else_is() -> None:
@@ -74,9 +74,9 @@ def test_everything_else_is() -> None:
     notes.chunk(1, Event("{}", ("id: 1",)), ())
     notes.chunk(2, Event("{}"), ("event: x",))
     notes.block(3, Event(None, (": bye", "retry: 1")))
-    notes.done(Event("[DONE]", ("event: end",), terminated=False))
+    notes.done(Event("[DONE]", ("event: end",), ending=NEWLINE))
 
-    assert notes.result(CHAT, is_broken=False) == {
+    assert notes.result(CHAT, is_end_unknown=False) == {
         "lines": [{"chunks": "0-1", "lines": ["id: 1"]}, {"chunks": "2", "lines": []}],
         "between": [{"before": 0, "lines": [": hello"]}, {"before": 3, "lines": [": bye", "retry: 1"]}],
         "end": ["event: end", "data: [DONE]"],
@@ -88,9 +88,9 @@ def test_that_nothing_ends_a_stream_is_noted_where_something_should() -> None:
     notes = FrameNotes()
     notes.chunk(0, Event("{}"), ())
 
-    assert notes.result(CHAT, is_broken=False) == {"end": []}
-    assert notes.result(CHAT, is_broken=True) == {}
-    assert notes.result("/v1/responses", is_broken=False) == {}
+    assert notes.result(CHAT, is_end_unknown=False) == {"end": []}
+    assert notes.result(CHAT, is_end_unknown=True) == {}
+    assert notes.result("/v1/responses", is_end_unknown=False) == {}
 
 
 def test_an_end_that_came_before_the_break_is_noted() -> None:
@@ -98,7 +98,7 @@ def test_an_end_that_came_before_the_break_is_noted() -> None:
     notes.chunk(0, Event("{}"), ())
     notes.done(Event("[DONE]"))
 
-    assert notes.result(CHAT, is_broken=True) == {"end": ["data: [DONE]"]}
+    assert notes.result(CHAT, is_end_unknown=True) == {"end": ["data: [DONE]"]}
 
 
 # --- replay -------------------------------------------------------------------------------------------------------
