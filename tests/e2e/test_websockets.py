@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,10 +26,12 @@ def test_a_recording_of_the_same_get_does_not_answer_an_upgrade(proxies: Both) -
     recorded = proxies.seen(proxies.recorder, lambda client: client.get("/upgradable", cast_to=object), "")
     proxies.recorder.ask("/report")
     with through_proxy(proxies.replayer) as connection:
-        status, body = WebSocket(connection, "/v1/upgradable").refusal()
+        socket = WebSocket(connection, "/v1/upgradable")
+        socket.accepted()
+        error, closed = socket.receive(), socket.closed()
 
     assert recorded.result == {"id": "plain"}
-    assert (status, json.loads(body)["error"]["code"]) == (400, "recording_not_found")
+    assert (error["error"]["code"], closed[0]) == ("recording_not_found", 1008)
 
 
 @pytest.mark.parametrize("mode", ["record", "record-if-missing", "live", "replay"])

@@ -24,4 +24,5 @@ def dumped_by_package(class_name: str, wire: Any) -> Any:
 
 def body_of(recorded: Recorded, companion_name: str = "") -> Any:
     """Return the body of the response in the file of a recording."""
-    return decode(b"".join(recorded.pieces(companion_name)), Path("recorded.json")).response.body
+    file = b"".join(recorded.pieces({"body": companion_name} if companion_name else {}))
+    return decode(file, Path("recorded.json")).response.body

@@ -23,7 +23,7 @@ from ..request.rules import Rules
 from ..store import names
 from ..store.index import signature_of
 from ..store.index_rows import identity_of
-from ..store.store import Stored, companion_of
+from ..store.store import Stored, companions_of
 from .folder import all_paths, each
 from .secrets import secret_in_bytes, secret_places
 
@@ -92,10 +92,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """What came of the look at one file. `companion` is the path of the file with its body."""
+    """What came of the look at one file. `companions` are the paths of the files beside it."""
 
     findings: tuple[Finding, ...]
-    companion: str = ""
+    companions: tuple[str, ...] = ()
 
 
 def check(
@@ -110,7 +110,7 @@ def check(
     recordings = [path for path in paths if names.is_recording(os.path.basename(path))]
     looked = [*each(partial(_look_at_all, directory, rules), recordings, step)]
     findings = [finding for one in looked for finding in one.findings]
-    companions = {one.companion for one in looked if one.companion}
+    companions = {companion for one in looked for companion in one.companions}
     findings += _gaps(recordings)
     findings += _strays(paths, companions | set(recordings))
     findings += _large(directory, paths, limits)
@@ -144,7 +144,7 @@ def _looked(directory: Path, rules: Rules, path: str) -> _Looked:
     request = recording.request
     described = describe(request.method, request.url, request.body, recording.test_id, rules)
     render([stored], described)
-    companion = companion_of(full_path, recording.response)
+    companions = companions_of(full_path, recording.response).values()
     findings = [
         *_name_findings(path, described),
         *_shape_findings(path, value),
@@ -153,11 +153,12 @@ def _looked(directory: Path, rules: Rules, path: str) -> _Looked:
             for place in secret_places(recording, value, raw, rules)
         ),
     ]
-    if companion is None:
-        return _Looked(tuple(findings))
-    beside = os.path.join(os.path.dirname(path), companion.name)
-    if secret_in_bytes(companion.read_bytes(), rules):
-        findings.append(Finding(beside, Kind.SECRET, "a secret in the body of a recording"))
+    beside = tuple(os.path.join(os.path.dirname(path), companion.name) for companion in companions)
+    findings += [
+        Finding(name, Kind.SECRET, "a secret in the body of a recording")
+        for name, companion in zip(beside, companions, strict=True)
+        if secret_in_bytes(companion.read_bytes(), rules)
+    ]
     return _Looked(tuple(findings), beside)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
-from ..format.recording import JSON, Chunks, RawLines, Recording
+from ..format.recording import JSON, Chunks, Messages, RawLines, Recording
 from ..transcript.transcript import transcript
 from ..transcript.turns import Kind, Turn, items, members
 
@@ -87,6 +87,8 @@ def _status_line(recording: Recording) -> str:
     match response.content():
         case Chunks(chunks):
             kind = f", {len(chunks)} chunks"
+        case Messages(messages):
+            kind = f", {len(messages)} messages"
         case RawLines(lines):
             kind = f", a stream of {len(lines)} lines"
         case _:

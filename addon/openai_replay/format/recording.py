@@ -39,6 +39,11 @@ TYPE = "__type__"
 DATA = "__data__"
 FILE = "__file__"
 
+# The status of a WebSocket (RFC 6455, section 4.2.2), and the member of `response.wire` that names its sound files.
+SWITCHING_PROTOCOLS = 101
+AUDIO = "audio"
+_BODY = "body"
+
 # Integers that orjson would read as floats, and so alter.
 _BIG_INTEGER = re.compile(rb"[:\[,\s]-?[0-9]{19,}[\s,\]}]")
 
@@ -88,6 +93,8 @@ class Response:
         """Return what the response consists of."""
         if self.failure is not None and not self.is_streaming:
             return FailedCall(self.sent_status(), self.failure.data.get("body"), self.failure)
+        if self.status == SWITCHING_PROTOCOLS:
+            return Messages(self.body if isinstance(self.body, list) else [])
         if self.is_streaming:
             return _stream_content(self.body if isinstance(self.body, list) else [])
         if self.body is None and "corrections" not in self.wire:
@@ -98,6 +105,22 @@ class Response:
         if isinstance(self.body, list) and _is_model_list(self.body, has_notes="corrections" in self.wire):
             return Models(self.body)
         return Whole(self.body)
+
+    def companions(self) -> dict[str, JSON]:
+        """Return the names of the files beside the recording, by what each holds: `body`, or a side's audio."""
+        content = self.content()
+        if isinstance(content, BodyFile):
+            return {_BODY: content.name}
+        audio = self.wire.get(AUDIO)
+        return audio if isinstance(content, Messages) and isinstance(audio, dict) else {}
+
+    def with_companions(self, file_names: Mapping[str, str]) -> Response:
+        """Return the response with other names for the files beside it; see `companions`."""
+        if not file_names:
+            return self
+        if _BODY in file_names:
+            return replace(self, body={FILE: file_names[_BODY]})
+        return replace(self, wire={**self.wire, AUDIO: dict(file_names)})
 
     def is_broken(self) -> bool:
         """Tell whether this is a stream that broke off."""
@@ -125,6 +148,13 @@ class RawLines:
     """A stream that is not one of chunks: the lines of its events, blank ones included."""
 
     lines: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Messages:
+    """The messages of a WebSocket, `{"from": "client" | "server", "data": …}` each."""
+
+    items: list[JSON]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +192,7 @@ class FailedCall:
     failure: Failure
 
 
-type Content = Chunks | RawLines | Models | Whole | BodyFile | Nothing | FailedCall
+type Content = Messages | Chunks | RawLines | Models | Whole | BodyFile | Nothing | FailedCall
 
 
 def _stream_content(body: list[JSON]) -> Chunks | RawLines:
@@ -380,7 +410,11 @@ class _Reader:
         return None if value is None else self.text(value, place)
 
     def status(self, value: JSON, place: str) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not 200 <= value <= 599:
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int)
+            or not (200 <= value <= 599 or value == SWITCHING_PROTOCOLS)
+        ):
             raise BadRecording(self.path, f"expected an HTTP status from 200 to 599, got {value!r}", place)
         return value
 

@@ -14,6 +14,7 @@ from ..errors import OpenAIReplayError
 from ..options import Mode
 from ..record.exchange import End, Exchange
 from ..record.recorder import Ticket
+from ..record.socket_session import SocketSession
 from .endings import has_all_bytes, reason_without_response, refusal_of_users_proxy
 from .flow_state import FlowState
 from .replaying import replay_earlier
@@ -41,20 +42,15 @@ def tap_response(flow: http.HTTPFlow, state: FlowState) -> None:
     if flow.response is None or state.is_control:
         return
     if flow.response.status_code == 101:
-        _hand_over(state)
+        state.ticket = None  # the capture of the WebSocket has it
         return
+    if state.socket is not None:
+        state.socket.refused(flow.response.status_code)
     if state.ticket is not None:
         state.tap = TimedTap(state.asked_s) if state.session.settings.keeps_times else Tap()
         flow.response.stream = state.tap
     elif state.is_from_origin or state.session.settings.mode is Mode.LIVE:
         flow.response.stream = state.direct_writer or True
-
-
-def _hand_over(state: FlowState) -> None:
-    """Leave an upgrade that the API accepted to the capture of its WebSocket."""
-    if state.socket is not None and state.ticket is not None:
-        ticket, state.ticket = state.ticket, None
-        state.socket.opened(ticket)
 
 
 async def finish_and_wait(flow: http.HTTPFlow, state: FlowState) -> None:
@@ -103,14 +99,20 @@ def drop(session: Session, ticket: Ticket) -> None:
     session.run.worker.submit(partial(session.recorder.drop, ticket))
 
 
-def write(session: Session, ticket: Ticket, exchange: Exchange, tap: Tap) -> Future[None] | None:
-    """Let the worker's thread record an exchange whose body is in `tap`."""
+def write(
+    session: Session, ticket: Ticket, exchange: Exchange | SocketSession, tap: Tap
+) -> Future[None] | None:
+    """Let the worker's thread record an exchange whose body, or whose messages, are in `tap`."""
     loop = asyncio.get_running_loop()
     return session.run.worker.submit(partial(_write, session, ticket, exchange, tap, loop))
 
 
 def _write(
-    session: Session, ticket: Ticket, exchange: Exchange, tap: Tap, loop: asyncio.AbstractEventLoop
+    session: Session,
+    ticket: Ticket,
+    exchange: Exchange | SocketSession,
+    tap: Tap,
+    loop: asyncio.AbstractEventLoop,
 ) -> None:
     """Write a recording, on the worker's thread; a failure costs the recording and a line in the log.
 

@@ -10,7 +10,7 @@ from mitmproxy import http
 from ..format import json_text
 from ..format.recording import JSON
 from ..request.identity import ApiRequest
-from ..request.upgrade import keys_in, upgrade_body
+from ..request.upgrade import upgrade_body
 from ..trouble.terms import OwnHeaders
 from .flow_state import FlowState
 from .hosts import url_of
@@ -39,8 +39,8 @@ class Upgrade:
         return self._described("POST", body)
 
     def redacted(self, message: JSON) -> JSON:
-        """Return a message without its secrets."""
-        return self.session.rules.redactor.json(message, self.credentials)
+        """Return a message of the client without its secrets."""
+        return self.session.rules.redactor.request("", message, self.credentials).body
 
     def fingerprint(self, body: JSON) -> bytes:
         """Return a digest that is the same for two POSTs that are the same."""
@@ -54,7 +54,5 @@ class Upgrade:
 def upgrade_of(flow: http.HTTPFlow, state: FlowState) -> Upgrade:
     """Return the upgrade that a flow asks for."""
     protocols = flow.request.headers.get_all(_PROTOCOLS)
-    url = url_of(flow.request, state.session.settings)
-    credentials = (*state.credentials, *keys_in(protocols))
-    body = upgrade_body(protocols)
-    return Upgrade(state.session, url, body, state.test_id, credentials, state.own_headers)
+    url, body = url_of(flow.request, state.session.settings), upgrade_body(protocols)
+    return Upgrade(state.session, url, body, state.test_id, state.credentials, state.own_headers)

@@ -7,15 +7,19 @@ from functools import partial
 from mitmproxy import http
 
 from ..options import Mode, WebSocketPolicy
+from ..replay.answer import Answer
 from ..request.response_create import is_responses_endpoint
 from ..service.answering import REPLAY_FAILED
 from .flow_state import FlowState
-from .replaying import replay_or_refuse, send_to_origin
-from .responses import refused, use_http_instead
+from .replaying import send_to_origin
+from .responses import recorded_response, refused, use_http_instead
 from .responses_replay import replay_responses
-from .socket_requests import Upgrade, upgrade_of
+from .session_capture import SessionCapture
+from .session_replay import next_session, replay_session
+from .socket_requests import upgrade_of
 from .websocket_capture import ResponsesCapture
 from .websocket_origin import HOST as ORIGIN_HOST
+from .websocket_origin import Serve
 
 
 async def answer_upgrade(flow: http.HTTPFlow, state: FlowState) -> None:
@@ -32,21 +36,26 @@ async def answer_upgrade(flow: http.HTTPFlow, state: FlowState) -> None:
 async def _replay_or_refuse(flow: http.HTTPFlow, state: FlowState) -> None:
     flow.response = refused(flow.request, REPLAY_FAILED)
     upgrade = upgrade_of(flow, state)
-    if not is_responses_endpoint(upgrade.url):
-        state.api_request = upgrade.api_request()
-        await replay_or_refuse(flow, state)
-        return
+    if is_responses_endpoint(upgrade.url):
+        await _serve(flow, state, partial(replay_responses, upgrade))
+    elif isinstance(found := await next_session(upgrade), Answer):
+        flow.response = recorded_response(found.status, found.headers, b"".join(found.pieces), flow.request)
+    else:
+        await _serve(flow, state, partial(replay_session, upgrade, found))
+
+
+async def _serve(flow: http.HTTPFlow, state: FlowState, serve: Serve) -> None:
     origin = state.session.run.websocket_origin
-    path = await origin.prepare(partial(replay_responses, upgrade))
+    path = await origin.prepare(serve)
     send_to_origin(flow, state, (ORIGIN_HOST, origin.port or 0), path)
 
 
 def _record(flow: http.HTTPFlow, state: FlowState) -> None:
+    """Let an upgrade go on; the API's refusal of a session is an exchange like others."""
     upgrade = upgrade_of(flow, state)
-    state.api_request = upgrade.api_request()
-    state.ticket = state.session.recorder.ask(state.api_request)
-    state.socket = _capture(upgrade)
-
-
-def _capture(upgrade: Upgrade) -> ResponsesCapture | None:
-    return ResponsesCapture(upgrade) if is_responses_endpoint(upgrade.url) else None
+    if is_responses_endpoint(upgrade.url):
+        state.socket = ResponsesCapture(upgrade)
+    else:
+        state.api_request = upgrade.api_request()
+        state.ticket = state.session.recorder.ask(state.api_request)
+        state.socket = SessionCapture(upgrade, state.ticket)

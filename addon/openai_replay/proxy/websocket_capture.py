@@ -26,14 +26,14 @@ log = logging.getLogger(__name__)
 class SocketCapture(Protocol):
     """Records one WebSocket."""
 
-    def opened(self, ticket: Ticket) -> None:
-        """Take note that the API accepted the upgrade; `ticket` is that of the upgrade."""
+    def refused(self, status: int) -> None:
+        """Take note that the API refused the upgrade."""
 
     async def take(self, message: WebSocketMessage) -> None:
         """Take a message that passes."""
 
     def ended(self, end: End, close: Close | None) -> None:
-        """Take note of the end; `close` is the server's close frame."""
+        """Take note of the end; `close` is the close frame of the side that ended it."""
 
 
 class ResponsesCapture:
@@ -44,9 +44,10 @@ class ResponsesCapture:
         self._socket = ResponsesSocket()
         self._open: dict[OpenResponse, tuple[Ticket, Tap]] = {}
 
-    def opened(self, ticket: Ticket) -> None:
-        """Let go of the upgrade, which is no exchange by itself."""
-        drop(self._upgrade.session, ticket)
+    def refused(self, status: int) -> None:
+        """Say that there is nothing to record."""
+        reason = f"the API refused the WebSocket with {status}"
+        self._upgrade.session.not_recorded(self._upgrade.api_request(), reason)
 
     async def take(self, message: WebSocketMessage) -> None:
         """Take a message; the last event of an exchange waits for its file."""
@@ -125,8 +126,7 @@ def capture_end(flow: http.HTTPFlow, capture: SocketCapture) -> None:
     assert flow.websocket is not None
     code, by_client = flow.websocket.close_code or _ABNORMAL, flow.websocket.closed_by_client
     end = End.LEFT_BY_CLIENT if by_client else End.CUT_BY_UPSTREAM
-    was_broken = by_client or code == _ABNORMAL
-    close = None if was_broken else Close(code, flow.websocket.close_reason or "")
+    close = None if code == _ABNORMAL else Close(code, flow.websocket.close_reason or "")
     try:
         capture.ended(end, close)
     except Exception:

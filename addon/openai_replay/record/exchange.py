@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import NamedTuple
 
 from ..format import json_text
 from ..format.recording import (
-    FILE,
     JSON,
     Recording,
     Request,
@@ -93,12 +94,24 @@ class Exchange:
         return self.api_request.rules.redactor.answer_text(text, self.api_request.credentials)
 
 
+NO_COMPANIONS: Mapping[str, str] = MappingProxyType({})
+
+
+class Companion(NamedTuple):
+    """A file beside a recording. `ending` begins with a full stop; `content` can be read more than once."""
+
+    holds: str
+    ending: str
+    content: Iterable[bytes]
+
+
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """A recording and where it goes: `<name>.json`, numbered by the store.
 
-    `chunks` are those of a stream, for `encode_with_chunks`; the recording's own body is empty then. `companion` is
-    (file name's ending, content) of a body that is not JSON, in a file that gets its name from the store.
+    `chunks` are those of a stream, for `encode_with_chunks`; the recording's own body is empty then. `companions`
+    are the files beside it, which get their names from the store: what each holds (see `Response.companions`), the
+    ending of its name, and its content in pieces.
 
     `digest` is the same for two recordings that answer alike. `obfuscation` is random padding of the API's, there to
     hide the sizes of chunks, and does not count; nor do the comments between chunks, which say how long somebody
@@ -111,7 +124,7 @@ class Recorded:
     recording: Recording
     digest: str
     chunks: Sequence[str | FilledTemplate] | None = None
-    companion: tuple[str, bytes] | None = None
+    companions: tuple[Companion, ...] = ()
     redacted_needed_later: frozenset[str] = frozenset()
 
     def is_retryable_failure(self) -> bool:
@@ -124,19 +137,18 @@ class Recorded:
         response = self.recording.response
         return response.failure is None and 200 <= response.status < 300
 
-    def pieces(self, companion_name: str = "") -> Iterator[bytes]:
-        """Yield the file of the recording; a body that is not JSON is in another one of that name.
+    def pieces(self, companion_names: Mapping[str, str] = NO_COMPANIONS) -> Iterator[bytes]:
+        """Yield the file of the recording; `companion_names` are those of `companions`, by what each holds.
 
         Raises:
             NotRecordable: it is nested too deeply to be written.
         """
+        response = self.recording.response.with_companions(companion_names)
+        recording = replace(self.recording, response=response)
         if self.chunks is not None:
-            yield from encode_with_chunks(self.recording, self.chunks)
-        elif self.companion is None:
-            yield encode(self.recording)
+            yield from encode_with_chunks(recording, self.chunks)
         else:
-            response = replace(self.recording.response, body={FILE: companion_name})
-            yield encode(replace(self.recording, response=response))
+            yield encode(recording)
 
 
 class RecordedChunks:
@@ -156,7 +168,7 @@ def recorded_as(
     response: Response,
     *,
     chunks: RecordedChunks | None = None,
-    companion: tuple[str, bytes] | None = None,
+    companions: tuple[Companion, ...] = (),
     models_digest: str = "",
     mapping: dict[str, str] | None = None,
 ) -> Recorded:
@@ -164,7 +176,7 @@ def recorded_as(
 
     Args:
         chunks: of a stream, whose `response.body` is empty.
-        companion: ending of the file's name, and content, of a body that is not JSON.
+        companions: the files beside it.
         models_digest: of a list of models, for the name.
         mapping: the recording's `id_normalization_mapping`.
     """
@@ -180,16 +192,25 @@ def recorded_as(
     )
     recording = Recording(api_request.test_id, request, response, mapping or {})
     if chunks is not None:
-        return Recorded(name, recording, _digest(recording, chunks.hash.hexdigest()), chunks.texts)
-    answer = response.body if companion is None else hashlib.sha256(companion[1]).hexdigest()
-    return Recorded(name, recording, _digest(recording, answer), companion=companion)
+        digest = _digest(recording, (chunks.hash.hexdigest(), *_digests(companions)))
+        return Recorded(name, recording, digest, chunks.texts, companions)
+    digest = _digest(recording, (response.body, *_digests(companions)))
+    return Recorded(name, recording, digest, companions=companions)
 
 
-def _digest(recording: Recording, answer: JSON) -> str:
+def _digests(companions: Iterable[Companion]) -> Iterator[str]:
+    for companion in companions:
+        digest = hashlib.sha256()
+        for piece in companion.content:
+            digest.update(piece)
+        yield digest.hexdigest()
+
+
+def _digest(recording: Recording, answer: Sequence[JSON]) -> str:
     """Return the digest of a recording; `answer` stands for its body."""
     response = recording.response
     value: list[JSON] = [
-        answer,
+        *answer,
         response.is_streaming,
         response.status,
         None if response.failure is None else response.failure.data,

@@ -42,6 +42,7 @@ from ..store import names
 from ..store.store import Store
 from .exchange import Exchange, Recorded
 from .record import record
+from .socket_session import SocketSession
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +145,7 @@ class Recorder:
         except OSError as exc:
             log.warning("The recordings after one that was dropped keep their numbers for now: %s", exc)
 
-    def finish(self, ticket: Ticket, exchange: Exchange) -> Path | None:
+    def finish(self, ticket: Ticket, exchange: Exchange | SocketSession) -> Path | None:
         """Record what a request got.
 
         Returns:
@@ -259,14 +260,11 @@ class Recorder:
         stem = self._stem(ticket, recorded, at)
         target = self._store.directory / names.file_name(stem)
         replaced = self._replaced(ticket, at, retried)
-        companion = None
-        if recorded.companion is not None:
-            ending, body = recorded.companion
-            companion = (names.companion(stem, ending), body)
+        beside = {one.holds: names.companion(stem, one.ending) for one in recorded.companions}
         self._store.write(
             target.name,
-            recorded.pieces(companion[0] if companion else ""),
-            companion=companion,
+            recorded.pieces(beside),
+            companions=[(beside[one.holds], one.content) for one in recorded.companions],
             before_replacing=partial(self._remove_all, replaced - {target}),
             credentials=ticket.api_request.credentials,
         )

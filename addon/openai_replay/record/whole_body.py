@@ -13,7 +13,7 @@ from ..request.reference_hash import model_digest
 from ..sdk import classes
 from ..wire.corrections import CorrectionNotes
 from ..wire.white_space import WhiteSpace, usual
-from .exchange import End, Exchange, Recorded, recorded_as
+from .exchange import Companion, End, Exchange, Recorded, recorded_as
 from .json_value import (
     Normaliser,
     ParsedJson,
@@ -156,7 +156,7 @@ def _with_companion(exchange: Exchange, content: bytes) -> Recorded:
         ending = ".txt"
     headers = exchange.kept_headers("application/octet-stream")
     response = Response(None, False, exchange.status, None, headers)
-    return recorded_as(exchange.api_request, response, companion=(ending, content))
+    return recorded_as(exchange.api_request, response, companions=(Companion("body", ending, (content,)),))
 
 
 def _is_text(content: bytes) -> bool:

@@ -20,6 +20,7 @@ from ..format.recording import (
     BodyFile,
     Chunks,
     FailedCall,
+    Messages,
     Models,
     Nothing,
     RawLines,
@@ -29,9 +30,10 @@ from ..format.recording import (
     opened,
 )
 from ..request.identity import ApiRequest
-from ..store.store import Stored, companion_of
+from ..store.store import Stored, companions_of
 from ..wire import framing, headers, rebuild
 from ..wire.corrections import CorrectionReader
+from ..wire.session_messages import CLIENT, SERVER, read_message
 from ..wire.socket_notes import NO_SOCKET, SocketNotes, read_socket_notes
 from ..wire.white_space import WhiteSpace, from_note, usual
 
@@ -91,6 +93,8 @@ def _answered(stored: Sequence[Stored], api_request: ApiRequest) -> Answer:
             return _answer(first, api_request, STREAM_TYPE, _events(first, api_request, items))
         case BodyFile():
             return _answer(first, api_request, "application/octet-stream", (_file_content(first),))
+        case Messages(items):
+            return _answer(first, api_request, None, tuple(_message_line(item) for item in items))
         case Nothing():
             return _answer(first, api_request, None, ())
         case Models(items) if items or api_request.is_model_list():
@@ -99,6 +103,16 @@ def _answered(stored: Sequence[Stored], api_request: ApiRequest) -> Answer:
             return _json_answer(first, api_request, items)
         case Whole(value):
             return _whole(first, api_request, value)
+
+
+def _message_line(item: JSON) -> bytes:
+    """Return a message of a session as a line for a reader; a client gets it over a WebSocket."""
+    message = read_message(item)
+    sign, data = (">", item) if message is None else (_SIGNS[message.side], opened(message.data)[1])
+    return f"{sign} {json_text.compact(data)}\n".encode()
+
+
+_SIGNS = {CLIENT: ">", SERVER: "<"}
 
 
 def _answer(
@@ -144,8 +158,7 @@ def _whole(stored: Stored, api_request: ApiRequest, value: JSON) -> Answer:
 
 
 def _file_content(stored: Stored) -> bytes:
-    companion = companion_of(stored.path, stored.recording.response)
-    assert companion is not None
+    (companion,) = companions_of(stored.path, stored.recording.response).values()
     try:
         return companion.read_bytes()
     except OSError as exc:

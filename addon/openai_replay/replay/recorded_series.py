@@ -16,7 +16,7 @@ from ..format.json_text import compact
 from ..request.identity import ApiRequest
 from ..store.index import UNSETTLED, settled_mtime, signature_of
 from ..store.index_rows import Signature
-from ..store.store import Store, Stored, companion_of
+from ..store.store import Store, Stored, companions_of
 from .answer import Answer, render
 
 # What is kept beside the bytes of answers: the request, and about so much for paths and the like.
@@ -194,8 +194,7 @@ def _signatures(stored: Iterable[Stored]) -> dict[Path, Signature]:
     """Return what changes with the files of recordings, those of their bodies included; taken before these are read."""
     signatures = {one.path: one.signature for one in stored}
     for one in stored:
-        companion = companion_of(one.path, one.recording.response)
-        if companion is not None:
+        for companion in companions_of(one.path, one.recording.response).values():
             with suppress(FileNotFoundError):
                 signatures[companion] = signature_of(os.stat(companion))
     return signatures

@@ -14,7 +14,7 @@ from pathlib import Path
 from ..options import MatchPolicy
 from ..request.identity import ApiRequest
 from ..store import names
-from ..store.store import Store
+from ..store.store import Store, Stored
 from ..trouble.fault_rules import FaultRule
 from ..trouble.pacing import plan
 from ..trouble.retry_after import capped
@@ -82,6 +82,13 @@ class Replayer:
             self._take_position(series)
         faulty = paced if rule is None else faults.apply(rule, paced)
         return replace(faulty, headers=capped(faulty.headers, terms.most_wait_s))
+
+    async def session(self, api_request: ApiRequest, *, but: frozenset[Path] = frozenset()) -> Stored | None:
+        """Return the next recording of an upgrade to a WebSocket, None when there is none. See `answer`."""
+        series = await self.find(api_request, but=but)
+        if series is None:
+            return None
+        return self._store.answering(series.paths[self._take_position(series)], api_request)
 
     def _firing_rules(self, api_request: ApiRequest, terms: Terms) -> tuple[FaultRule, ...]:
         rules = [rule for rule in terms.faults if rule.concerns(api_request)]

@@ -15,7 +15,7 @@ _ENDINGS = ("-authorization", "api-key", "-apikey", "subscription-key", "-token"
 
 # WebSocket subprotocols with a key after them (OpenAI's for browsers).
 _SUBPROTOCOLS = "sec-websocket-protocol"
-_KEYS_IN_SUBPROTOCOLS = ("openai-insecure-api-key.", "openai-ephemeral-key.", "key.", "bearer.")
+KEYS_IN_SUBPROTOCOLS = ("openai-insecure-api-key.", "openai-ephemeral-key.", "key.", "bearer.")
 
 # A shorter credential is a stand-in such as "test" or "dummy", which ordinary text may contain; unless it is mixed.
 _SHORTEST = 16
@@ -42,7 +42,7 @@ def may_hold_secrets(name: str) -> bool:
 def _secrets_of(name: str, value: str) -> Iterator[str]:
     if name == _SUBPROTOCOLS:
         for protocol in map(str.strip, value.split(",")):
-            for prefix in _KEYS_IN_SUBPROTOCOLS:
+            for prefix in KEYS_IN_SUBPROTOCOLS:
                 if protocol.startswith(prefix):
                     yield protocol.removeprefix(prefix)
     elif name == "cookie":

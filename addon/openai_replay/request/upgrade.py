@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..format.recording import JSON
+from .credentials import KEYS_IN_SUBPROTOCOLS
 
 WEBSOCKET = "__websocket__"
-
-# How browsers send a key (API documentation, "Realtime API with WebSockets").
-_KEY_PREFIX = "openai-insecure-api-key."
 
 
 def upgrade_body(protocol_headers: Iterable[str]) -> JSON:
@@ -33,10 +31,4 @@ def is_upgrade(body: JSON) -> bool:
 
 def is_key(subprotocol: str) -> bool:
     """Tell whether a subprotocol carries a key."""
-    return subprotocol.startswith(_KEY_PREFIX)
-
-
-def keys_in(protocol_headers: Iterable[str]) -> tuple[str, ...]:
-    """Return the keys among the subprotocols."""
-    offered = [name.strip() for value in protocol_headers for name in value.split(",")]
-    return tuple(name.removeprefix(_KEY_PREFIX) for name in offered if is_key(name))
+    return subprotocol.startswith(KEYS_IN_SUBPROTOCOLS)

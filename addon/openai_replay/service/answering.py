@@ -78,7 +78,7 @@ async def recorded_answer(
         terms = service.settings.terms.of_request(own_headers)
         answer = await _under_terms(service, terms, fingerprint, describe, but)
     except BadRecording as exc:
-        return _unreadable(service, describe(), exc)
+        return unreadable(service, describe(), exc)
     except BadHeader as exc:
         return Refusal(str(exc), "replay_header_invalid")
     if answer is None:
@@ -125,7 +125,8 @@ async def explained_miss(service: Service, api_request: ApiRequest) -> Refusal:
     return Refusal(found.summary(), "recording_not_found")
 
 
-def _unreadable(service: Service, api_request: ApiRequest, exc: BadRecording) -> Refusal:
+def unreadable(service: Service, api_request: ApiRequest, exc: BadRecording) -> Refusal:
+    """Return the refusal of a request whose recording cannot be read; the log and the report say where it is bad."""
     log.error("A recording cannot be replayed: %s", exc)
     details: dict[str, JSON] = {
         "method": api_request.method,

@@ -80,6 +80,12 @@ def companion(stem: str, ending: str) -> str:
     return f"{stem}{ending}"
 
 
+def moved_companion(name: str, stem: str, new_stem: str) -> str:
+    """Return the name of a companion whose recording moves from one stem to another."""
+    ending = name.removeprefix(stem) if name.startswith(stem) else os.path.splitext(name)[1]
+    return companion(new_stem, ending)
+
+
 def temporary(name: str) -> str:
     """Return a name beside a file, for its content while it is written."""
     return f".{name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..errors import BadRecording, NotReplayable
-from ..format.recording import FILE, BodyFile, Recording, Response, decode, encode
+from ..format.recording import JSON, Recording, Response, decode, encode
 from ..request import secret_gate
 from ..request.identity import ApiRequest, Identity
 from ..request.rules import Rules
@@ -182,16 +182,16 @@ class Store:
         name: str,
         content: Iterable[bytes],
         *,
-        companion: tuple[str, bytes] | None = None,
+        companions: Sequence[tuple[str, Iterable[bytes]]] = (),
         before_replacing: Callable[[], None] | None = None,
         credentials: Sequence[str] = (),
     ) -> Path:
-        """Write a recording, and maybe the file of its body, whole or not at all.
+        """Write a recording and the files beside it, whole or not at all.
 
         Args:
             name: the file's name, without a folder.
             content: what is in it, in pieces.
-            companion: name and content of the file of its body.
+            companions: name and content, in pieces, of the files beside it.
             before_replacing: called when all content is on disk, just before it takes its place.
             credentials: secrets of the request, which none of the files may hold in any spelling.
 
@@ -201,7 +201,7 @@ class Store:
         """
         secret_gate.refuse_name(name, credentials)
         self.directory.mkdir(parents=True, exist_ok=True)
-        files = [*([] if companion is None else [(companion[0], [companion[1]])]), (name, content)]
+        files = [*companions, (name, content)]
         beside = [
             (self.directory / names.temporary(file_name), self.directory / file_name)
             for file_name, _ in files
@@ -225,36 +225,37 @@ class Store:
         return self.directory / name
 
     def move(self, path: Path, target: Path) -> None:
-        """Give a recording another name in its folder, and the file of its body with it.
+        """Give a recording another name in its folder, and the files beside it with it.
 
         Raises:
             OSError: it is gone, or the disk does not let it.
         """
-        stored, companions = None, list(self.companions(path))
-        if companions:
-            stored = self.read(path)
+        companions = list(self.companions(path))
+        stored = self.read(path) if companions else None
         if stored is None:
             path.replace(target)
             return
-        content, name = companions[0].read_bytes(), names.companion(target.stem, companions[0].suffix)
-        response = replace(stored.recording.response, body={FILE: name})
+        old = {holds: str(name) for holds, name in stored.recording.response.companions().items()}
+        new = {holds: names.moved_companion(name, path.stem, target.stem) for holds, name in old.items()}
+        response = stored.recording.response.with_companions(new)
         moved = encode(replace(stored.recording, response=response))
-        self.write(target.name, [moved], companion=(name, content))
+        content = [(new[holds], [(path.parent / name).read_bytes()]) for holds, name in old.items()]
+        self.write(target.name, [moved], companions=content)
         self.remove(path)
 
     def remove(self, path: Path) -> None:
-        """Remove a recording and the file of its body; one that is gone already is none the worse."""
+        """Remove a recording and the files beside it; no error if it is already gone."""
         companions = list(self.companions(path))
         path.unlink(missing_ok=True)
         for companion in companions:
             companion.unlink(missing_ok=True)
 
     def companions(self, path: Path) -> Iterator[Path]:
-        """Yield the files beside a recording that hold what its body is not JSON."""
+        """Yield the files beside a recording: a body that is not JSON, or the audio of a session."""
         with suppress(BadRecording):
             stored = self.read(path)
-            if stored is not None and (companion := companion_of(stored.path, stored.recording.response)):
-                yield companion
+            if stored is not None:
+                yield from companions_of(stored.path, stored.recording.response).values()
 
 
 def is_own(stored: Stored, api_request: ApiRequest) -> bool:
@@ -266,16 +267,16 @@ def _kind_of(path: Path) -> str:
     return "the recording" if path.suffix == ".json" else "the file of the body"
 
 
-def companion_of(path: Path, response: Response) -> Path | None:
-    """Return the file that a response's body is in, None when it is in the recording itself.
+def companions_of(path: Path, response: Response) -> dict[str, Path]:
+    """Return the files beside a recording, by what each holds (see `Response.companions`).
 
     Raises:
-        BadRecording: the file is named with a folder, which could lead anywhere.
+        BadRecording: a file is named with a folder, which could lead anywhere.
     """
-    content = response.content()
-    if not isinstance(content, BodyFile):
-        return None
-    name = content.name
+    return {holds: _beside(path, name) for holds, name in response.companions().items()}
+
+
+def _beside(path: Path, name: JSON) -> Path:
     if not isinstance(name, str) or not name or name != os.path.basename(name) or name in (".", ".."):
         raise BadRecording(
             path, f"expected the name of a file beside the recording, got {name!r}", "$.response.body"

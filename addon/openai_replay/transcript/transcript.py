@@ -11,6 +11,7 @@ from ..format.recording import (
     BodyFile,
     Chunks,
     FailedCall,
+    Messages,
     Models,
     Nothing,
     RawLines,
@@ -18,7 +19,9 @@ from ..format.recording import (
     Whole,
     opened,
 )
+from ..request.upgrade import is_upgrade
 from . import chat, responses
+from .session import socket_turns
 from .turns import Kind, Transcript, Turn, content_turns, items, members, text_of, token_counts
 
 _DONE = "[DONE]"
@@ -36,6 +39,8 @@ def transcript(recording: Recording) -> Transcript:
 
 def _sent(body: JSON) -> list[Turn]:
     given = members(body)
+    if is_upgrade(body):
+        return []
     if "messages" in given:
         return list(chat.message_turns(given["messages"]))
     if "input" in given and "messages" not in given:
@@ -63,6 +68,8 @@ def _received(sent: tuple[Turn, ...], recording: Recording) -> Transcript:
             return Transcript(sent, (Turn("file", text_of(name), Kind.DATA),))
         case Nothing():
             return Transcript(sent, ())
+        case Messages(messages):
+            return Transcript(sent, tuple(socket_turns(messages)))
 
 
 def _objects_of(lines: Sequence[str]) -> list[dict[str, JSON]]:

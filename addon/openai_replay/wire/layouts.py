@@ -152,6 +152,8 @@ LAYOUTS: dict[str, Layout] = {
     "responses.response_text_*_event.*": Layout("token logprob top_logprobs"),
     "responses.response_output_text.Logprob*": Layout("token bytes logprob top_logprobs"),
     "responses.*": Layout("id object type created_at status *"),
+    # Realtime: events begin with what they are
+    "realtime.*Event": Layout("type event_id *"),
     "conversations.conversation.Conversation": Layout("id object created_at metadata"),
     "conversations.*Deleted*": Layout("id object deleted"),
     "conversations.*": Layout("id object type created_at status *"),

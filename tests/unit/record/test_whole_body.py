@@ -31,7 +31,7 @@ def test_json_that_the_package_has_no_class_for_is_itself(value: JSON) -> None:
 def test_a_body_that_is_not_json_goes_into_a_file_of_its_own() -> None:
     recorded = record(answered(chat(), b"\xff\xfb\x90", headers=(("content-type", "audio/mpeg"), VERSION)))
 
-    assert recorded.companion == (".mp3", b"\xff\xfb\x90")
+    assert recorded.companions == (("body", ".mp3", (b"\xff\xfb\x90",)),)
     assert recorded.recording.response.headers == {"content-type": "audio/mpeg"}
     assert body_of(recorded, "x.mp3") == {"__file__": "x.mp3"}
 
@@ -52,14 +52,14 @@ def test_the_file_of_a_body_is_called_for_what_it_is_and_never_like_a_recording(
     content_type: str, content: bytes, ending: str
 ) -> None:
     recorded = record(answered(chat(), content, headers=(("content-type", content_type),)))
-    assert recorded.companion == (ending, content)
+    assert recorded.companions == (("body", ending, (content,)),)
 
 
 def test_no_body_is_none() -> None:
     recorded = record(answered(chat(), b"", status=204, headers=()))
 
     assert body_of(recorded) is None
-    assert recorded.companion is None
+    assert recorded.companions == ()
     assert recorded.recording.response.status == 204
 
 

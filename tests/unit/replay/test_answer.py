@@ -128,7 +128,7 @@ def test_a_body_in_a_file_is_its_content(tmp_path: Path) -> None:
     recorded = record(answered(chat(), b"\x00\xff", headers=(("content-type", "audio/mpeg"),)))
     (tmp_path / "x.mp3").write_bytes(b"\x00\xff")
 
-    result = render([stored(b"".join(recorded.pieces("x.mp3")), tmp_path / "x.json")], chat())
+    result = render([stored(b"".join(recorded.pieces({"body": "x.mp3"})), tmp_path / "x.json")], chat())
 
     assert result.pieces == (b"\x00\xff",)
     assert dict(result.headers)["content-type"] == "audio/mpeg"

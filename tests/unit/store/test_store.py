@@ -11,7 +11,7 @@ import pytest
 from openai_replay.errors import BadRecording, NotReplayable
 from openai_replay.format.recording import JSON, Response
 from openai_replay.store.index import Row
-from openai_replay.store.store import Store, companion_of
+from openai_replay.store.store import Store, companions_of
 from unit.exchanges import chat, completion, names, write_recording, written
 
 REQUEST = chat("Hi")
@@ -167,14 +167,14 @@ def test_equal_stream_options_come_first_within_a_tier(store: Store) -> None:
 
 def test_nothing_is_left_beside_a_file(store: Store, folder: Path) -> None:
     store.write("a.json", [b"1"])
-    store.write("a.json", [b"2"], companion=("a.txt", b"3"))
+    store.write("a.json", [b"2"], companions=[("a.txt", [b"3"])])
 
     assert names(folder) == ["a.json", "a.txt"]
     assert (folder / "a.json").read_bytes() == b"2"
 
 
 def test_until_the_content_is_on_disk_nothing_is_removed_or_replaced(store: Store, folder: Path) -> None:
-    store.write("a.json", [b"old"], companion=("a.txt", b"old"))
+    store.write("a.json", [b"old"], companions=[("a.txt", [b"old"])])
     states = []
 
     def look() -> None:
@@ -182,7 +182,7 @@ def test_until_the_content_is_on_disk_nothing_is_removed_or_replaced(store: Stor
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        store.write("a.json", [b"new"], companion=("a.txt", b"new"), before_replacing=look)
+        store.write("a.json", [b"new"], companions=[("a.txt", [b"new"])], before_replacing=look)
 
     assert states == [[b"old", b"old"]]
     assert names(folder) == ["a.json", "a.txt"]
@@ -232,7 +232,7 @@ def test_the_file_of_a_body_is_never_in_another_folder(store: Store, folder: Pat
     path = write_recording(folder, "a.json", REQUEST, {"__file__": name})
 
     with pytest.raises(BadRecording, match=r"expected the name of a file beside the recording"):
-        companion_of(path, Response({"__file__": name}))
+        companions_of(path, Response({"__file__": name}))
     store.remove(path)
 
     assert outside.read_text() == "keep me"
@@ -240,7 +240,7 @@ def test_the_file_of_a_body_is_never_in_another_folder(store: Store, folder: Pat
 
 @pytest.mark.parametrize("body", [None, [], "x", {}, {"__file__": "x", "a": 1}, {"a": 1}])
 def test_a_body_in_the_recording_is_in_no_other_file(folder: Path, body: JSON) -> None:
-    assert companion_of(folder / "a.json", Response(body)) is None
+    assert companions_of(folder / "a.json", Response(body)) == {}
 
 
 # --- names -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,149 @@
+"""Replay a WebSocket's session: what the state machine says, on the socket of the own origin."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from ..errors import BadRecording
+from ..format import json_text
+from ..format.recording import JSON, Messages
+from ..replay.answer import Answer, render
+from ..replay.recorded_session import RecordedSession
+from ..replay.responses_socket import REFUSED
+from ..replay.socket_session import Mismatch, Send, SessionReplay, Step
+from ..request.identity import ApiRequest
+from ..service.answering import REPLAY_FAILED, Refusal, explained_miss, unreadable
+from ..store.store import Stored
+from ..wire.socket_notes import Close
+from .socket_requests import Upgrade
+from .websocket_origin import Gone, Socket
+
+log = logging.getLogger(__name__)
+
+_NOT_FOUND = "recording_not_found"
+_SHORT_REASON = "No recording; the proxy's log says why."
+_MOST_DIFFERENCES = 12
+
+
+class SessionServer:
+    """The server's part of one replayed session."""
+
+    def __init__(self, upgrade: Upgrade, socket: Socket, api_request: ApiRequest, stored: Stored) -> None:
+        self._upgrade = upgrade
+        self._socket = socket
+        self._api_request = api_request
+        self._stored = stored
+
+    async def run(self) -> None:
+        """Go through a recorded session with the client; whatever it ends in, nothing reaches the API."""
+        try:
+            session = RecordedSession(self._stored)
+            await self._run(SessionReplay(session, self._upgrade.session.rules))
+        except Gone:
+            pass
+        except Mismatch as exc:
+            await refuse(self._socket, self._explained(exc), _NOT_FOUND)
+        except BadRecording as exc:
+            refusal = unreadable(self._upgrade.session, self._api_request, exc)
+            await refuse(self._socket, refusal.message, refusal.code)
+        except Exception:
+            log.exception("The replay of a WebSocket failed")
+            await refuse(self._socket, REPLAY_FAILED.message, REPLAY_FAILED.code)
+
+    async def _run(self, replay: SessionReplay) -> None:
+        await self._take_steps(replay.start())
+        while True:
+            try:
+                received = await self._socket.receive()
+            except Gone:
+                self._note_early_end(replay)
+                raise
+            await self._take_steps(replay.take(received, self._redacted(received)))
+
+    async def _take_steps(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            if isinstance(step, Send):
+                await self._socket.send(step.message)
+            else:
+                self._end(step.close)
+
+    def _end(self, close: Close | None) -> None:
+        if close is None:
+            self._socket.break_off()
+        else:
+            self._socket.close(close)
+        raise Gone
+
+    def _redacted(self, received: str | bytes) -> JSON:
+        if isinstance(received, bytes):
+            return None
+        try:
+            return self._upgrade.redacted(json_text.read(received).value)
+        except ValueError:
+            return None
+
+    def _note_early_end(self, replay: SessionReplay) -> None:
+        missing = replay.left_early()
+        if missing is not None:
+            self._explained(missing)
+
+    def _explained(self, mismatch: Mismatch) -> str:
+        """Say in the log and the report which message differs, and return the text for the client."""
+        name = self._upgrade.session.name_of(self._stored.path)
+        test = f" by test {self._upgrade.test_id}" if self._upgrade.test_id else ""
+        place = f"message {mismatch.number + 1} of the session GET {self._api_request.endpoint()}{test}"
+        found = [str(difference) for difference in mismatch.differences[:_MOST_DIFFERENCES]]
+        text = "\n".join(
+            [f"No recording for {place}. The session is {name}:", *(f"    {line}" for line in found)]
+        )
+        log.warning("%s", text)
+        differences: list[JSON] = [difference.to_json() for difference in mismatch.differences]
+        self._report({"nearest": name, "message": mismatch.number + 1, "differences": differences})
+        return text
+
+    def _report(self, details: dict[str, JSON]) -> None:
+        request = self._api_request
+        about: dict[str, JSON] = {
+            "method": request.method,
+            "endpoint": request.endpoint(),
+            "request": request.name(),
+        }
+        self._upgrade.session.run.report.add_missed(request.test_id, request.name(), about | details)
+
+
+async def refuse(socket: Socket, message: str, code: str) -> None:
+    """Send an `error` event, and close so that no client tries again."""
+    error: dict[str, JSON] = {"type": "recording_error", "code": code, "message": message, "param": None}
+    event: dict[str, JSON] = {
+        "type": "error",
+        "event_id": "event_replay",
+        "error": {**error, "event_id": None},
+    }
+    await socket.send(json_text.compact(event))
+    socket.close(Close(REFUSED, _SHORT_REASON))
+
+
+type Found = Stored | Refusal
+
+
+async def next_session(upgrade: Upgrade) -> Answer | Found:
+    """Return the next recording of an upgrade: a session, the API's own refusal, or why there is none."""
+    api_request, session = upgrade.api_request(), upgrade.session
+    try:
+        stored = await session.replayer.session(api_request)
+        if stored is None:
+            return await explained_miss(session, api_request)
+        session.run.report.add_replayed(upgrade.test_id, session.name_of(stored.path))
+        is_session = isinstance(stored.recording.response.content(), Messages)
+        return stored if is_session else render([stored], api_request)
+    except BadRecording as exc:
+        return unreadable(session, api_request, exc)
+
+
+async def replay_session(upgrade: Upgrade, found: Found, socket: Socket) -> None:
+    """Answer a WebSocket with a recorded session, or say why there is none."""
+    if isinstance(found, Refusal):
+        await refuse(socket, found.message, found.code)
+    else:
+        await SessionServer(upgrade, socket, upgrade.api_request(), found).run()

@@ -1,0 +1,231 @@
+"""Replay a WebSocket's session, such as Realtime, message by message. Pure: messages in, steps out.
+
+The recorded messages are gone through in order. Those of the server are sent up to the next one of the client, which
+is awaited: the live client has to say the same. What counts as the same:
+
+- JSON by value; without `event_id` and `expires_at`, and without the position of `conversation.item.truncate`, which
+  is a time;
+- ids that the client made itself stand for the recorded ones, see `session_ids`;
+- sound by its samples: appends with no other message of the client between them are one piece of sound, whatever their
+  cuts, and messages of the server between them come when as much sound was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..format import json_text
+from ..format.recording import JSON
+from ..request.normal_form import normal_value
+from ..request.rules import Rules
+from ..wire.session_messages import CLIENT, binary, binary_content, sound_in, sound_member
+from ..wire.socket_notes import Close
+from .differences import Difference, differences_between
+from .recorded_session import RecordedSession
+from .session_ids import SessionIds
+
+_TRUNCATE, _TRUNCATED = "conversation.item.truncate", "conversation.item.truncated"
+_POSITION = "audio_end_ms"
+_NOT_COMPARED = ("event_id", "expires_at")
+
+# Of 24 kHz PCM16, the usual format.
+_BYTES_PER_MS = 48
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """The server says this."""
+
+    message: str | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The server ends the session, with a close frame or without one."""
+
+    close: Close | None
+
+
+type Step = Send | End
+
+
+class Mismatch(Exception):
+    """The live client said another message than the recorded one; `number` is the recorded one's, from 0."""
+
+    def __init__(self, number: int, differences: tuple[Difference, ...]) -> None:
+        super().__init__(f"message {number + 1}")
+        self.number = number
+        self.differences = differences
+
+
+class SessionReplay:
+    """The server's part of one session."""
+
+    def __init__(self, session: RecordedSession, rules: Rules) -> None:
+        self._session = session
+        self._rules = rules
+        self._at = 0
+        self._sound_done = 0  # bytes of the recorded sound at `_at` that the client has sent
+        self._ids = SessionIds()
+        self._positions: dict[str, JSON] = {}
+
+    def start(self) -> Iterator[Step]:
+        """Yield the steps before the client's first message.
+
+        Raises:
+            BadRecording: a message cannot be read, here and in the other methods.
+        """
+        return self._advance()
+
+    def take(self, content: str | bytes, redacted: JSON) -> Iterator[Step]:
+        """Take a message of the client, and yield the steps that follow it.
+
+        Args:
+            content: the message as it came.
+            redacted: its JSON without secrets; None for one that is no JSON.
+
+        Raises:
+            Mismatch: it is another one than the recorded one.
+        """
+        sound = sound_in(CLIENT, redacted)
+        if sound is not None:
+            yield from self._take_sound(sound, redacted)
+            return
+        self._compare(_comparable(content, redacted))
+        self._at += 1
+        yield from self._advance()
+
+    def left_early(self) -> Mismatch | None:
+        """Return the mismatch of a client that leaves now, None where the recorded one had said all, too."""
+        for number in range(self._at, len(self._session.messages)):
+            if self._session.is_of_client(number):
+                return Mismatch(number, tuple(differences_between(self._shown(number), None)))
+        return None
+
+    def _advance(self) -> Iterator[Step]:
+        """Yield the messages of the server up to the next one of the client, or the end."""
+        count = len(self._session.messages)
+        while self._at < count:
+            if self._session.is_of_client(self._at):
+                if self._session.sound(self._at) != b"":
+                    return
+            else:
+                yield Send(self._said(self._session.data(self._at)))
+            self._at += 1
+        end = self._session.end()
+        if not end.by_client:
+            yield End(end.close)
+
+    def _said(self, data: JSON) -> str | bytes:
+        """Return a message of the server as the live client gets it."""
+        content = binary_content(data)
+        if content is not None:
+            return content
+        if isinstance(data, str):
+            return data
+        self._ids.hear_server(data)
+        live = self._ids.as_live(data)
+        if isinstance(live, dict) and live.get("type") == _TRUNCATED:
+            live = self._with_live_position(live)
+        return json_text.compact(live)
+
+    def _with_live_position(self, data: dict[str, JSON]) -> JSON:
+        position = self._positions.get(str(data.get("item_id")))
+        return data if position is None else {**data, _POSITION: position}
+
+    # --- sound ---
+
+    def _take_sound(self, sound: bytes, message: JSON) -> Iterator[Step]:
+        """Compare sound with the recorded sound, and go on as far as it reaches."""
+        while sound:
+            recorded = self._awaited_sound()
+            if recorded is None:
+                raise self._mismatch(message)
+            rest = recorded[self._sound_done :]
+            length = min(len(rest), len(sound))
+            if rest[:length] != sound[:length]:
+                raise self._other_sound(rest[:length], sound[:length])
+            sound = sound[length:]
+            self._sound_done += length
+            if self._sound_done == len(recorded):
+                self._sound_done = 0
+                self._at += 1
+                yield from self._advance()
+
+    def _awaited_sound(self) -> bytes | None:
+        if self._at >= len(self._session.messages):
+            return None
+        return self._session.sound(self._at) if self._session.is_of_client(self._at) else None
+
+    def _other_sound(self, recorded: bytes, sent: bytes) -> Mismatch:
+        first = next(n for n, (one, other) in enumerate(zip(recorded, sent, strict=True)) if one != other)
+        ms = (self._sound_done + first) // _BYTES_PER_MS
+        difference = Difference("audio", f"other samples from {ms} ms of this message on", "these")
+        return Mismatch(self._at, (difference,))
+
+    # --- other messages ---
+
+    def _compare(self, live: JSON) -> None:
+        """Compare a message with the recorded one, and learn the ids that it brings.
+
+        Raises:
+            Mismatch: they differ.
+        """
+        if self._at >= len(self._session.messages) or self._sound_done or self._is_sound(self._at):
+            raise self._mismatch(live)
+        recorded = self._session.data(self._at)
+        self._ids.learn(recorded, live)
+        found = tuple(differences_between(self._normal(recorded), self._normal(self._ids.as_recorded(live))))
+        if found:
+            raise Mismatch(self._at, found)
+        self._learn_event(recorded, live)
+
+    def _learn_event(self, recorded: JSON, live: JSON) -> None:
+        """Take what the server repeats of a message: its event id in errors, a position in milliseconds."""
+        if isinstance(recorded, dict) and isinstance(live, dict):
+            self._ids.bind(recorded.get("event_id"), live.get("event_id"))
+            if live.get("type") == _TRUNCATE:
+                self._positions[str(live.get("item_id"))] = live.get(_POSITION)
+
+    def _is_sound(self, number: int) -> bool:
+        return sound_member(CLIENT, self._session.messages[number].data) is not None and bool(
+            self._session.sound(number)
+        )
+
+    def _normal(self, data: JSON) -> JSON:
+        data = self._rules.matched_body(data)
+        if isinstance(data, dict) and data.get("type") == _TRUNCATE:
+            data = {name: value for name, value in data.items() if name != _POSITION}
+        return normal_value(_without_volatile(data))
+
+    def _mismatch(self, live: JSON) -> Mismatch:
+        recorded = self._shown(self._at) if self._at < len(self._session.messages) else None
+        return Mismatch(self._at, tuple(differences_between(recorded, _described(live))))
+
+    def _shown(self, number: int) -> JSON:
+        """Return a recorded message of the client as an explanation shows it."""
+        if self._is_sound(number):
+            rest = len(self._session.sound(number) or b"") - self._sound_done
+            return f"{rest // _BYTES_PER_MS} ms more of sound"
+        return _described(self._session.data(number))
+
+
+def _comparable(content: str | bytes, redacted: JSON) -> JSON:
+    if isinstance(content, bytes):
+        return binary(content)
+    return content if redacted is None else redacted
+
+
+def _described(data: JSON) -> JSON:
+    """Return a message for an explanation: its sound by its length."""
+    sound = sound_in(CLIENT, data)
+    return f"{len(sound) // _BYTES_PER_MS} ms of sound" if sound is not None else data
+
+
+def _without_volatile(data: JSON) -> JSON:
+    if isinstance(data, dict):
+        return {name: _without_volatile(v) for name, v in data.items() if name not in _NOT_COMPARED}
+    if isinstance(data, list):
+        return [_without_volatile(item) for item in data]
+    return data
