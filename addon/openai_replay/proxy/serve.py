@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from ..service.workers import run_workers, split_workers
-from .shortcuts.addons_package import import_addons_singly
+from .shortcuts.addon_imports import import_addons_singly
 
 try:
     import resource

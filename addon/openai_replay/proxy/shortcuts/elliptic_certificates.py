@@ -6,6 +6,8 @@ process alone. Certificates that the user gives (mitmproxy's option `certs`) sta
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -21,6 +23,8 @@ ELLIPTIC_CERTIFICATES = Shortcut(
     "serve: 16 % of the CPU time of a replayed request on a new connection through CONNECT and TLS",
     {
         "mitmproxy.addons.tlsconfig:TlsConfig.get_cert": "(self, conn_context)",
+        "mitmproxy.addons.tlsconfig:TlsConfig.configure": "(self, updated)",
+        "mitmproxy.addons.tlsconfig:TlsConfig.running": "(self)",
         "mitmproxy.certs:CertStoreEntry": "(cert, privatekey, chain_file, chain_certs)",
         "mitmproxy.certs:Cert.__init__": "(self, cert)",
         "mitmproxy.certs:CertStore.__init__": (
@@ -41,6 +45,18 @@ class EllipticTlsConfig(tlsconfig.TlsConfig):
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._kept: dict[int, CertStoreEntry] = {}
+        self._read_from: str | None = None
+
+    def configure(self, updated: Container[str]) -> None:
+        """Read the authority when its folder or its options change."""
+        super().configure(updated)  # type: ignore[no-untyped-call]
+        if "confdir" in updated:
+            self._read_from = ctx.options.confdir
+
+    def running(self) -> None:
+        """Read the authority, unless that has been done: to check its RSA key takes 50 ms of each start."""
+        if self._read_from != ctx.options.confdir:
+            super().running()  # type: ignore[no-untyped-call]
 
     def get_cert(self, conn_context: context.Context) -> CertStoreEntry:
         """Return the certificate for a connection's server, and its key."""

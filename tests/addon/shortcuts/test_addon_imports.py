@@ -5,14 +5,14 @@ import sys
 
 FEW = """
 import sys
-from openai_replay.proxy.shortcuts.addons_package import import_addons_singly
+from openai_replay.proxy.shortcuts.addon_imports import import_addons_singly
 import_addons_singly()
 from mitmproxy.addons import core
 assert core.Core
 print(*(name for name in sys.modules if name.startswith("mitmproxy.addons.")))
 """
 ALL = """
-from openai_replay.proxy.shortcuts.addons_package import import_addons_singly
+from openai_replay.proxy.shortcuts.addon_imports import import_addons_singly
 import_addons_singly()
 from mitmproxy import addons
 from mitmproxy.addons import core, dumper
@@ -27,7 +27,7 @@ except AttributeError:
 LATE = """
 import mitmproxy.addons
 before = mitmproxy.addons
-from openai_replay.proxy.shortcuts.addons_package import import_addons_singly
+from openai_replay.proxy.shortcuts.addon_imports import import_addons_singly
 import_addons_singly()
 import sys
 assert sys.modules["mitmproxy.addons"] is before
