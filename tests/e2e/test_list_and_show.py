@@ -135,7 +135,7 @@ def test_pruning_removes_recordings_of_tests_that_ran_alone(home: Path) -> None:
     assert len([*folder.glob("*.json")]) == 5
     assert dry.stderr.splitlines() == [
         "openai-replay: the reports saw 2 tests: missing, ran",
-        "openai-replay: kept 2 unused recordings of tests that no report saw: other, requests without a test id",
+        "openai-replay: kept 2 unused recordings of tests that made no request: other, requests without a test id",
         "openai-replay: kept 1 unused recordings of tests with a request that had no recording: missing",
         "openai-replay: would remove 1 recordings",
     ]

@@ -238,6 +238,23 @@ def test_an_unused_recording_fails_the_run_only_if_that_was_asked_for(home: Path
     assert run(home, "--fail-on-unused", command=["sh", "-c", "exit 3"]).returncode == 3
 
 
+def test_prune_leaves_the_recordings_of_other_tests(home: Path) -> None:
+    folder = home / "recordings"
+    shutil.rmtree(folder)
+    shutil.copytree(Path(__file__).resolve().parents[2] / "recordings", folder)
+    for path in folder.glob("*.json"):
+        value = json.loads(path.read_bytes())
+        path.write_text(
+            json.dumps({**value, "test_id": "one" if path.name.startswith(("0ea", "1ff")) else "other"})
+        )
+    said = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello from a recording."}]}
+    result = run(home, "--prune", "--test-id", "one", command=ask(json.dumps(said)))
+    assert result.returncode == 0
+    assert b"kept 3 unused recordings of tests that made no request: other" in result.stderr
+    assert b"1 pruned" in result.stderr
+    assert len([*folder.glob("*.json")]) == 4
+
+
 def test_prune_removes_what_nobody_asked_for_and_nothing_after_a_failure(home: Path) -> None:
     (recording,) = (home / "recordings").glob("*.json")
     unused = recording.with_name("unused.json")

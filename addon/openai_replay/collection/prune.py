@@ -1,10 +1,20 @@
-"""Decides which unused recordings may go: those of tests that ran, so that a part of the tests deletes no others'."""
+"""Removes unused recordings of tests that ran.
+
+A run of a part of the tests uses none of the other tests' recordings, and must not delete them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from ..errors import BadRecording
+from ..format.recording import decode
+from ..request.rules import Rules
+from ..store.index import Index
+from ..store.store import Store
 from .reports import Reported
 
 
@@ -34,6 +44,38 @@ def plan(reported: Reported, test_ids: Mapping[str, str | None], *, all_tests: b
         else:
             result.kept_unseen.setdefault(test_id, []).append(path)
     return result
+
+
+def test_ids_of(directory: Path, paths: Iterable[str]) -> dict[str, str | None]:
+    """Return the test of each recording; files that cannot be read, or are gone, are left out."""
+    found: dict[str, str | None] = {}
+    for path in paths:
+        with suppress(BadRecording, OSError):
+            found[path] = decode((directory / path).read_bytes(), directory / path).test_id
+    return found
+
+
+def remove(directory: Path, paths: Iterable[str], rules: Rules) -> None:
+    """Remove recordings with the files of their bodies.
+
+    Raises:
+        OSError: a file cannot be removed.
+    """
+    with closing(Index(directory, rules, None)) as index:
+        store = Store(directory, rules, index)
+        for path in paths:
+            store.remove(directory / path)
+
+
+def kept_lines(planned: Plan) -> Iterator[str]:
+    """Yield a line for each reason to keep unused recordings."""
+    for kept, reason in (
+        (planned.kept_unseen, "that made no request"),
+        (planned.kept_missed, "with a request that had no recording"),
+    ):
+        if kept:
+            count = sum(map(len, kept.values()))
+            yield f"kept {count} unused recordings of tests {reason}: {named(kept)}"
 
 
 def named(tests: Iterable[str | None], most: int = 5) -> str:

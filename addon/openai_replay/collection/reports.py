@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,11 @@ def read_reports(paths: Iterable[Path]) -> Reported:
     Raises:
         BadOption: a file is no report.
     """
-    reports = [_read(path) for path in paths]
+    return joined([_read(path) for path in paths])
+
+
+def joined(reports: Sequence[Mapping[str, JSON]]) -> Reported:
+    """Return what reports say together."""
     unused = [frozenset(str(path) for path in _list(report, "unused")) for report in reports]
     missed = [one for report in reports for one in _objects(report, "missed")]
     seen = [one for report in reports for name in ("replayed", "recorded") for one in _objects(report, name)]
@@ -57,12 +61,12 @@ def _read(path: Path) -> dict[str, JSON]:
     return value
 
 
-def _list(report: dict[str, JSON], name: str) -> list[JSON]:
+def _list(report: Mapping[str, JSON], name: str) -> list[JSON]:
     value = report.get(name)
     return value if isinstance(value, list) else []
 
 
-def _objects(report: dict[str, JSON], name: str) -> list[dict[str, JSON]]:
+def _objects(report: Mapping[str, JSON], name: str) -> list[dict[str, JSON]]:
     return [one for one in _list(report, name) if isinstance(one, dict)]
 
 

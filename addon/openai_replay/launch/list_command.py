@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import closing
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -15,10 +14,7 @@ from ..collection import prune
 from ..collection.folder import recording_paths
 from ..collection.overview import Entry, Overview, overview, sums_of
 from ..collection.reports import Reported, read_reports
-from ..options import Settings
 from ..request.rules import Rules
-from ..store.index import Index
-from ..store.store import Store
 from . import listing
 from .command_line import DIRECTORY, NOT_DONE, folder_settings, guarded
 from .progress import Progress
@@ -138,33 +134,21 @@ def prune_command(directory: str | None, dry_run: bool, all_tests: bool, reports
     def pruned() -> int:
         settings = folder_settings(directory)
         reported = read_reports(reports)
-        entries = _read(settings.directory).entries
-        planned = prune.plan(reported, {one.path: one.test_id for one in entries}, all_tests=all_tests)
+        test_ids = prune.test_ids_of(settings.directory, reported.unused)
+        planned = prune.plan(reported, test_ids, all_tests=all_tests)
         for path in planned.remove:
             click.echo(path)
         if not dry_run:
-            _remove(settings, planned.remove)
+            rules = Rules(settings.ignore, settings.redactor)
+            prune.remove(settings.directory, planned.remove, rules)
         _tell_plan(planned, reported, dry_run=dry_run)
         return 0
 
     sys.exit(guarded(pruned, NOT_DONE))
 
 
-def _remove(settings: Settings, paths: Iterable[str]) -> None:
-    rules = Rules(settings.ignore, settings.redactor)
-    with closing(Index(settings.directory, rules, None)) as index:
-        store = Store(settings.directory, rules, index)
-        for path in paths:
-            store.remove(settings.directory / path)
-
-
 def _tell_plan(planned: prune.Plan, reported: Reported, *, dry_run: bool) -> None:
     say(f"the reports saw {len(reported.tests)} tests: {prune.named(reported.tests)}")
-    for kept, reason in (
-        (planned.kept_unseen, "that no report saw"),
-        (planned.kept_missed, "with a request that had no recording"),
-    ):
-        if kept:
-            count = sum(map(len, kept.values()))
-            say(f"kept {count} unused recordings of tests {reason}: {prune.named(kept)}")
+    for line in prune.kept_lines(planned):
+        say(line)
     say(f"{'would remove' if dry_run else 'removed'} {len(planned.remove)} recordings")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, TextIO
 
 from ..errors import OpenAIReplayError
 from ..options import Mode
@@ -21,6 +22,7 @@ from .outcome import Conditions, failures, saw_request, summary
 from .plan import Plan, RunOptions, planned
 from .proxy_process import ProxyConfiguration, ProxyProcess
 from .running_proxy import ProxyFailed
+from .title_counter import TitleCounter
 from .trust import Trust
 from .upstream_proxy import upstream_proxy
 
@@ -64,7 +66,8 @@ def run(options: RunOptions, command: Sequence[str], environment: Mapping[str, s
                 say(problem)
             changed = applied(changes_of_run(plan, port, trust, environment), environment)
             try:
-                status = run_command(command, changed, held_before, _watch(proxy))
+                with TitleCounter(partial(_totals, proxy), _terminal(plan)):
+                    status = run_command(command, changed, held_before, _watch(proxy))
             except CommandFailed as exc:
                 say(str(exc))
                 return exc.status
@@ -132,6 +135,19 @@ def _replaced_keys(plan: Plan, environment: Mapping[str, str]) -> dict[str, str]
     return replaced_keys(environment, plan.settings.mode, plan.settings.hosts)
 
 
+def _terminal(plan: Plan) -> TextIO | None:
+    """Return the stream that a long recording is counted on, None for a run that records nothing."""
+    return sys.stderr if plan.settings.mode in (Mode.RECORD, Mode.RECORD_IF_MISSING) else None
+
+
+def _totals(proxy: ProxyProcess) -> Mapping[str, int] | None:
+    try:
+        totals: Mapping[str, int] = proxy.running.report()["totals"]
+    except ProxyFailed:  # said by `_watch`
+        return None
+    return totals
+
+
 def _watch(proxy: ProxyProcess) -> Callable[[], None]:
     told = False
 
@@ -189,7 +205,7 @@ def _write_reports(plan: Plan, reported: dict[str, Any], environment: Mapping[st
 
 
 def _prune(plan: Plan, status: int, reported: Mapping[str, Any]) -> int:
-    """Remove the recordings that nobody asked for, and return how many; a run that is not whole tells nothing."""
+    """Remove unused recordings of tests that ran, and return how many; a run that is not whole tells nothing."""
     totals = reported["totals"]
     reasons = (
         (status != 0, f"the command ended with status {status}"),
@@ -200,18 +216,19 @@ def _prune(plan: Plan, status: int, reported: Mapping[str, Any]) -> int:
         if applies and reported["unused"]:
             say(f"pruned nothing: {reason}")
             return 0
-    # Imported by those runs alone that remove something: each start of a run would wait for them.
+    # Imported by those runs alone that remove something: each start of a run would wait for it.
+    from ..collection import prune
+    from ..collection.reports import joined
     from ..request.rules import Rules
-    from ..store.index import Index
-    from ..store.store import Store
 
     directory = plan.settings.directory
-    rules = Rules(plan.settings.ignore, plan.settings.redactor)
-    store = Store(directory, rules, Index(directory, rules, None))
-    for name in reported["unused"]:
-        store.remove(directory / name)
+    planned = prune.plan(joined([reported]), prune.test_ids_of(directory, reported["unused"]))
+    prune.remove(directory, planned.remove, Rules(plan.settings.ignore, plan.settings.redactor))
+    for name in planned.remove:
         say(f"pruned {directory / name}")
-    return len(reported["unused"])
+    for line in prune.kept_lines(planned):
+        say(line)
+    return len(planned.remove)
 
 
 def failure(exc: OpenAIReplayError, status: int) -> int:
