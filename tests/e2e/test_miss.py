@@ -1,6 +1,7 @@
 """A request without a recording: what the client is told, what the log says, and what stays secret."""
 
 import json
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from openai_replay.mock import Upstream
 from support.base_url import CHAT, REVERSE, BaseURL, Reply
-from support.proxy import PROGRAM_NAME, Proxy, curl, proxy, recordings
+from support.proxy import CEILING_S, PROGRAM_NAME, Proxy, curl, proxy, recordings
 
 URL = "https://api.openai.com/v1/chat/completions"
 RECORDED: dict[str, Any] = {
@@ -217,3 +218,31 @@ def test_the_nearest_of_many_is_found(tmp_path: Path) -> None:
             "asked": '"Tell me of city 17 in Japan!"',
         }
     ]
+
+
+def test_the_log_says_what_to_do_next(replayed: Replayed) -> None:
+    before = len(replayed.running.log())
+    replayed.miss(with_text("Plan my day, it is Tuesday, March 4"))
+    assert replayed.running.log()[before:].splitlines()[2:5] == [
+        "  Next: record it, with recording_mode=record-if-missing and a key.",
+        "  If this changes with each run, ignore it, both while recording and while replaying:",
+        r"    --set 'recording_ignore=messages[1].content=\d+'",
+    ]
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"model": "\\ud800", "messages": []}', b'{"model": "\xff"}', b'"\\udc80"'], ids=repr
+)
+@pytest.mark.parametrize("path", [CHAT, "/v1/caf\xe9", "/v1/\xff?a=\x80"])
+def test_a_request_that_is_no_unicode_is_a_miss_like_others(
+    replayed: Replayed, body: bytes, path: str
+) -> None:
+    before = len(replayed.running.log())
+    request = b"POST %s HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s"
+    with socket.create_connection(("127.0.0.1", replayed.running.port), CEILING_S) as client:
+        client.sendall(request % (path.encode("latin-1"), len(body), body))
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert "Traceback" not in replayed.running.log()[before:], replayed.running.log()[before:]
+    assert answer.startswith(b"HTTP/1.1 400 "), answer
+    assert b'"code":"recording_not_found"' in answer
+    assert replayed.client.send(None, "/@/report").json()["totals"]["missed"] > 0

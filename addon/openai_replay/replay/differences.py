@@ -120,12 +120,17 @@ def _cut_around_difference(recorded: JSON, sent: JSON) -> tuple[str, str]:
 
 def _window(text: str, first: int) -> str:
     if len(text) <= _LONGEST_VALUE:
-        return json.dumps(text, ensure_ascii=False)
+        return _json(text)
     last = first + _LONGEST_VALUE
     cut = ("…" if first else "") + text[first:last] + ("…" if last < len(text) else "")
-    return json.dumps(cut, ensure_ascii=False)
+    return _json(cut)
+
+
+def _json(value: JSON) -> str:
+    """Return a JSON text that a terminal can show: lone surrogates are escaped, other letters are not."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
 
 
 def shown(value: JSON) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    text = _json(value)
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"

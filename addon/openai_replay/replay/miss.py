@@ -57,27 +57,31 @@ class Miss:
         return f"{text} The nearest is {names.shortened(self.nearest)}; the proxy's log shows the difference."
 
     def explanation(self) -> str:
-        """Return what the log says: the nearest recording and each place where it differs."""
+        """Return what the log says: the nearest recording and each place where it differs; UTF-8 can hold it."""
+        return "\n".join(self._lines()).encode("utf-8", "backslashreplace").decode()
+
+    def _lines(self) -> Iterator[str]:
         test = f" by test {self.api_request.test_id}" if self.api_request.test_id else ""
         endpoint = f"{self.api_request.method} {self.api_request.endpoint()}"
         what = f"No recording for {endpoint} (request {self.request()}){test}."
         if self.nearest is None:
-            return f"{what} {self._no_endpoint()}"
-        lines = [f"{what} The nearest is {self.nearest}:"]
-        lines += [f"    {difference}" for difference in self.differences[:_MOST_DIFFERENCES]]
+            yield f"{what} {self._no_endpoint()}"
+            return
+        yield f"{what} The nearest is {self.nearest}:"
+        yield from (f"    {difference}" for difference in self.differences[:_MOST_DIFFERENCES])
         if len(self.differences) > _MOST_DIFFERENCES:
-            lines.append(f"    … and {len(self.differences) - _MOST_DIFFERENCES} more places")
-        return "\n".join([*lines, *self._next_steps()])
+            yield f"    … and {len(self.differences) - _MOST_DIFFERENCES} more places"
 
-    def _next_steps(self) -> Iterator[str]:
-        """Yield the lines that say what to do."""
-        yield "    To record it: run once with a key and recording_mode=record-if-missing."
+    def advice(self) -> str:
+        """Return what to do next: the mode that records the request, and the rules that leave its differences out."""
+        lines = ["  Next: record it, with recording_mode=record-if-missing and a key."]
         rules = [difference.ignore_rule() for difference in self.differences]
         if rules and all(rules):
-            yield "    If this changes with each run, leave it out of matching while recording and replaying:"
-            yield from (
-                f"        --set {shlex.quote(f'recording_ignore={rule}')}" for rule in dict.fromkeys(rules)
+            lines.append(
+                "  If this changes with each run, ignore it, both while recording and while replaying:"
             )
+            lines += (f"    --set {shlex.quote(f'recording_ignore={rule}')}" for rule in dict.fromkeys(rules))
+        return "\n".join(lines)
 
     def _no_endpoint(self) -> str:
         text = "There is none of this endpoint."

@@ -121,7 +121,7 @@ async def explained_miss(service: Service, api_request: ApiRequest) -> Refusal:
     """Return the refusal of a request without a recording; the log and the report get the differences."""
     found = await service.run.worker.call(partial(miss.find_miss, service.store, api_request))
     service.run.report.add_miss(found)
-    log.warning("%s", found.explanation())
+    log.warning("%s\n%s", found.explanation(), found.advice())
     return Refusal(found.summary(), "recording_not_found")
 
 

@@ -1,7 +1,8 @@
 r"""Names of the files in a folder of recordings: the one grammar, written and read here.
 
     <hash>.json                      the first recording of a request; `hash` is the format's request hash
-    <hash>-2.json, <hash>-3.json     recordings of the same request that followed in one run
+    <hash>-2.json, <hash>-3.json     recordings of the same request that followed in one run, or of another request
+                                     with the same hash
     <hash>-at-<host>.json            of another host, where `<hash>.json` is taken
     models-<hash>-<digest>.json      a list of models; `digest` is that of the models' ids
     <stem><ending>                   the body of `<stem>.json` where it is not JSON: `<hash>.mp3`

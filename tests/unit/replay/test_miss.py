@@ -113,7 +113,6 @@ def test_the_log_names_each_place_with_both_values(store: Store, folder: Path) -
         "    temperature: recorded 0.5, asked 0.7",
         '    user: recorded nothing, asked "u"',
         "    seed: recorded 1, asked nothing",
-        "    To record it: run once with a key and recording_mode=record-if-missing.",
     ]
 
 
@@ -149,9 +148,9 @@ def test_the_log_has_the_rules_that_leave_values_of_each_run_out(
     store: Store, folder: Path, recorded: ApiRequest, request_: ApiRequest, rules: list[str]
 ) -> None:
     write_recording(folder, "a.json", recorded, completion())
-    lines = found(store, request_).explanation().splitlines()
-    proposed = [line.removeprefix("        --set ") for line in lines if line.startswith("        --set ")]
-    assert proposed == rules
+    first, *lines = found(store, request_).advice().splitlines()
+    assert first == "  Next: record it, with recording_mode=record-if-missing and a key."
+    assert [line.removeprefix("    --set ") for line in lines[1:]] == rules
 
     matching = Rules(
         ignore_rules(rule.partition("=")[2] for rule in map("".join, map(shlex.split, rules))), redactor(())
@@ -167,8 +166,8 @@ def test_the_log_is_cut_after_a_dozen_places(store: Store, folder: Path) -> None
     write_recording(folder, "a.json", chat("x", metadata={f"m{n:02}": n for n in range(20)}), completion())
     lines = found(store, chat("x", metadata={})).explanation().splitlines()
 
-    assert len(lines) == 15
-    assert lines[-2] == "    … and 8 more places"
+    assert len(lines) == 14
+    assert lines[-1] == "    … and 8 more places"
 
 
 def test_the_nearest_is_the_one_with_the_fewest_differences(store: Store, folder: Path) -> None:
