@@ -1,4 +1,4 @@
-// Calls of openai-node, given as JSON: [[path to the method, its argument], …], and the test id that they are made
+// Calls of openai-node, given as JSON: [[path to the method, its arguments …], …], and the test id that they are made
 // with, and the options of its client; prints what each of them gives.
 //
 // A stream gives what arrived of it and, if it broke, the error that ended it. {"name", "text"} under "file" is a file.
@@ -36,9 +36,10 @@ async function drained(stream) {
   return { items };
 }
 
-async function made([path, argument]) {
+async function made([path, argument, ...others]) {
   try {
-    const answer = await methodAt(path)(await argumentOf(argument));
+    const first = typeof argument === "string" ? argument : await argumentOf(argument);
+    const answer = await methodAt(path)(first, ...others);
     if (answer instanceof Response) return { bytes: Buffer.from(await answer.arrayBuffer()).toString("base64") };
     if (answer[Symbol.asyncIterator]) return await drained(answer);
     return { value: answer };

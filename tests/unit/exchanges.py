@@ -162,7 +162,7 @@ class Replay:
         self.positions = Positions()
         self._replayer = Replayer(self.store, match, self.positions, self._at_once)
 
-    async def _at_once(self, work: Callable[[], list[Path]]) -> list[Path]:
+    async def _at_once[T](self, work: Callable[[], T]) -> T:
         return work()
 
     def answer(self, request: ApiRequest) -> Answer | None:

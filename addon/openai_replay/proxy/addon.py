@@ -28,7 +28,7 @@ from ..service import control
 from ..service.answering import Refusal
 from ..service.telemetry import is_telemetry
 from .arrival import ConnectionTestIds, arrived, unprepared
-from .capture import finish, finish_and_wait, record_or_replay, tap_response
+from .capture import finish, finish_all, finish_and_wait, record_or_replay, tap_response
 from .client_connection import reset_client
 from .distrust import DistrustingClients
 from .endings import ending_after_error, error_message
@@ -125,6 +125,7 @@ class OpenAIReplay:
         """
         for undo in self._undo_shortcuts:
             undo()
+        finish_all(self._run)
         ctx.master.addons.add(Guard(self._settings()))
         self._run.origin.close()
         self._run.websocket_origin.close()

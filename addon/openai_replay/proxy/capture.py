@@ -18,7 +18,7 @@ from ..record.socket_session import SocketSession
 from .endings import has_all_bytes, reason_without_response, refusal_of_users_proxy
 from .flow_state import FlowState
 from .replaying import replay_earlier
-from .session import Session
+from .session import ProxyRun, Session
 from .tap import Body, Tap, TimedTap
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ def tap_response(flow: http.HTTPFlow, state: FlowState) -> None:
     if state.socket is not None:
         state.socket.refused(flow.response.status_code)
     if state.ticket is not None:
+        state.session.run.recorded_flows[flow.id] = flow, state
         state.tap = TimedTap(state.asked_s) if state.session.settings.keeps_times else Tap()
         flow.response.stream = state.tap
     elif state.is_from_origin or state.session.settings.mode is Mode.LIVE:
@@ -64,12 +65,20 @@ async def wait_for_file(pending: Future[None] | None) -> None:
         await asyncio.wait([asyncio.wrap_future(pending)], timeout=_LONGEST_WAIT_FOR_FILE_S)
 
 
+def finish_all(run: ProxyRun) -> None:
+    """Record the streams under way as far as they came: the proxy ends, and their connections with it."""
+    for flow, state in list(run.recorded_flows.values()):
+        if flow.response is not None and "event-stream" in flow.response.headers.get("content-type", ""):
+            finish(flow, state, End.PROXY_ENDED, "the proxy ended")
+
+
 def finish(flow: http.HTTPFlow, state: FlowState, end: End, message: str) -> Future[None] | None:
     """Hand an exchange to the thread that records it; None if it is not recorded."""
     if state.ticket is None:
         return None
     ticket, state.ticket = state.ticket, None
     session = state.session
+    session.run.recorded_flows.pop(flow.id, None)
     session.recorder.end(ticket)
     if flow.response is None or state.tap is None:
         if flow.response is None:

@@ -19,8 +19,9 @@ from .websocket_origin import WebSocketOrigin
 
 @dataclass(frozen=True, slots=True)
 class ProxyRun(Run):
-    """The parts that live as long as the proxy."""
+    """The parts that live as long as the proxy. `recorded_flows` are those whose responses are under way, by id."""
 
+    recorded_flows: dict[str, tuple[http.HTTPFlow, FlowState]] = field(default_factory=dict)
     origin: OwnOrigin = field(init=False)
     websocket_origin: WebSocketOrigin = field(default_factory=WebSocketOrigin)
     launcher: Launcher = field(default_factory=lambda: launcher_of(os.environ))

@@ -33,6 +33,7 @@ class End(enum.Enum):
     COMPLETE = "complete"
     CUT_BY_UPSTREAM = "upstream"
     LEFT_BY_CLIENT = "client"
+    PROXY_ENDED = "proxy"
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,9 @@ _PADDING = re.compile(r',\s*"obfuscation": "(?:[^"\\]|\\.)*"')
 
 def _is_broken(exchange: Exchange, *, is_done: bool) -> bool:
     """Tell whether something is missing: a client that left when the API had said all missed nothing."""
-    return exchange.end is End.CUT_BY_UPSTREAM or (exchange.end is End.LEFT_BY_CLIENT and not is_done)
+    if exchange.end in (End.LEFT_BY_CLIENT, End.PROXY_ENDED):
+        return not is_done
+    return exchange.end is End.CUT_BY_UPSTREAM
 
 
 def _lines_of(event: sse.Event) -> list[str]:
@@ -170,9 +172,15 @@ def _lines_of(event: sse.Event) -> list[str]:
     return [*sse.lines_of(event), *([""] if event.ending == sse.BLANK_LINE else [])]
 
 
+_REASONS = {
+    End.LEFT_BY_CLIENT: "the client left",
+    End.CUT_BY_UPSTREAM: "the connection to the API broke",
+    End.PROXY_ENDED: "the proxy ended",
+}
+
+
 def _broken(exchange: Exchange, chunks: int) -> Failure:
-    by = "the client left" if exchange.end is End.LEFT_BY_CLIENT else "the connection to the API broke"
-    message = f"The stream broke off after {chunks} chunks: {by}."
+    message = f"The stream broke off after {chunks} chunks: {_REASONS[exchange.end]}."
     return Failure(
         {
             "category": "stream",

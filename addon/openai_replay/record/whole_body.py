@@ -53,7 +53,7 @@ def recorded_whole(exchange: Exchange) -> Recorded:
 
 def _is_whole(exchange: Exchange, content: bytes) -> bool:
     """Tell whether a body is complete; a client that has read a whole JSON text may leave before its end is told."""
-    if exchange.end is not End.LEFT_BY_CLIENT:
+    if exchange.end not in (End.LEFT_BY_CLIENT, End.PROXY_ENDED):
         return exchange.end is End.COMPLETE
     return content.startswith((b"{", b"[")) and exact_body(content, exchange) is not None
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from ..options import MatchPolicy
 from ..request.identity import ApiRequest
@@ -24,8 +25,14 @@ from .answer import Answer
 from .delivery import Delivery, deliver
 from .positions import Positions
 from .recorded_series import KeptSeries, RecordedSeries
+from .resume import resumed, resumption_of
 
-type OnIndexThread = Callable[[Callable[[], list[Path]]], Awaitable[list[Path]]]
+
+class OnIndexThread(Protocol):
+    """Runs work that blocks on the index, one call at a time and in order."""
+
+    def __call__[T](self, work: Callable[[], T], /) -> Awaitable[T]:
+        """Return the result of the work."""
 
 
 class Replayer:
@@ -55,7 +62,7 @@ class Replayer:
             BadRecording: the recording that answers cannot be read or sent.
         """
         series = await self._current_series(fingerprint, describe, but)
-        return None if series is None else self._next(fingerprint, series)
+        return await self._resumed(describe()) if series is None else self._next(fingerprint, series)
 
     async def delivery(
         self,
@@ -71,7 +78,7 @@ class Replayer:
         """
         series = await self._current_series(fingerprint, describe, but)
         if series is None:
-            return None
+            return await self._resumed_delivery(describe(), terms)
         firing = self._firing_rules(series.api_request, terms)
         answer = self._next(fingerprint, series, is_spent=not firing)
         if answer is None:
@@ -80,8 +87,22 @@ class Replayer:
         rule = faults.first_suitable(firing, paced)
         if firing and (rule is None or rule.spends_the_answer()):
             self._take_position(series)
-        faulty = paced if rule is None else faults.apply(rule, paced)
-        return replace(faulty, headers=capped(faulty.headers, terms.most_wait_s))
+        return _with_fault(rule, paced, terms)
+
+    async def _resumed(self, api_request: ApiRequest) -> Answer | None:
+        """Return the rest of a recorded stream, None where that is not wanted or there is none."""
+        if resumption_of(api_request) is None:
+            return None
+        return await self._on_index_thread(
+            partial(resumed, self._store, api_request, own_test_only=self._own_test_only)
+        )
+
+    async def _resumed_delivery(self, api_request: ApiRequest, terms: Terms) -> Delivery | None:
+        answer = await self._resumed(api_request)
+        if answer is None:
+            return None
+        paced = _paced(answer, api_request, terms)
+        return _with_fault(faults.first_suitable(self._firing_rules(api_request, terms), paced), paced, terms)
 
     async def session(self, api_request: ApiRequest, *, but: frozenset[Path] = frozenset()) -> Stored | None:
         """Return the next recording of an upgrade to a WebSocket, None when there is none. See `answer`."""
@@ -165,6 +186,11 @@ class Replayer:
         elif answer is not None:
             self.kept.touch(fingerprint)
         return answer
+
+
+def _with_fault(rule: FaultRule | None, delivery: Delivery, terms: Terms) -> Delivery:
+    faulty = delivery if rule is None else faults.apply(rule, delivery)
+    return replace(faulty, headers=capped(faulty.headers, terms.most_wait_s))
 
 
 def _paced(answer: Answer, api_request: ApiRequest, terms: Terms) -> Delivery:

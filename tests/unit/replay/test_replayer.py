@@ -164,7 +164,7 @@ def test_requests_at_the_same_time_get_answers_in_the_order_of_asking(folder: Pa
     async def at_once(store: Store) -> list[str]:
         with ThreadPoolExecutor(max_workers=1) as one_thread:
 
-            async def on_it(work: Callable[[], list[Path]]) -> list[Path]:
+            async def on_it[T](work: Callable[[], T]) -> T:
                 return await asyncio.get_running_loop().run_in_executor(one_thread, work)
 
             replayer = Replayer(store, Match.PREFER, Positions(), on_it)
