@@ -56,15 +56,20 @@ class ChunkTemplates:
     """Makes recordings of the chunks of one stream."""
 
     def __init__(
-        self, make: Callable[[str, tuple[str, ...]], RecordedChunk | None], meaningful: AbstractSet[str]
+        self,
+        make: Callable[[str, tuple[str, ...]], RecordedChunk | None],
+        meaningful: AbstractSet[str],
+        may_hold_secret: Callable[[str], bool],
     ) -> None:
         """Prepare for a stream.
 
         Args:
             make: what is made of a chunk at length, from its text and the event's other lines; None if nothing is.
             meaningful: the strings that mean something to `make`.
+            may_hold_secret: whether a JSON text needs a close look; such a chunk is made at length and teaches nothing.
         """
         self._make = make
+        self._may_hold_secret = may_hold_secret
         self._meaningful = meaningful
         self._templates: dict[Key, _Template] = {}
         self._latest: dict[Key, list[str]] = {}
@@ -81,11 +86,11 @@ class ChunkTemplates:
         key = (lines, len(pieces))
         template = self._templates.get(key)
         if template is not None:
-            made = template.filled(pieces, self._meaningful)
+            made = template.filled(pieces, self._meaningful, self._may_hold_secret)
             if made is not None:
                 return made
         made = self._make(text, lines)
-        if made is not None and self._trials_left:
+        if made is not None and self._trials_left and not self._may_hold_secret(text):
             self._learn(key, pieces, made)
         return made
 
@@ -171,8 +176,13 @@ class _Template:
     significant: _Rendering
     notes: object
 
-    def filled(self, pieces: list[str], meaningful: AbstractSet[str]) -> RecordedChunk | None:
-        """Return what is made of a chunk, None if it is not alike."""
+    def filled(
+        self,
+        pieces: list[str],
+        meaningful: AbstractSet[str],
+        may_hold_secret: Callable[[str], bool],
+    ) -> RecordedChunk | None:
+        """Return what is made of a chunk, None if it is not alike, or holds a secret: only its holes can."""
         rest = pieces.copy()
         values = []
         for hole in self.holes:
@@ -186,7 +196,7 @@ class _Template:
             else:
                 return None
             values.append(value)
-        if rest != self.pieces:
+        if rest != self.pieces or may_hold_secret(_with_escapes("\n".join(values))):
             return None
         return RecordedChunk(
             FilledTemplate(self.text, tuple(values)), self.significant.filled(values), self.notes

@@ -75,7 +75,7 @@ class _Stream:
         self._normaliser = Normaliser(exchange)
         self._corrections = CorrectionNotes(exchange.api_request.body)
         self._frames = framing.FrameNotes()
-        self._templates = ChunkTemplates(self._made, classes.literals())
+        self._templates = ChunkTemplates(self._made, classes.literals(), self._may_hold_secret)
         self._chunks = RecordedChunks()
         self._milestones: set[Milestone] = set()
         self._is_done = False
@@ -98,13 +98,7 @@ class _Stream:
             self._take_chunk(event, event.data)
 
     def _take_chunk(self, event: sse.Event, text: str) -> None:
-        redactor = self._exchange.api_request.rules.redactor
-        make = (
-            self._made
-            if redactor.may_match(text, self._exchange.api_request.credentials)
-            else self._templates.made
-        )
-        made = make(text, event.lines)
+        made = self._templates.made(text, event.lines)
         if made is None:
             self.is_raw = True
             return
@@ -115,6 +109,10 @@ class _Stream:
         self._normaliser.keep(*notes.ids)
         self._milestones |= notes.milestones
         self._chunks.add(made.text, made.significant)
+
+    def _may_hold_secret(self, text: str) -> bool:
+        api_request = self._exchange.api_request
+        return api_request.rules.redactor.may_match(text, api_request.credentials)
 
     def _made(self, text: str, lines: tuple[str, ...]) -> RecordedChunk | None:
         """Return what is recorded of a chunk, None if it is none; nothing is noted yet."""

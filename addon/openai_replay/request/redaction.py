@@ -26,7 +26,10 @@ from .secret_places import SIGNS_IN_ANSWERS, Hiding
 log = logging.getLogger(__name__)
 
 # Without one of these in it, a JSON text holds no key: they begin one, name one, or hide the letters of one.
-_SIGNS = (*secret_looks.SIGNS, *SIGNS_IN_ANSWERS, "\\u", "%")
+_ALL_SIGNS = (*secret_looks.SIGNS, *SIGNS_IN_ANSWERS, "\\u", "%")
+
+# One that another is a part of would find nothing more.
+_SIGNS = tuple(sign for sign in _ALL_SIGNS if not any(o in sign for o in _ALL_SIGNS if o != sign))
 
 # Secrets of a body that are searched for in the answer: each costs time with every string of it.
 _MOST_QUOTED = 64

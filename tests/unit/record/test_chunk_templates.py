@@ -182,7 +182,7 @@ def test_the_chunks_of_an_ordinary_stream_are_made_at_length_a_few_times_alone()
         made.append(text)
         return RecordedChunk(text, text, None)
 
-    of_stream = ChunkTemplates(make, frozenset(("stop",)))
+    of_stream = ChunkTemplates(make, frozenset(("stop",)), nothing)
     for number in range(1000):
         text = json.dumps({**chunk(f"word {number}"), "obfuscation": f"x{number}"}, separators=(",", ":"))
         result = of_stream.made(text, ())
@@ -192,7 +192,7 @@ def test_the_chunks_of_an_ordinary_stream_are_made_at_length_a_few_times_alone()
 
 
 def test_memory_does_not_grow_with_kinds_of_chunks() -> None:
-    of_stream = ChunkTemplates(lambda text, _lines: RecordedChunk(text, text, None), frozenset())
+    of_stream = ChunkTemplates(lambda text, _lines: RecordedChunk(text, text, None), frozenset(), nothing)
     for number in range(1000):
         of_stream.made('{"word":"a"}', (f"id: {number}",))
     assert len(of_stream._latest) == chunk_templates._MOST_KINDS
@@ -204,7 +204,7 @@ def test_a_trial_that_is_refused_is_no_template() -> None:
             raise NotRecordable("not this one")
         return RecordedChunk(text, text, None)
 
-    of_stream = ChunkTemplates(make, frozenset())
+    of_stream = ChunkTemplates(make, frozenset(), nothing)
     for number in range(100):
         made = of_stream.made(f'{{"text":"word {number}"}}', ())
         assert made is not None
@@ -218,7 +218,28 @@ def test_streams_of_chunks_that_are_not_alike_go_without() -> None:
         made.append(text)
         return RecordedChunk(text, text, hash(text))  # other notes for each
 
-    of_stream = ChunkTemplates(make, frozenset())
+    of_stream = ChunkTemplates(make, frozenset(), nothing)
     for number in range(1000):
         of_stream.made(json.dumps({"word": f"word {number}"}), ())
     assert len(made) == 1000 + chunk_templates._MOST_TRIALS
+
+
+def nothing(_text: str) -> bool:
+    """Tell that no text needs a close look."""
+    return False
+
+
+def test_a_chunk_with_a_secret_is_made_at_length_and_teaches_nothing() -> None:
+    made_at_length: list[str] = []
+
+    def make(text: str, _lines: tuple[str, ...]) -> RecordedChunk:
+        made_at_length.append(text)
+        return RecordedChunk(text, text, None)
+
+    of_stream = ChunkTemplates(make, frozenset(), lambda text: "secret" in text)
+    texts = [f'{{"a": "{word}", "b": 1}}' for word in ("secret 1", "one", "two", "three", "a secret", "four")]
+    recorded = [of_stream.made(text, ()) for text in texts]
+    assert [str(chunk.text) for chunk in recorded if chunk] == texts
+    assert {texts[0], texts[4]} <= set(made_at_length)
+    assert texts[3] not in made_at_length
+    assert texts[5] not in made_at_length
