@@ -29,6 +29,13 @@ class MatchPolicy(enum.Enum):
     REQUIRE = "require"
 
 
+class OtherHosts(enum.Enum):
+    """What becomes of connections to hosts that are not recorded."""
+
+    TUNNEL = "tunnel"
+    REFUSE = "refuse"
+
+
 class WebSocketPolicy(enum.Enum):
     """What becomes of an upgrade to a WebSocket at a recorded host."""
 
@@ -67,9 +74,14 @@ OPTIONS = (
     Option("recording_dir", "recordings", "The folder of the recordings, read with its subfolders."),
     Option(
         "recording_hosts",
-        ("api.openai.com",),
-        "Hosts that are recorded and replayed, as name, *.name or name:port. Every other host is tunnelled untouched.",
+        ("api.openai.com", "*.api.openai.com"),
+        "Hosts that are recorded and replayed, as name, *.name or name:port; with + before it, besides the default.",
         separators=r",\s",
+    ),
+    Option(
+        "recording_other_hosts",
+        "tunnel",
+        "What becomes of every other host: tunnel passes it untouched; refuse answers with an error that names it.",
     ),
     Option("recording_test_id", "", "The test id of requests that bring none of their own."),
     Option(
@@ -134,6 +146,7 @@ class Settings:
     mode: Mode
     directory: Path
     hosts: tuple[HostPattern, ...]
+    other_hosts: OtherHosts
     test_id: str | None
     test_match: MatchPolicy
     ignore: tuple[IgnoreRule | ReferenceReading, ...]
@@ -162,6 +175,13 @@ class HostPattern:
         return (self.port is None or self.port == port) and self._regex.fullmatch(
             host.rstrip(".")
         ) is not None
+
+    def examples(self) -> tuple[str, ...]:
+        """Return authorities, as `host:port`, that the pattern matches."""
+        hosts = (
+            [self.name] if not self.text.startswith("*.") else [f"any.{self.name}", f"any.other.{self.name}"]
+        )
+        return tuple(f"{host}:{self.port or port}" for host in hosts for port in (443, 80))
 
     def authority_regex(self) -> str:
         """Return an expression for mitmproxy's `allow_hosts`, which looks at `host:port`."""
@@ -232,6 +252,9 @@ def settings(values: Mapping[str, object]) -> Settings:
         mode=mode,
         directory=_directory(values, must_exist=mode is Mode.REPLAY),
         hosts=_hosts(values),
+        other_hosts=OtherHosts(
+            _one_of("recording_other_hosts", values, [policy.value for policy in OtherHosts])
+        ),
         test_id=_text("recording_test_id", values) or None,
         test_match=MatchPolicy(
             _one_of("recording_test_match", values, [match.value for match in MatchPolicy])
@@ -318,11 +341,16 @@ def _report(values: Mapping[str, object]) -> Path | None:
     return path
 
 
+_DEFAULT_HOSTS = next(option.default for option in OPTIONS if option.name == "recording_hosts")
+
+
 def _hosts(values: Mapping[str, object]) -> tuple[HostPattern, ...]:
     texts = _texts("recording_hosts", values)
     if not texts:
         raise BadOption("recording_hosts is empty: expected at least one host name, such as api.openai.com")
-    return tuple(_host_pattern(text) for text in texts)
+    replacing = [text for text in texts if not text.startswith("+")]
+    added = [text.removeprefix("+") for text in texts if text.startswith("+")]
+    return tuple(_host_pattern(text) for text in dict.fromkeys((*(replacing or _DEFAULT_HOSTS), *added)))
 
 
 _HOST = re.compile(

@@ -31,6 +31,7 @@ class Report:
     paced: Counter[tuple[str | None, str]] = field(default_factory=Counter)
     faulted: Counter[tuple[str | None, str]] = field(default_factory=Counter)
     distrusted: Counter[str] = field(default_factory=Counter)
+    other_apis: Counter[str] = field(default_factory=Counter)
     body_bytes: int = 0
 
     def add_replayed(self, test_id: str | None, recording: str) -> None:
@@ -48,6 +49,10 @@ class Report:
     def add_distrusted(self, host: str) -> None:
         """Take note of a client that did not trust the proxy's certificate for a host."""
         self.distrusted[host] += 1
+
+    def add_other_api(self, host: str) -> None:
+        """Take note that a connection in replay went to a model API that is not recorded."""
+        self.other_apis[host] += 1
 
     def add_recorded(self, test_id: str | None, recording: str) -> None:
         """Take note that a recording was written for a test."""
@@ -155,6 +160,7 @@ class Report:
                 {"fault": fault, "test_id": test, "times": self.faulted[test, fault]}
                 for test, fault in faulted
             ],
+            **({"other_apis": {**self.other_apis}} if self.other_apis and all_tests else {}),
             **({"distrusted": {**self.distrusted}} if self.distrusted and all_tests else {}),
         }
 

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from openai_replay.mock import Upstream
+from openai_replay.proxy.addon import OpenAIReplay
 from support.proxy import MITMDUMP, ROOT, Proxy, bare_environment, curl, proxy, wait_until
 
 HOST = "api.openai.com"
@@ -216,7 +217,7 @@ def test_a_bug_in_the_addon_is_a_refusal(
     "function",
     [
         "openai_replay.proxy.addon:OpenAIReplay.request",
-        "openai_replay.proxy.hosts:is_recorded",
+        "openai_replay.proxy.addon:OpenAIReplay.request,openai_replay.proxy.hosts:is_recorded",
         "openai_replay.proxy.addon:OpenAIReplay.request,openai_replay.proxy.hosts:leads_to_recorded_host",
     ],
 )
@@ -303,6 +304,110 @@ def test_a_corporate_proxy_is_not_asked_for_a_recorded_host(
         asked = observed.post(RECORDED, "-w", "%{http_code}").stdout
         assert asked.endswith(b"502" if sabotage else b"200")
         assert observed.connected_to() == []
+
+
+BROKEN_CLIENT_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40)
+
+
+def through_tunnel(port: int, content: bytes) -> bytes:
+    """Send bytes through a CONNECT to the recorded host, stop sending, and return all that comes back."""
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(f"CONNECT {HOST}:443 HTTP/1.1\r\nHost: {HOST}:443\r\n\r\n".encode())
+        assert client.recv(4096).startswith(b"HTTP/1.1 200")
+        with suppress(OSError):
+            client.sendall(content)
+            client.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: client.recv(4096), b""))
+    return b""
+
+
+@pytest.mark.parametrize(
+    "content", [b"SSH-2.0-client\r\n\x00\x01", BROKEN_CLIENT_HELLO, b"\x16\x03", b"\xff" * 300]
+)
+@pytest.mark.parametrize("sabotage", ["", "openai_replay.proxy.addon:OpenAIReplay.http_connect"])
+def test_a_corporate_proxy_gets_no_connect_for_bytes_that_are_no_request(
+    tmp_path: Path, upstream: Upstream, recorded: Path, sabotage: str, content: bytes
+) -> None:
+    mode = f"upstream:http://127.0.0.1:{upstream.plain_port}"
+    with replaying(tmp_path, upstream, recorded, mode=mode, sabotage=sabotage) as observed:
+        through_tunnel(observed.proxy.port, content)
+        assert observed.connected_to() == []
+
+
+@contextmanager
+def ended_at_start_or_closed(upstream: Upstream) -> Iterator[None]:
+    """Accept a mitmdump that ends at start; either way nothing may have come to the upstream."""
+    try:
+        yield
+    except AssertionError as exc:
+        if "mitmdump ended at start" not in str(exc):
+            raise
+    except ConnectionRefusedError:  # it ended a moment later
+        pass
+    assert upstream.connections == 0
+
+
+METHODS = sorted(name for name, value in vars(OpenAIReplay).items() if callable(value) and name != "__init__")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_bug_in_any_method_of_the_addon_lets_no_byte_out(
+    tmp_path: Path, upstream: Upstream, recorded: Path, method: str
+) -> None:
+    sabotage = f"openai_replay.proxy.addon:OpenAIReplay.{method}"
+    with (
+        ended_at_start_or_closed(upstream),
+        replaying(tmp_path, upstream, recorded, sabotage=sabotage) as observed,
+    ):
+        for protocol in PROTOCOLS:
+            observed.post(NEVER_RECORDED, protocol)
+        if method != "server_connect":  # mitmproxy asks nothing else about bytes that are no request
+            through_tunnel(observed.proxy.port, b"SSH-2.0-client\r\n")
+        assert observed.connected_to() == []
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("ignore_hosts", "api.openai.com"),
+        ("ignore_hosts", ".*"),
+        ("tcp_hosts", "openai"),
+        ("ignore_hosts", ":443$"),
+    ],
+)
+def test_a_recorded_host_that_passes_untouched_stops_the_start(
+    tmp_path: Path, upstream: Upstream, recorded: Path, option: str, value: str
+) -> None:
+    with (
+        pytest.raises(AssertionError, match="expected no recorded host to pass untouched"),
+        replaying(tmp_path, upstream, recorded, f"{option}={value}"),
+    ):
+        pass
+
+
+def test_the_control_host_never_goes_upstream_by_base_url(
+    tmp_path: Path, upstream: Upstream, recorded: Path
+) -> None:
+    with replaying(tmp_path, upstream, recorded, mode=f"reverse:https://{HOST}") as observed:
+        rebound = ["-H", "host: rebound.example", f"{observed.proxy.url}/@/report", "-w", "%{http_code}"]
+        page = subprocess.run(["curl", "-sS", *rebound], capture_output=True, check=True)
+        assert page.stdout.endswith(b"403")
+        for arguments in (
+            ("--noproxy", "*", "-H", "host: openai-replay.test", f"{observed.proxy.url}/report"),
+            ("--proxy", observed.proxy.url, "http://openai-replay.test/report"),
+        ):
+            asked = subprocess.run(["curl", "-sS", *arguments], capture_output=True, check=True)
+            assert json.loads(asked.stdout)["mode"] == "replay"
+
+
+@pytest.mark.parametrize(
+    "header", ["Origin: https://evil.example", "Sec-Fetch-Site: cross-site", "Host: rebound.example"]
+)
+def test_a_page_in_a_browser_can_neither_read_the_report_nor_reset(replayer: Observed, header: str) -> None:
+    for arguments in (("/report",), ("/reset", "-X", "POST")):
+        url = f"http://openai-replay.test{arguments[0]}"
+        asked = curl(replayer.proxy, url, *arguments[1:], "-H", header, "-w", "%{http_code}")
+        assert asked.stdout.endswith(b"403"), asked
 
 
 def test_socks_clients_are_answered_without_a_connection(

@@ -57,6 +57,7 @@ def test_each_option_comes_from_the_environment() -> None:
         "recording_redact": (r"\d{3}",),
         "recording_websocket": "record",
         "recording_report": "",
+        "recording_other_hosts": "tunnel",
         "recording_timing": "false",
         "recording_pacing": "instant",
         "recording_faults": (),
@@ -295,3 +296,18 @@ def test_a_term_that_makes_no_sense_is_an_error(
     with pytest.raises(BadOption) as caught:
         checked(tmp_path, **{name: value})
     assert str(caught.value).startswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("given", "hosts"),
+    [
+        ((), ["api.openai.com", "*.api.openai.com"]),
+        (("+openrouter.ai",), ["api.openai.com", "*.api.openai.com", "openrouter.ai"]),
+        (("localhost:11434",), ["localhost:11434"]),
+        (("localhost:11434", "+openrouter.ai"), ["localhost:11434", "openrouter.ai"]),
+    ],
+)
+def test_a_plus_adds_a_host_to_the_default(tmp_path: Path, given: tuple[str, ...], hosts: list[str]) -> None:
+    values: dict[str, object] = {option.name: option.default for option in OPTIONS}
+    values |= {"recording_dir": str(tmp_path)} | ({"recording_hosts": given} if given else {})
+    assert [host.text for host in settings(values).hosts] == hosts

@@ -15,6 +15,7 @@ from functools import partial
 from ..options import WebSocketPolicy
 from ..replay.answer import Answer
 from ..replay.delivery import Delivery
+from ..service import control
 from ..service.answering import (
     REPLAY_FAILED,
     USE_HTTP_INSTEAD,
@@ -115,7 +116,8 @@ class Application:
 
     async def _controlled(self, request: ReceivedRequest) -> Sequence[Message]:
         """Return the answer of the control page. After a command, requests may belong to other tests than before."""
-        answer = await self._service.control_answer(request.method, request.path)
+        refusal = control.refusal_of(dict(request.headers), allowed_host=self._service.is_own_name)
+        answer = await self._service.control_answer(request.method, request.path, refusal)
         if request.method == "POST":
             self._commands += 1
             self._known.clear()

@@ -32,6 +32,12 @@ def summary(totals: Mapping[str, int], pruned: int = 0) -> str:
     return ", ".join(parts)
 
 
+def other_apis(reported: Mapping[str, Any]) -> list[str]:
+    """Return a line that names the model APIs that requests reached in replay, none if there are none."""
+    hosts = reported.get("other_apis", {})
+    return [f"requests went to real APIs that are not recorded: {', '.join(sorted(hosts))}"] if hosts else []
+
+
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """The conditions under which a run fails although all else succeeded."""

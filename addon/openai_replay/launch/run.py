@@ -18,7 +18,7 @@ from .environment import Changes, applied, dummy_key, through_base_url, through_
 from .hint import hint
 from .keys import real_keys, replaced_keys
 from .old_node import OldNode
-from .outcome import Conditions, failures, saw_request, summary
+from .outcome import Conditions, failures, other_apis, saw_request, summary
 from .plan import Plan, RunOptions, planned
 from .proxy_process import ProxyConfiguration, ProxyProcess
 from .running_proxy import ProxyFailed
@@ -174,7 +174,8 @@ def _closed(plan: Plan, status: int, proxy: ProxyProcess, environment: Mapping[s
     if advice := hint(plan, reported):
         say(advice)
     pruned = _prune(plan, status, reported) if plan.options.prune else 0
-    say(summary(reported["totals"], pruned))
+    for line in (*other_apis(reported), summary(reported["totals"], pruned)):
+        say(line)
     if status:
         return status
     options = plan.options

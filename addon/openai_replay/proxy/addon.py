@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Any
@@ -30,13 +31,24 @@ from ..service.telemetry import is_telemetry
 from .arrival import ConnectionTestIds, arrived, unprepared
 from .capture import finish, finish_all, finish_and_wait, record_or_replay, tap_response
 from .client_connection import reset_client
+from .connect_targets import ConnectTargets
 from .distrust import DistrustingClients
 from .endings import ending_after_error, error_message
 from .flow_state import FlowState, state_of
 from .guard import Guard, refusal_to_connect, relieve_guard
-from .hosts import is_recorded, is_websocket, refuse_unrecorded_reverse_proxy, set_mitmproxy_options
+from .hosts import (
+    PASSING_OPTIONS,
+    is_recorded,
+    is_websocket,
+    leads_to_recorded_host,
+    refuse_passed_hosts,
+    refuse_unrecorded_reverse_proxy,
+    refuse_unregistered,
+    set_mitmproxy_options,
+)
+from .other_hosts import OtherHostWatch, refusal_response
 from .replaying import replay_or_refuse
-from .responses import control_response, no_content, open_tunnel, refused
+from .responses import control_response, no_content, open_tunnel, refused, unavailable
 from .session import ProxyRun, Session
 from .shortcuts import guarded
 from .shortcuts.hook_dispatch import (
@@ -60,6 +72,10 @@ class OpenAIReplay:
     def __init__(self) -> None:
         self._run = ProxyRun.new(os.environ)
         self._session: Session | None = None
+        # Until a session is open that may send requests upstream, and again when it is closed.
+        self._is_closed = True
+        self._targets = ConnectTargets()
+        self._other_hosts = OtherHostWatch(self._run.report)
         self._test_ids = ConnectionTestIds()
         self._distrusting = DistrustingClients(self._run.report, self._run.launcher.is_run)
         self._ending: Awaitable[None] | None = None
@@ -71,6 +87,7 @@ class OpenAIReplay:
         """Register the options, their defaults from the environment."""
         _register_options(loader)
         relieve_guard()
+        self._run.log_gate.install()
         self._undo_shortcuts = guarded.apply(
             (
                 (UNHANDLED_HOOKS, partial(skip_unhandled_hooks, ctx.master.addons)),
@@ -81,7 +98,7 @@ class OpenAIReplay:
 
     def configure(self, updated: set[str]) -> None:
         """Check the options; a value that makes no sense ends mitmdump, which exits when an error is logged."""
-        if updated & _OPTION_NAMES:
+        if updated & (_OPTION_NAMES | PASSING_OPTIONS):
             self._close_session()
             try:
                 checked = self._checked()
@@ -90,11 +107,13 @@ class OpenAIReplay:
                 return
             self._session = Session.opened(self._run, checked, os.environ)
             self._session.announce_terms()
-            set_mitmproxy_options(checked)
+            set_mitmproxy_options(checked, self._run.reverse_host)
+            self._is_closed = checked.mode is Mode.REPLAY
 
     def _checked(self) -> Settings:
         checked = resolve(_given_options(), os.environ)
         refuse_unrecorded_reverse_proxy(checked)
+        refuse_passed_hosts(checked)
         if self._run.shared is not None and checked.mode is not Mode.REPLAY:
             raise BadOption(
                 f"recording_mode={checked.mode.value!r}: expected replay, for one of several workers"
@@ -102,14 +121,16 @@ class OpenAIReplay:
         return checked
 
     def _close_session(self) -> None:
+        self._is_closed = True
         session, self._session = self._session, None
         if session is not None:
             session.close()
 
     def running(self) -> None:
-        """Refuse misspelt option names, which mitmproxy keeps for an addon that may yet come."""
+        """Refuse unknown option names, which mitmproxy keeps for an addon that may yet come."""
         try:
             refuse_unknown(meant_as_ours(ctx.options.deferred, _OPTION_NAMES), _OPTION_NAMES, "option")
+            refuse_unregistered(sys.argv)
         except BadOption as exc:
             log.error("%s", exc)
             self._close_session()
@@ -123,10 +144,11 @@ class OpenAIReplay:
         A task, not a coroutine: when mitmproxy loads a script again it calls this where it cannot wait, refuses
         coroutines there, and with the refusal ends its watch over the script.
         """
+        self._run.log_gate.uninstall()
         for undo in self._undo_shortcuts:
             undo()
         finish_all(self._run)
-        ctx.master.addons.add(Guard(self._settings()))
+        ctx.master.addons.add(Guard(self._settings(), self._targets))
         self._run.origin.close()
         self._run.websocket_origin.close()
         self._ending = asyncio.get_running_loop().create_task(self._end())
@@ -144,10 +166,20 @@ class OpenAIReplay:
     # --- connections ---
 
     def http_connect(self, flow: http.HTTPFlow) -> None:
-        """Read the test id that comes with CONNECT; let tunnels to the control page open."""
+        """Take note of the target and the test id of CONNECT; let tunnels to the control page open."""
+        self._targets.note(flow, self._settings())
         self._test_ids.take(flow)
         if flow.request.host == control.HOST:
             flow.response = open_tunnel()
+        elif self._session is not None and not is_recorded(flow.request, self._session.settings):
+            self._tunnel_or_refuse(flow, self._session.settings)
+
+    def _tunnel_or_refuse(self, flow: http.HTTPFlow, settings: Settings) -> None:
+        reason = self._other_hosts.refusal(flow.request.host, settings)
+        if reason:
+            flow.response = refused(flow.request, refusal_response(reason))
+        else:
+            self._other_hosts.connected(flow.request.host, settings)
 
     def http_connect_error(self, flow: http.HTTPFlow) -> None:
         """Say that the API could not be reached, when that already shows at CONNECT."""
@@ -161,6 +193,7 @@ class OpenAIReplay:
 
     def client_disconnected(self, client: connection.Client) -> None:
         """Forget the connection."""
+        self._targets.forget(client.id)
         self._test_ids.forget(client.id)
         self._distrusting.disconnected(client.id)
 
@@ -168,11 +201,23 @@ class OpenAIReplay:
         """Refuse connections to recorded hosts in replay, for any reason that mitmproxy may have to open one."""
         # Refused until it is known to be allowed: after an exception in a hook mitmproxy connects.
         data.server.error = "the addon failed; the proxy's log says why"
+        self._run.reverse_host.name_server(data.server, data.client)
         address = data.server.address
         if self._run.origin.is_at(address) or self._run.websocket_origin.is_at(address):
             data.server.error = None
         else:
-            data.server.error = refusal_to_connect(data.server, data.client, self._settings())
+            data.server.error = refusal_to_connect(
+                data.server, data.client, self._settings(), self._targets
+            ) or self._refusal_of_other_host(data.server)
+
+    def _refusal_of_other_host(self, server: connection.Server) -> str | None:
+        """Return why a connection is refused whose host no request named: by SOCKS, or transparently."""
+        if self._session is None or server.address is None or server.via is not None:
+            return None
+        settings = self._session.settings
+        if leads_to_recorded_host(server, settings):
+            return None
+        return self._other_hosts.refusal(server.address[0], settings) or None
 
     def tls_established_client(self, data: tls.TlsData) -> None:
         """Take note of a client that may yet not trust the proxy's certificate."""
@@ -195,19 +240,37 @@ class OpenAIReplay:
 
     async def request(self, flow: http.HTTPFlow) -> None:
         """Answer from the recordings, or take note of a request that is to be recorded."""
+        earlier = flow.response
+        if self._is_closed:
+            # After an exception mitmproxy forwards a request that has no response.
+            flow.response = unavailable()
         state = state_of(flow)
         if self._session is None:
             flow.response = refused(
                 flow.request, Refusal("The addon did not start; the proxy's log says why.")
             )
         elif state is None:
-            if is_recorded(flow.request, self._session.settings):
-                await _api_request(flow, unprepared(flow, self._session))
+            await self._unprepared_request(flow, self._session, earlier)
         elif state.is_control:
-            answer = await state.session.control_answer(flow.request.method, state.control_target)
+            answer = await state.session.control_answer(
+                flow.request.method, state.control_target, state.control_refusal
+            )
             flow.response = control_response(answer)
         else:
             await _api_request(flow, state)
+
+    async def _unprepared_request(
+        self, flow: http.HTTPFlow, session: Session, earlier: http.Response | None
+    ) -> None:
+        """Let a request to another host pass; one to a recorded host is here when its arrival failed."""
+        self._targets.note(flow, session.settings)
+        if is_recorded(flow.request, session.settings):
+            await _api_request(flow, unprepared(flow, session))
+        elif reason := self._other_hosts.refusal(flow.request.host, session.settings):
+            flow.response = refused(flow.request, refusal_response(reason))
+        else:
+            self._other_hosts.requested(flow.request, session.settings)
+            flow.response = earlier
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Let a response pass as it comes, and keep a copy if it is recorded."""

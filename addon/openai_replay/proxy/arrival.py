@@ -50,9 +50,12 @@ def arrived(flow: http.HTTPFlow, session: Session, test_ids: ConnectionTestIds) 
     """Attach a state to a flow whose headers have come in, if it goes to a recorded host or to the proxy itself."""
     request = flow.request
     prefix, path = _split_path(flow)
-    if request.host == control.HOST or prefix == "":
-        keep_state(flow, FlowState(session, is_control=True, control_target=path))
+    if prefix == "" or _is_for_control_host(flow):
+        refusal = control.refusal_of(_header_texts(request), allowed_host=session.is_own_name)
+        state = FlowState(session, is_control=True, control_target=path, control_refusal=refusal)
+        keep_state(flow, state)
         return
+    session.run.reverse_host.replace(flow)
     if not is_recorded(request, session.settings):
         return
     if prefix is not None:
@@ -61,6 +64,8 @@ def arrived(flow: http.HTTPFlow, session: Session, test_ids: ConnectionTestIds) 
     own_headers = _OWN_HEADERS & _header_names(request)
     given = _test_id_of_request(request, own_headers, test_ids.of(flow.client_conn.id)) or prefix
     credentials = _credentials(request)
+    session.run.log_gate.learn(credentials)
+    session.run.exposure.point_out(session.settings, credentials)
     state = keep_state(flow, FlowState(session, session.test_id(given, credentials), credentials))
     if own_headers & {PACING_HEADER, FAULT_HEADER}:
         state.own_headers = OwnHeaders(request.headers.get(PACING_HEADER), request.headers.get(FAULT_HEADER))
@@ -84,6 +89,21 @@ def unprepared(flow: http.HTTPFlow, session: Session) -> FlowState:
 
 def _credentials(request: http.Request) -> tuple[str, ...]:
     return credentials_of(request.headers.items(multi=True))
+
+
+def _is_for_control_host(flow: http.HTTPFlow) -> bool:
+    """Tell whether a request names the control host, which in base-URL mode only its Host header can."""
+    request = flow.request
+    if request.host == control.HOST:
+        return True
+    return isinstance(flow.client_conn.proxy_mode, mode_specs.ReverseMode) and (
+        request.pretty_host.lower() == control.HOST
+    )
+
+
+def _header_texts(request: http.Request) -> dict[str, str]:
+    texts = {name.lower(): value for name, value in request.headers.items(multi=True)}
+    return {"host": request.host_header or "", **texts}
 
 
 def _split_path(flow: http.HTTPFlow) -> tuple[str | None, str]:

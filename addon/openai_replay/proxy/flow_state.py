@@ -36,6 +36,7 @@ class FlowState:
     credentials: tuple[str, ...] = field(default=(), repr=False)
     is_control: bool = False
     control_target: str = ""
+    control_refusal: str = ""
     upload: MultipartParser | None = None
     is_upload_described: bool = True
     api_request: ApiRequest | None = None  # described once, by `session.describe`

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from collections.abc import Sequence
+from itertools import pairwise
 
 from mitmproxy import connection, ctx, http
 from mitmproxy.proxy import mode_specs
 
+from ..errors import BadOption
 from ..options import Mode, Settings
 from ..service import control
 from ..service.base_url import refuse_unrecorded
+from .reverse_host import ReverseHost
 
 
 def is_recorded(request: http.Request, checked: Settings) -> bool:
@@ -49,12 +53,12 @@ def is_websocket(request: http.Request) -> bool:
     return upgrade.lower() == "websocket"
 
 
-def set_mitmproxy_options(checked: Settings) -> None:
+def set_mitmproxy_options(checked: Settings, reverse_host: ReverseHost) -> None:
     """Decrypt the recorded hosts alone, and in replay open no connection before there is a request to answer.
 
     With its defaults mitmproxy connects upstream at CONNECT, so that without a network every request fails.
     """
-    changes: dict[str, Any] = {}
+    changes = reverse_host.options()
     if checked.mode in (Mode.REPLAY, Mode.RECORD_IF_MISSING):
         changes |= {"connection_strategy": "lazy", "upstream_cert": False}
     if not ctx.options.allow_hosts and not ctx.options.ignore_hosts:
@@ -62,6 +66,40 @@ def set_mitmproxy_options(checked: Settings) -> None:
             f"^{control.HOST}:"
         ]
     ctx.options.update(**changes)
+
+
+# mitmproxy's options by which a host passes untouched.
+PASSING_OPTIONS = frozenset(("ignore_hosts", "tcp_hosts"))
+
+
+def refuse_passed_hosts(checked: Settings) -> None:
+    """Check that mitmproxy does not let a recorded host pass untouched.
+
+    Raises:
+        BadOption: `ignore_hosts` or `tcp_hosts` contradicts `recording_hosts`.
+    """
+    for option in sorted(PASSING_OPTIONS):
+        for expression in getattr(ctx.options, option):
+            passed = re.compile(expression, re.IGNORECASE)
+            for pattern in checked.hosts:
+                if any(passed.search(example) for example in pattern.examples()):
+                    raise BadOption(
+                        f"{option}={expression!r}: expected no recorded host to pass untouched, it matches "
+                        f"{pattern.text} of recording_hosts"
+                    )
+
+
+def refuse_unregistered(command_line: Sequence[str]) -> None:
+    """Check the names after `--set`: mitmproxy keeps one that it does not know for an addon that may yet come.
+
+    Raises:
+        BadOption: no addon has registered an option of that name.
+    """
+    for word, value in pairwise((*command_line, "")):
+        text = value if word == "--set" else word.removeprefix("--set=") if word.startswith("--set=") else ""
+        name = text.partition("=")[0]
+        if name and name in ctx.options.deferred:
+            raise BadOption(f"unknown option {name}: no addon of this proxy has it")
 
 
 def refuse_unrecorded_reverse_proxy(checked: Settings) -> None:

@@ -17,6 +17,7 @@ from functools import partial
 from mitmproxy import options
 from mitmproxy.addonmanager import AddonManager
 from mitmproxy.addons import (
+    block,
     core,
     disable_h2c,
     errorcheck,
@@ -52,6 +53,7 @@ class ReplayMaster(Master):
         self.addons.add(
             termlog,
             core.Core(),
+            block.Block(),
             disable_h2c.DisableH2C(),
             *_authentication(),
             proxyserver.Proxyserver(),

@@ -32,6 +32,20 @@ def recorded_response(
     return response
 
 
+_UNAVAILABLE = http.Response.make(
+    400,
+    Refusal("The addon failed; the proxy's log says why.").content(""),
+    [(name.encode(), value.encode()) for name, value in Refusal("").headers],
+)
+
+
+def unavailable() -> http.Response:
+    """Return the refusal that stands until the answer is known. It depends on nothing that could fail."""
+    response = copy(_UNAVAILABLE)
+    response.data = copy(_UNAVAILABLE.data)
+    return response
+
+
 def refused(request: http.Request, refusal: Refusal) -> http.Response:
     """Return an error of the addon."""
     content = b"" if request.method == "HEAD" else refusal.content(request.headers.get("user-agent", ""))

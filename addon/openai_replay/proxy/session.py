@@ -10,10 +10,13 @@ from mitmproxy import http
 from ..request.body import parse_body
 from ..request.identity import ApiRequest
 from ..service.service import Run, Service
+from .exposure import Exposure
 from .flow_state import FlowState
 from .hosts import url_of
 from .launcher import Launcher, launcher_of
+from .log_gate import LogGate
 from .own_origin import OwnOrigin
+from .reverse_host import ReverseHost
 from .websocket_origin import WebSocketOrigin
 
 
@@ -24,6 +27,9 @@ class ProxyRun(Run):
     recorded_flows: dict[str, tuple[http.HTTPFlow, FlowState]] = field(default_factory=dict)
     origin: OwnOrigin = field(init=False)
     websocket_origin: WebSocketOrigin = field(default_factory=WebSocketOrigin)
+    reverse_host: ReverseHost = field(default_factory=ReverseHost)
+    log_gate: LogGate = field(default_factory=LogGate)
+    exposure: Exposure = field(default_factory=Exposure)
     launcher: Launcher = field(default_factory=lambda: launcher_of(os.environ))
 
     def __post_init__(self) -> None:

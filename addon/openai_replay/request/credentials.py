@@ -58,7 +58,7 @@ def _with_scheme(value: str) -> Iterator[str]:
     password = pair.partition(":")[2]
     if pair and not pair.rpartition(":")[2]:
         return
-    yield from (value, secret, pair, password)
+    yield from (value, secret, pair, password, pair.rpartition(":")[2])
 
 
 def _decoded_basic(encoded: str) -> str:

@@ -10,12 +10,53 @@ The report and the reset take `?test_id=` for one test alone.
 
 from __future__ import annotations
 
+import ipaddress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from ..format.recording import JSON, dump_json
 
 HOST = "openai-replay.test"
+
+
+def refusal_of(headers: Mapping[str, str], *, allowed_host: Callable[[str], bool]) -> str:
+    """Return why a request to the proxy itself is refused, "" if it is not: web pages must not ask.
+
+    A page of another site sends `Origin` (RFC 6454) or `Sec-Fetch-Site` (W3C, Fetch Metadata). A page whose name was
+    rebound to this address sends neither, but its own name as `Host`: a name with a dot that is nothing of ours.
+
+    Args:
+        headers: the last value of each header, names in lower case.
+        allowed_host: tells of a host, without port, whether it is configured.
+    """
+    if "origin" in headers:
+        return "refused to a web page: expected a request without Origin"
+    if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        return "refused to a web page: expected a request that is not cross-site"
+    host = _without_port(headers.get("host", ""))
+    if (
+        _is_address(host)
+        or "." not in host
+        or host.endswith(".localhost")
+        or host == HOST
+        or allowed_host(host)
+    ):
+        return ""
+    return f"refused to another name: expected localhost, an address or {HOST} as Host"
+
+
+def _without_port(authority: str) -> str:
+    name, colon, port = authority.strip().lower().rpartition(":")
+    return (name if colon and port.isdecimal() else authority.strip().lower()).strip("[]").rstrip(".")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +113,11 @@ def command(method: str, target: str) -> Command:
 def _scope(query: str) -> Scope:
     values = parse_qs(query, keep_blank_values=True).get("test_id")
     return Scope() if values is None else Scope(values[0] or None, all_tests=False)
+
+
+def refused(reason: str) -> Answer:
+    """Return the refusal of a request that a web page made."""
+    return Answer(403, body(Command("", Scope(), 403, reason)))
 
 
 def body(api_request: Command, report: JSON = None) -> bytes:

@@ -135,8 +135,19 @@ class Service:
 
     # --- the control page ---
 
-    async def control_answer(self, method: str, target: str) -> control.Answer:
-        """Answer a request to the proxy itself; `target` is path and query."""
+    def is_own_name(self, host: str) -> bool:
+        """Tell whether a Host header names a recorded host, as clients of a base URL may keep it."""
+        return any(self.settings.is_recorded(host, port) for port in (443, 80))
+
+    async def control_answer(self, method: str, target: str, refusal: str = "") -> control.Answer:
+        """Answer a request to the proxy itself.
+
+        Args:
+            target: path and query.
+            refusal: why a page in a browser must not ask this, see `control.refusal_of`.
+        """
+        if refusal:
+            return control.refused(refusal)
         command = control.command(method, self.rules.redactor.text(target))
         if command.name == "metrics":
             totals = self.run.report.totals()

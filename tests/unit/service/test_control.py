@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openai_replay.format.recording import JSON
-from openai_replay.service.control import Scope, body, command
+from openai_replay.service.control import HOST, Scope, body, command, refusal_of
 
 
 @pytest.mark.parametrize(
@@ -75,3 +75,36 @@ def test_any_request_has_an_answer(method: str, target: str) -> None:
     ):
         assert api_request.status in (200, 404, 405)
         assert json.loads(body(api_request)) is not False
+
+
+def refusal(**headers: str) -> str:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return refusal_of(named, allowed_host=lambda host: host == "api.openai.com")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost", "localhost:8080", "127.0.0.1:8080", "[::1]:8080", "::1", "proxy", "proxy:8080", ""),
+        *(HOST, f"{HOST}:80", "a.localhost", "10.0.0.7:8080", "api.openai.com", "LOCALHOST."),
+    ],
+)
+def test_the_proxys_own_names_are_answered(host: str) -> None:
+    assert refusal(host=host) == ""
+    assert refusal(host=host, sec_fetch_site="same-origin") == ""
+    assert refusal(host=host, sec_fetch_site="none") == ""
+
+
+@pytest.mark.parametrize(
+    ("headers", "why"),
+    [
+        ({"host": "localhost", "origin": "https://evil.example"}, "expected a request without Origin"),
+        ({"host": "localhost", "origin": "null"}, "expected a request without Origin"),
+        ({"host": "localhost", "sec_fetch_site": "cross-site"}, "expected a request that is not cross-site"),
+        ({"host": "localhost", "sec_fetch_site": "same-site"}, "expected a request that is not cross-site"),
+        ({"host": "evil.example:8080"}, "expected localhost, an address or openai-replay.test as Host"),
+        ({"host": "127.0.0.1.evil.example"}, "expected localhost, an address or openai-replay.test as Host"),
+    ],
+)
+def test_web_pages_are_refused(headers: dict[str, str], why: str) -> None:
+    assert refusal(**headers).endswith(why)

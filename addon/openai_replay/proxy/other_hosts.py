@@ -1,0 +1,86 @@
+"""Hosts that are not recorded: refuse them with `recording_other_hosts=refuse`, and point out real model APIs.
+
+In replay a tunnel to another model API means that a test quietly talks to it, and pays.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from mitmproxy import http
+
+from ..options import Mode, OtherHosts, Settings
+from ..report import Report
+from ..service.answering import Refusal
+
+log = logging.getLogger(__name__)
+
+# OpenAI's own other hosts, Azure, Google, Amazon, and the compatible hosts that clients are pointed at most often.
+_KNOWN_APIS = re.compile(
+    r"(?:.+\.)?(?:api\.openai\.com|openai\.azure\.com|cognitiveservices\.azure\.com|services\.ai\.azure\.com"
+    r"|inference\.ai\.azure\.com|models\.github\.ai|openrouter\.ai|api\.anthropic\.com|api\.groq\.com|api\.mistral\.ai"
+    r"|generativelanguage\.googleapis\.com|aiplatform\.googleapis\.com|api\.deepseek\.com|api\.x\.ai|api\.cohere\.(?:com|ai)"
+    r"|api\.together\.(?:xyz|ai)|api\.fireworks\.ai|api\.perplexity\.ai|api\.cerebras\.ai|router\.huggingface\.co)"
+    r"|[\w-]+-aiplatform\.googleapis\.com|bedrock(?:-runtime|-mantle)?[\w.-]*\.amazonaws\.com",
+    re.IGNORECASE,
+)
+
+_KNOWN_PATHS = ("/chat/completions", "/responses")
+
+# Hosts that are named one by one in the log of a run.
+_MOST_NAMED = 100
+
+
+def is_known_api(host: str) -> bool:
+    """Tell whether a host is a public model API."""
+    return _KNOWN_APIS.fullmatch(host.rstrip(".")) is not None
+
+
+class OtherHostWatch:
+    """Says once for each host that is not recorded what becomes of it, where that matters."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._named: set[str] = set()
+
+    def refusal(self, host: str, settings: Settings) -> str:
+        """Return why a connection to another host is refused, "" if it is not."""
+        if settings.other_hosts is not OtherHosts.REFUSE:
+            return ""
+        reason = f"{host} is none of recording_hosts, and recording_other_hosts=refuse"
+        if self._is_new(host):
+            log.warning("Refused: %s", reason)
+        return reason
+
+    def connected(self, host: str, settings: Settings) -> None:
+        """Point out a tunnel to a known API in replay."""
+        if settings.mode is Mode.REPLAY and is_known_api(host):
+            self._point_out(host)
+
+    def requested(self, request: http.Request, settings: Settings) -> None:
+        """Point out a plain request to an API in replay, known by its host or its path."""
+        path = request.path.partition("?")[0].rstrip("/")
+        if settings.mode is Mode.REPLAY and (path.endswith(_KNOWN_PATHS) or is_known_api(request.host)):
+            self._point_out(request.host)
+
+    def _point_out(self, host: str) -> None:
+        self._report.add_other_api(host)
+        if self._is_new(host):
+            log.warning(
+                "%s is not recorded: a request went to the real API in replay. Add it with "
+                "recording_hosts=+%s, or refuse all such hosts with recording_other_hosts=refuse.",
+                host,
+                host,
+            )
+
+    def _is_new(self, host: str) -> bool:
+        is_new = host not in self._named and len(self._named) < _MOST_NAMED
+        if is_new:
+            self._named.add(host)
+        return is_new
+
+
+def refusal_response(reason: str) -> Refusal:
+    """Return the answer to a request or a CONNECT to a refused host."""
+    return Refusal(f"{reason}.", "host_refused", 403)
