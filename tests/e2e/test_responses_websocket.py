@@ -417,3 +417,27 @@ def test_the_upstream_sees_the_clients_close_frame(proxies: Both) -> None:
     proxies.upstream.wait_for(lambda upstream: upstream.requests[-1].outcome is Outcome.ANSWERED)
 
     assert proxies.upstream.requests[-1].closed == (1000, "enough")
+
+
+def test_a_request_after_a_warm_up_is_the_post_with_all_input(proxies: Both) -> None:
+    asked: list[Any] = [{"role": "user", "content": part} for part in ("First,", "then")]
+
+    def post(client: Any) -> str:
+        stream = client.responses.create(model="gpt-5", input=asked, stream=True)
+        return str(list(stream)[-1].response.id)
+
+    def warmed_up(client: Client) -> str:
+        socket = client.socket(test_id="warmed-up")
+        warm_up = exchange(socket, input=asked[:1], generate=False)[-1]["response"]["id"]
+        return str(exchange(socket, input=asked[1:], previous_response_id=warm_up)[-1]["response"]["id"])
+
+    over_http = proxies.seen(proxies.recorder, post, "warmed-up").result
+    proxies.recorder.ask("/report")
+    with ExitStack() as stack:
+        assert warmed_up(Client(proxies.replayer, stack)) == over_http
+    proxies.recorder.ask("/reset", "POST")
+    with ExitStack() as stack:
+        over_websocket = warmed_up(Client(proxies.recorder, stack))
+    proxies.recorder.ask("/report")
+
+    assert proxies.seen(proxies.replayer, post, "warmed-up").result == over_websocket

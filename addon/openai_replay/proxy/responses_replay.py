@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from functools import partial
 
+from ..format import json_text
 from ..format.recording import JSON
 from ..replay.answer import Answer
 from ..replay.delivery import Delivery
@@ -21,7 +23,8 @@ from ..replay.responses_socket import (
     needs_no_answer,
     steps,
 )
-from ..request.response_create import CREATE, body_of, lane_of, message_of
+from ..request.response_create import CREATE, LANE, body_of, lane_of, message_of
+from ..request.warm_ups import WarmUps, answer_to_warm_up
 from ..service.answering import Refusal, explained_miss, recorded_answer
 from ..wire.socket_notes import Close
 from .socket_requests import Upgrade
@@ -30,6 +33,7 @@ from .websocket_origin import Gone, Socket
 log = logging.getLogger(__name__)
 
 type Lane = str | None
+type Body = dict[str, JSON]
 
 
 class ResponsesReplay:
@@ -38,9 +42,10 @@ class ResponsesReplay:
     def __init__(self, upgrade: Upgrade, socket: Socket) -> None:
         self._upgrade = upgrade
         self._socket = socket
-        self._lanes: dict[Lane, asyncio.Queue[JSON]] = {}
+        self._lanes: dict[Lane, asyncio.Queue[Body]] = {}
         self._client = ClientMessages(upgrade.session.rules)
         self._busy = 0
+        self._warm_ups = WarmUps()
 
     async def run(self) -> None:
         """Answer until the client leaves; after a failure of the addon the client is refused for good."""
@@ -58,18 +63,18 @@ class ResponsesReplay:
             received = await self._socket.receive()
             message = message_of(received if isinstance(received, str) else "")
             if message.get("type") == CREATE:
-                self._queue(lanes, lane_of(message)).put_nowait(body_of(message))
+                self._queue(lanes, lane_of(message)).put_nowait(self._warm_ups.expanded(body_of(message)))
                 self._busy += 1
             elif not needs_no_answer(message):
                 await self._take(message, received)
 
-    def _queue(self, lanes: asyncio.TaskGroup, lane: Lane) -> asyncio.Queue[JSON]:
+    def _queue(self, lanes: asyncio.TaskGroup, lane: Lane) -> asyncio.Queue[Body]:
         if lane not in self._lanes:
             self._lanes[lane] = asyncio.Queue()
             lanes.create_task(self._serve(lane, self._lanes[lane]))
         return self._lanes[lane]
 
-    async def _serve(self, lane: Lane, bodies: asyncio.Queue[JSON]) -> None:
+    async def _serve(self, lane: Lane, bodies: asyncio.Queue[Body]) -> None:
         while True:
             await self._answer(await bodies.get(), lane)
             self._busy -= 1
@@ -77,7 +82,7 @@ class ResponsesReplay:
                 for message in self._client.unclaimed():
                     await self._refuse_message(message)
 
-    async def _answer(self, body: JSON, lane: Lane) -> None:
+    async def _answer(self, body: Body, lane: Lane) -> None:
         upgrade = self._upgrade
         describe = partial(upgrade.post, body)
         fingerprint = upgrade.fingerprint(body)
@@ -85,20 +90,31 @@ class ResponsesReplay:
         answer = await recorded_answer(
             upgrade.session, fingerprint, describe, upgrade.test_id, own_headers=upgrade.own_headers
         )
+        if answer is None and body.get("generate") is False:
+            await self._answer_warm_up(body, lane)
+            return
         if answer is None:
             answer = await explained_miss(upgrade.session, describe())
         if isinstance(answer, Refusal):
             await self._socket.send(miss_event(answer.message, answer.code, lane))
         else:
-            await self._send(answer, lane, began_s)
+            await self._send(answer, lane, began_s, body)
+
+    async def _answer_warm_up(self, body: Body, lane: Lane) -> None:
+        """Answer a warm-up that has no recording: only a request that follows it can hit or miss."""
+        response_id = f"resp_{secrets.token_hex(24)}"
+        self._warm_ups.learn(body, response_id)
+        for event in answer_to_warm_up(body, response_id):
+            await self._socket.send(json_text.compact(event if lane is None else {**event, LANE: lane}))
 
     def _now_s(self) -> float:
         return asyncio.get_running_loop().time()
 
-    async def _send(self, answer: Answer | Delivery, lane: Lane, began_s: float) -> None:
+    async def _send(self, answer: Answer | Delivery, lane: Lane, began_s: float, body: Body) -> None:
         for step in steps(answer, lane):
             match step:
                 case str():
+                    self._note_warm_up(body, step)
                     await self._socket.send(step)
                 case AwaitTime(at_ms):
                     if (wait_s := began_s + at_ms / 1000 - self._now_s()) > 0:
@@ -114,6 +130,12 @@ class ResponsesReplay:
                     assert close is not None
                     self._socket.close(close)
                     raise Gone
+
+    def _note_warm_up(self, body: Body, text: str) -> None:
+        if body.get("generate") is False:
+            response = message_of(text).get("response")
+            if isinstance(response, dict) and isinstance(response_id := response.get("id"), str):
+                self._warm_ups.learn(body, response_id)
 
     async def _take(self, message: dict[str, JSON], received: str | bytes) -> None:
         """Hand a message to the answer that waits for it; one that none waits for is a miss."""

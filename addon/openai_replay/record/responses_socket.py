@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from ..format import json_text
 from ..format.recording import JSON
 from ..request.response_create import CREATE, LANE, body_of, lane_of, message_of
+from ..request.warm_ups import WarmUps
 from ..wire import sse
 
 _STEER = "response.steer"
@@ -82,6 +83,7 @@ class ResponsesSocket:
 
     def __init__(self) -> None:
         self._lanes: dict[str | None, deque[OpenResponse]] = {}
+        self._warm_ups = WarmUps()
 
     def open_responses(self) -> list[OpenResponse]:
         """Return the exchanges that have not ended, lane by lane."""
@@ -109,6 +111,8 @@ class ResponsesSocket:
             yield Came(response, _piece(event, text))
         response.events += 1
         _follow(response, event)
+        for response_id in response.response_ids:
+            self._warm_ups.learn(response.body, response_id)
         if response.is_over and not response.awaits_successor():
             yield self._ended(response)
 
@@ -116,7 +120,7 @@ class ResponsesSocket:
         lane = lane_of(message)
         for response in [one for one in self._lanes.get(lane, ()) if one.is_over]:
             yield self._ended(response)
-        begun = OpenResponse(lane, body_of(message))
+        begun = OpenResponse(lane, self._warm_ups.expanded(body_of(message)))
         self._lanes.setdefault(lane, deque()).append(begun)
         yield Began(begun)
 
