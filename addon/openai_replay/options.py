@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import BadOption
+from .limits import MOST_BODY_BYTES
 from .modes import Mode as Mode
 from .request.ignoring import IgnoreRule, ReferenceReading, ignore_rules
 from .request.redaction import Redactor, redactor
@@ -135,6 +136,17 @@ OPTIONS = (
         "Headers for replay to make up, which no recording keeps: x-request-id, or x-ratelimit=REQUESTS/TOKENS, the "
         "limits for a minute.",
     ),
+    Option(
+        "recording_ids",
+        "normalised",
+        "normalised: record completions with the same id and time each time, so that recordings change little; kept: "
+        "with the id and created that the API sent.",
+    ),
+    Option(
+        "recording_max_body",
+        str(MOST_BODY_BYTES),
+        "The most bytes that an answer may have, once its compression is undone, to be recorded.",
+    ),
     Option("recording_report", "", "A file that the report of the run is written to when the proxy ends."),
 )
 
@@ -154,6 +166,8 @@ class Settings:
     websocket: WebSocketPolicy
     report: Path | None
     keeps_times: bool
+    keeps_ids: bool
+    most_body_bytes: int
     terms: Terms
     made_headers: MadeHeaders
 
@@ -265,6 +279,8 @@ def settings(values: Mapping[str, object]) -> Settings:
             _one_of("recording_websocket", values, [policy.value for policy in WebSocketPolicy])
         ),
         report=_report(values),
+        keeps_ids=_one_of("recording_ids", values, ("normalised", "kept")) == "kept",
+        most_body_bytes=_size("recording_max_body", values),
         keeps_times=_one_of("recording_timing", values, ("false", "true")) == "true",
         terms=_terms(values),
         made_headers=_made_headers(values),
@@ -293,6 +309,13 @@ def _parsed[T](name: str, parse: Callable[[str], T], text: str) -> T:
         return parse(text)
     except ValueError as exc:
         raise BadOption(f"{name}={text!r}: {exc}") from exc
+
+
+def _size(name: str, values: Mapping[str, object]) -> int:
+    text = _text(name, values)
+    if not re.fullmatch("[1-9][0-9]{0,17}", text, re.ASCII):
+        raise BadOption(f"{name}={text!r}: expected a number of bytes, such as {MOST_BODY_BYTES}")
+    return int(text)
 
 
 def _text(name: str, values: Mapping[str, object]) -> str:

@@ -33,6 +33,7 @@ class Report:
     distrusted: Counter[str] = field(default_factory=Counter)
     other_apis: Counter[str] = field(default_factory=Counter)
     body_bytes: int = 0
+    given_up: dict[tuple[str | None, str], list[dict[str, JSON]]] = field(default_factory=dict)
 
     def add_replayed(self, test_id: str | None, recording: str) -> None:
         """Take note that a recording answered a request of a test."""
@@ -58,10 +59,28 @@ class Report:
         """Take note that a recording was written for a test."""
         self.recorded[test_id, recording] = None
 
-    def add_not_recorded(self, test_id: str | None, what: str, why: str) -> None:
-        """Take note that a request passed, and that its answer could not be recorded."""
+    def rename(self, recording: str, name: str | None) -> None:
+        """Take note that a recording of this run has another name now, or is gone (None)."""
+        for test_id in [test for test, recorded in self.recorded if recorded == recording]:
+            del self.recorded[test_id, recording]
+            if name is not None:
+                self.recorded[test_id, name] = None
+
+    def add_not_recorded(self, test_id: str | None, what: str, why: str, *, given_up: str = "") -> None:
+        """Take note that a request passed, and that its answer could not be recorded.
+
+        `given_up` is the hash of a request that its client gave up, and may send again.
+        """
         if len(self.not_recorded) < _MOST_MISSES:
-            self.not_recorded.append({"test_id": test_id, "request": what, "reason": why})
+            entry: dict[str, JSON] = {"test_id": test_id, "request": what, "reason": why}
+            self.not_recorded.append(entry)
+            if given_up:
+                self.given_up.setdefault((test_id, given_up), []).append(entry)
+
+    def take_back_given_up(self, test_id: str | None, request: str) -> None:
+        """Forget that a client gave a request up: it sent the request again, and that is recorded."""
+        gone = self.given_up.pop((test_id, request), [])
+        self.not_recorded = [entry for entry in self.not_recorded if all(entry is not one for one in gone)]
 
     def add_miss(self, miss: Miss) -> None:
         """Take note of a request without a recording, and of what is nearest to it."""

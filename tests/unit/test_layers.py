@@ -25,7 +25,7 @@ LAYERS = (
     {"store", "wire", "trouble"},
     {"request", "sdk"},
     {"format"},
-    {"errors", "modes"},
+    {"errors", "limits", "modes"},
 )
 # Exceptions to the table, each with its reason.
 ALSO_ALLOWED = {

@@ -58,6 +58,8 @@ def test_each_option_comes_from_the_environment() -> None:
         "recording_websocket": "record",
         "recording_report": "",
         "recording_other_hosts": "tunnel",
+        "recording_ids": "normalised",
+        "recording_max_body": "268435456",
         "recording_timing": "false",
         "recording_pacing": "instant",
         "recording_faults": (),
@@ -108,6 +110,14 @@ def test_a_misspelt_option_is_refused_with_what_was_meant() -> None:
         (
             {"recording_mode": "REPLAY"},
             "recording_mode='REPLAY': expected one of replay, record, record-if-missing, live",
+        ),
+        ({"recording_ids": "keep"}, "recording_ids='keep': expected one of normalised, kept"),
+        *(
+            (
+                {"recording_max_body": size},
+                f"recording_max_body={size!r}: expected a number of bytes, such as 268435456",
+            )
+            for size in ("0", "-1", "1 MB", "1e6", "", "٣")
         ),
         ({"recording_test_match": ""}, "recording_test_match='': expected one of prefer, require"),
         ({"recording_dir": ""}, "recording_dir='': expected the folder of the recordings"),

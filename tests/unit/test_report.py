@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -201,3 +202,30 @@ def test_paced_and_faulty_answers_are_counted_per_test(report: Report) -> None:
         [{"test_id": "b", "times": 1}],
         [{"fault": "rate_limit", "test_id": "b", "times": 1}],
     )
+
+
+# --- changes of recordings ----------------------------------------------------------------------------------------
+
+
+def recorded_names(report: Report) -> list[JSON]:
+    reported: Any = report.to_json("record", [], None, all_tests=True)
+    return [entry["recording"] for entry in reported["recorded"]]
+
+
+def test_a_recording_is_reported_by_its_last_name() -> None:
+    report = Report()
+    report.add_recorded("t", "a.json")
+    report.add_recorded("t", "a-2.json")
+    report.rename("a.json", None)
+    report.rename("a-2.json", "a.json")
+
+    assert recorded_names(report) == ["a.json"]
+
+
+def test_a_request_that_was_given_up_and_recorded_later_counts_as_recorded() -> None:
+    report = Report()
+    report.add_not_recorded("t", "POST /v1/x", "the client left", given_up="ab12")
+    report.add_not_recorded("t", "POST /v1/x", "the API was not reached")
+    report.take_back_given_up("t", "ab12")
+
+    assert [entry["reason"] for entry in report.not_recorded] == ["the API was not reached"]

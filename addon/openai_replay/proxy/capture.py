@@ -31,10 +31,26 @@ _LONGEST_WAIT_FOR_FILE_S = 0.5
 async def record_or_replay(flow: http.HTTPFlow, state: FlowState) -> None:
     """Take note of a request that is to be recorded; with record-if-missing, answer it if it was recorded before."""
     if not state.is_upload_described:
+        _not_described(flow, state, "its upload could not be read")
         return
+    try:
+        await _ask_or_replay(flow, state)
+    except Exception as exc:  # of any kind: the request passes, and is not recorded
+        log.exception("A bug of this addon")
+        _not_described(flow, state, f"{type(exc).__name__}: {exc}")
+
+
+async def _ask_or_replay(flow: http.HTTPFlow, state: FlowState) -> None:
     if state.session.settings.mode is Mode.RECORD or not await replay_earlier(flow, state):
         state.asked_s = time.monotonic()
         state.ticket = state.session.recorder.ask(state.session.describe_flow(flow, state))
+
+
+def _not_described(flow: http.HTTPFlow, state: FlowState, reason: str) -> None:
+    """Say that a request passes without being recorded, of which matching knows nothing."""
+    what = f"{flow.request.method} {flow.request.path.partition('?')[0]}"
+    log.error("Not recorded: %s: %s", what, reason)
+    state.session.run.report.add_not_recorded(state.test_id, what, reason)
 
 
 def tap_response(flow: http.HTTPFlow, state: FlowState) -> None:
@@ -81,8 +97,8 @@ def finish(flow: http.HTTPFlow, state: FlowState, end: End, message: str) -> Fut
     session.run.recorded_flows.pop(flow.id, None)
     session.recorder.end(ticket)
     if flow.response is None or state.tap is None:
-        if flow.response is None:
-            session.not_recorded(ticket.api_request, reason_without_response(end, message))
+        reason = reason_without_response(end, message)
+        session.not_recorded(ticket.api_request, reason, may_be_retried=end is End.LEFT_BY_CLIENT)
         drop(session, ticket)
         return None
     if reason := refusal_of_users_proxy(flow):
@@ -95,17 +111,24 @@ def finish(flow: http.HTTPFlow, state: FlowState, end: End, message: str) -> Fut
         ticket.api_request,
         flow.response.status_code,
         tuple(flow.response.headers.items(multi=True)),
-        Body(state.tap, content_encoding),
+        Body(state.tap, content_encoding, session.settings.most_body_bytes),
         End.COMPLETE if has_all_bytes(flow.response, state.tap) else end,
         message,
-        state.tap.timing(content_encoding),
+        state.tap.timing(content_encoding, session.settings.most_body_bytes),
+        keeps_ids=session.settings.keeps_ids,
     )
     return write(session, ticket, exchange, state.tap)
 
 
 def drop(session: Session, ticket: Ticket) -> None:
     """Take note that a request got nothing that is recorded."""
-    session.run.worker.submit(partial(session.recorder.drop, ticket))
+    loop = asyncio.get_running_loop()
+    session.run.worker.submit(partial(_drop, session, ticket, loop))
+
+
+def _drop(session: Session, ticket: Ticket, loop: asyncio.AbstractEventLoop) -> None:
+    session.recorder.drop(ticket)
+    loop.call_soon_threadsafe(session.renamed, session.recorder.take_renamed())
 
 
 def write(
@@ -129,7 +152,11 @@ def _write(
     """
 
     def not_recorded(reason: str) -> None:
-        loop.call_soon_threadsafe(session.not_recorded, ticket.api_request, reason)
+        loop.call_soon_threadsafe(session.renamed, session.recorder.take_renamed())
+        may_be_retried = exchange.end is End.LEFT_BY_CLIENT
+        loop.call_soon_threadsafe(
+            partial(session.not_recorded, ticket.api_request, reason, may_be_retried=may_be_retried)
+        )
 
     try:
         if tap.problem:
@@ -137,9 +164,8 @@ def _write(
             not_recorded(tap.problem)
             return
         path = session.recorder.finish(ticket, exchange)
-        if path is not None:
-            test_id = ticket.api_request.test_id
-            loop.call_soon_threadsafe(session.run.report.add_recorded, test_id, session.name_of(path))
+        loop.call_soon_threadsafe(session.renamed, session.recorder.take_renamed())
+        loop.call_soon_threadsafe(session.recorded, ticket.api_request, path)
     except (OpenAIReplayError, OSError) as exc:
         not_recorded(str(exc))
     except Exception as exc:

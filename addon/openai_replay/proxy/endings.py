@@ -22,7 +22,10 @@ def error_message(flow: http.HTTPFlow) -> str:
 
 
 def reason_without_response(end: End, message: str) -> str:
-    """Return why an exchange without a response is not recorded; `message` is mitmproxy's, for the log."""
+    """Return why an exchange is not recorded of which no response passed.
+
+    `message` is mitmproxy's: the API was not reached, or its response breaks HTTP so that mitmproxy refuses it.
+    """
     if end is End.LEFT_BY_CLIENT:
         return "the client left before the answer began, perhaps by its own time-out"
     return f"the API was not reached, {message}"

@@ -54,13 +54,14 @@ def is_websocket(request: http.Request) -> bool:
 
 
 def set_mitmproxy_options(checked: Settings, reverse_host: ReverseHost) -> None:
-    """Decrypt the recorded hosts alone, and in replay open no connection before there is a request to answer.
+    """Decrypt the recorded hosts alone, and open no connection before there is a request that needs one.
 
-    With its defaults mitmproxy connects upstream at CONNECT, so that without a network every request fails.
+    With its defaults mitmproxy connects upstream before there is a request. Without a network every request then fails
+    in replay, and while recording it fails without an answer, a line in the log or a count.
     """
-    changes = reverse_host.options()
+    changes = {"connection_strategy": "lazy", **reverse_host.options()}
     if checked.mode in (Mode.REPLAY, Mode.RECORD_IF_MISSING):
-        changes |= {"connection_strategy": "lazy", "upstream_cert": False}
+        changes["upstream_cert"] = False
     if not ctx.options.allow_hosts and not ctx.options.ignore_hosts:
         changes["allow_hosts"] = [pattern.authority_regex() for pattern in checked.hosts] + [
             f"^{control.HOST}:"

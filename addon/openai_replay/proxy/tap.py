@@ -39,7 +39,7 @@ class Tap:
         while piece := self._spool.read(_READ_BYTES):
             yield piece
 
-    def timing(self, content_encoding: str) -> Timing | None:
+    def timing(self, content_encoding: str, most_bytes: int) -> Timing | None:
         """Return when the bytes came, None where that is not measured."""
         return None
 
@@ -66,9 +66,9 @@ class TimedTap(Tap):
             self._sizes.append(len(data))
         return super().__call__(data)
 
-    def timing(self, content_encoding: str) -> Timing:
+    def timing(self, content_encoding: str, most_bytes: int) -> Timing:
         """Return when the bytes came; the end of the response is now."""
-        return Timing(self._head_ms, self._now_ms(), TimedBody(self, content_encoding))
+        return Timing(self._head_ms, self._now_ms(), TimedBody(self, content_encoding, most_bytes))
 
     def timed_pieces(self) -> Iterator[tuple[float, bytes]]:
         """Yield the bytes as they came, each with its time in ms after the request."""
@@ -86,9 +86,10 @@ class Body:
 
     tap: Tap
     content_encoding: str
+    most_bytes: int
 
     def __iter__(self) -> Iterator[bytes]:
-        return decoded(self.tap.pieces(), self.content_encoding)
+        return decoded(self.tap.pieces(), self.content_encoding, self.most_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +98,11 @@ class TimedBody:
 
     tap: TimedTap
     content_encoding: str
+    most_bytes: int
 
     def __iter__(self) -> Iterator[tuple[float, bytes]]:
         arrivals = _Arrivals(self.tap.timed_pieces())
-        for piece in decoded(arrivals, self.content_encoding):
+        for piece in decoded(arrivals, self.content_encoding, self.most_bytes):
             yield arrivals.at_ms, piece
 
 

@@ -98,13 +98,14 @@ class ResponsesCapture:
         said = tuple((implied | {"content-type": content_type}).items())
         client = tuple((before, self._upgrade.redacted(data)) for before, data in response.client_messages)
         notes = SocketNotes(client, close if end is End.CUT_BY_UPSTREAM else None)
+        most_bytes = self._upgrade.session.settings.most_body_bytes
         return Exchange(
             ticket.api_request,
             status,
             said,
-            Body(tap, ""),
+            Body(tap, "", most_bytes),
             end,
-            timing=tap.timing(""),
+            timing=tap.timing("", most_bytes),
             socket=notes,
         )
 

@@ -5,6 +5,7 @@ Pure but for reading the body, which lies in a temporary file: no clock, no fold
 
 from __future__ import annotations
 
+from ..errors import NotRecordable
 from .exchange import Exchange, Recorded
 from .socket_session import SocketSession, recorded_session
 from .stream import recorded_stream
@@ -20,6 +21,10 @@ def record(exchange: Exchange | SocketSession) -> Recorded:
     """
     if isinstance(exchange, SocketSession):
         return recorded_session(exchange)
+    if exchange.status < 200:
+        raise NotRecordable(
+            f"the API sent the interim response {exchange.status} first, and mitmproxy passes that on as the answer"
+        )
     is_stream = exchange.status < 400 and exchange.media_type() == "text/event-stream"
     recorded = recorded_stream(exchange) if is_stream else recorded_whole(exchange)
     return with_delays(recorded, exchange)

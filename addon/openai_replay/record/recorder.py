@@ -100,6 +100,7 @@ class Recorder:
         self._written: set[Path] = set()
         # What was recorded before the last reset, which the index need not have seen.
         self._earlier: dict[SeriesKey, set[Path]] = {}
+        self._renamed: list[tuple[Path, Path | None]] = []
         self._clock = itertools.count()
         # Held for a moment only, never while the disk is at work: `ask` is called where all clients wait.
         self._lock = threading.Lock()
@@ -125,6 +126,12 @@ class Recorder:
         """Return the files that this run has written."""
         with self._lock:
             return frozenset(self._written)
+
+    def take_renamed(self) -> list[tuple[Path, Path | None]]:
+        """Return, once, each file of this run that was renamed or removed since, with its name now, in order."""
+        with self._lock:
+            renamed, self._renamed = self._renamed, []
+            return renamed
 
     def reset(self, test_id: str | None, *, all_tests: bool) -> None:
         """Begin a new run, for one test or for all."""
@@ -324,6 +331,7 @@ class Recorder:
             self._store.remove(path)
             with self._lock:
                 self._written.discard(path)
+                self._renamed.append((path, None))
 
     def _take_out(self, gone: Sequence[Ticket]) -> None:
         if not gone:
@@ -354,6 +362,7 @@ class Recorder:
         with self._lock:
             self._written.discard(path)
             self._written.add(target)
+            self._renamed.append((path, target))
         ticket.path = target
 
 

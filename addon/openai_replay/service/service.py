@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -127,11 +127,26 @@ class Service:
         """Return a recording's path as the report has it: relative to the folder."""
         return path.as_posix().removeprefix(f"{self.store.directory.as_posix()}/")
 
-    def not_recorded(self, api_request: ApiRequest, reason: str) -> None:
-        """Say in the log and the report that an exchange passed and could not be recorded."""
+    def recorded(self, api_request: ApiRequest, path: Path | None) -> None:
+        """Take note of a recorded exchange; `path` is None where it equals the one before and needs no file."""
+        self.run.report.take_back_given_up(api_request.test_id, api_request.name())
+        if path is not None:
+            self.run.report.add_recorded(api_request.test_id, self.name_of(path))
+
+    def renamed(self, changes: Iterable[tuple[Path, Path | None]]) -> None:
+        """Take note of recordings of this run that have another name now, or are gone (None)."""
+        for path, target in changes:
+            self.run.report.rename(self.name_of(path), None if target is None else self.name_of(target))
+
+    def not_recorded(self, api_request: ApiRequest, reason: str, *, may_be_retried: bool = False) -> None:
+        """Say in the log and the report that an exchange passed and could not be recorded.
+
+        `may_be_retried`: the client gave up, and a later request of it may be recorded in the place of this one.
+        """
         what = f"{api_request.method} {api_request.endpoint()}"
         log.error("Not recorded: %s (request %s): %s", what, api_request.name()[:12], reason)
-        self.run.report.add_not_recorded(api_request.test_id, what, reason)
+        request = api_request.name() if may_be_retried else ""
+        self.run.report.add_not_recorded(api_request.test_id, what, reason, given_up=request)
 
     # --- the control page ---
 

@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterable, Iterator
 import brotli  # type: ignore[import-untyped]  # no stubs exist
 
 from ..errors import NotRecordable
+from ..limits import MOST_BODY_BYTES
 from . import zstd
 
 type Decode = Callable[[Iterable[bytes]], Iterator[bytes]]
-
-MOST_DECODED_BYTES = 256 * 1024 * 1024
 
 # Most bytes that zlib and brotli return at once.
 _MOST_AT_ONCE = 64 * 1024
@@ -26,9 +25,7 @@ _BROTLI_HAS_LIMIT = hasattr(brotli.Decompressor, "can_accept_more_data")
 _BROTLI_SLICE_BYTES = 4
 
 
-def decoded(
-    pieces: Iterable[bytes], content_encoding: str, most: int = MOST_DECODED_BYTES
-) -> Iterator[bytes]:
+def decoded(pieces: Iterable[bytes], content_encoding: str, most: int = MOST_BODY_BYTES) -> Iterator[bytes]:
     """Yield a body's bytes without its content codings, as far as they came.
 
     Args:
