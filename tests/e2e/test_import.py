@@ -1,6 +1,7 @@
 """`openai-replay import`: the cassettes of other tools, imported and then requested again from a real mitmdump."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -153,8 +154,8 @@ def test_what_cannot_be_taken_over_is_named_with_file_and_place(tmp_path: Path) 
         "openai-replay: not taken over: notes.txt: expected a cassette of VCR.py, Ruby VCR or go-vcr, a HAR, "
         "a mitmproxy flow file, or a batch file",
         "openai-replay: not taken over: empty.yaml: the file is empty",
-        "openai-replay: note: example.org: none of the recorded hosts, left out: some.json, interaction 4 "
-        "(--host example.org takes them over)",
+        "openai-replay: note: left out: some.json, interaction 4: example.org is none of the recorded hosts "
+        "(--host example.org takes it over)",
     ]
     assert lines[-1].startswith("openai-replay: 1 exchanges imported into ")
 
@@ -168,3 +169,48 @@ def test_the_test_of_a_cassette_is_found_where_pytest_keeps_it(tmp_path: Path) -
     assert imported(tmp_path, "tests").returncode == 0
     [recording] = recordings(tmp_path / "recordings").values()
     assert recording["test_id"] == "tests/test_chat.py::TestIt::test_ask"
+
+
+def test_many_that_are_left_out_for_one_reason_are_named_in_part_or_all(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    for number in range(8):
+        (tmp_path / "folder" / f"{number}.json").write_text("{}")
+    result = imported(tmp_path, "folder")
+    assert result.returncode == 0
+    assert result.stderr.count("note: left out: folder/") == 5
+    assert "3 more for the same reason (--verbose names them)" in result.stderr
+    assert imported(tmp_path, "-v", "folder").stderr.count("note: left out: folder/") == 8
+
+
+TEST = """
+import subprocess
+
+def test_ask(openai_replay):
+    url = "https://api.openai.com/v1/chat/completions"
+    body = {body!r}
+    answer = subprocess.check_output(["curl", "-sS", url, "-H", "content-type: application/json", "-d", body])
+    assert b"chat.completion" in answer, answer
+    assert openai_replay.report()["totals"]["missed"] == 0
+"""
+
+
+def test_the_tests_of_a_cassette_run_without_the_recorder_that_made_it(tmp_path: Path) -> None:
+    folder = tmp_path / "tests" / "cassettes" / "test_chat"
+    folder.mkdir(parents=True)
+    shutil.copy(CASSETTES / "vcr.py" / "as_json.json", folder / "test_ask.json")
+    [exchange] = [one for one in exchanges_of("vcr.py") if one.cassette == "as_json"]
+    (tmp_path / "tests" / "test_chat.py").write_text(TEST.format(body=exchange.request_body.decode()))
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
+    assert imported(tmp_path, "tests").returncode == 0
+    (tmp_path / "recordings" / "openai-replay.toml").write_text("test_match = 'require'\n")
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q"],
+        capture_output=True,
+        text=True,
+        env=bare_environment(tmp_path, PYTHONDONTWRITEBYTECODE="1"),
+        cwd=tmp_path,
+        timeout=CEILING_S,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout
+    assert "1 replayed, 0 recorded, 0 missed" in result.stdout

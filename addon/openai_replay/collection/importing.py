@@ -41,12 +41,14 @@ class Imported:
         problems: exchanges and files that could not be taken over.
         notes: exchanges that were left out on purpose, or that a person should look at.
         other_hosts: exchanges left out by host.
+        unknown_files: files of a folder that are of no known format.
     """
 
     exchanges: int = 0
     problems: list[NotTaken] = field(default_factory=list)
     notes: list[NotTaken] = field(default_factory=list)
     other_hosts: dict[str, list[str]] = field(default_factory=dict)
+    unknown_files: list[NotTaken] = field(default_factory=list)
 
 
 class Importer:

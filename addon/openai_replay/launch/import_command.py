@@ -23,6 +23,9 @@ from .command_line import DIRECTORY, NOT_DONE, folder_settings, guarded
 from .progress import counted
 from .run import say
 
+# How many exchanges and files that were left out for one reason are named.
+_MOST_NAMED = 5
+
 
 @click.command("import")
 @DIRECTORY
@@ -39,11 +42,14 @@ from .run import say
     metavar="HOST",
     help="Take this host over too, besides the recorded hosts.",
 )
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Name each exchange and file that is left out, not the first ones."
+)
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True), metavar="FILES..."
 )
 def import_command(
-    directory: str | None, test_id: str | None, hosts: Sequence[str], files: Sequence[Path]
+    directory: str | None, test_id: str | None, hosts: Sequence[str], verbose: bool, files: Sequence[Path]
 ) -> None:
     """Make recordings of cassettes and archives of other tools.
 
@@ -63,7 +69,9 @@ def import_command(
 
     def imported() -> int:
         checked = folder_settings(directory, Mode.RECORD, hosts)
-        return _tell(_imported(checked, files, test_id), checked.directory)
+        return _tell(
+            _imported(checked, files, test_id), checked.directory, most=None if verbose else _MOST_NAMED
+        )
 
     sys.exit(guarded(imported, NOT_DONE))
 
@@ -81,22 +89,27 @@ def _imported(checked: Settings, paths: Sequence[Path], pattern: str | None) -> 
         for found in files.batch_exchanges():
             importer.take(found, pattern or None)
     imported = importer.finish()
-    imported.notes += files.unknown
+    imported.unknown_files = files.unknown
     return imported
 
 
-def _tell(imported: Imported, directory: Path) -> int:
+def _tell(imported: Imported, directory: Path, *, most: int | None) -> int:
     """Say what came of an import, and return the exit status for it."""
     for problem in imported.problems:
         say(f"not taken over: {problem}")
     for note in imported.notes:
         say(f"note: {note}")
     for host, places in imported.other_hosts.items():
-        say(f"note: {NotTaken(host, _of_other_host(host, places))}")
+        reason = f"{host} is none of the recorded hosts (--host {host} takes it over)"
+        _say_left_out([NotTaken(place, reason) for place in places], most)
+    _say_left_out(imported.unknown_files, most)
     say(f"{imported.exchanges} exchanges imported into {directory}, {len(imported.problems)} not taken over")
     return NOT_DONE if imported.problems else 0
 
 
-def _of_other_host(host: str, places: Sequence[str]) -> str:
-    others = f", and {len(places) - 1} more" if len(places) > 1 else ""
-    return f"none of the recorded hosts, left out: {places[0]}{others} (--host {host} takes them over)"
+def _say_left_out(left_out: Sequence[NotTaken], most: int | None) -> None:
+    """Name what was left out for one reason, the first of many; `most` is how many, None for all."""
+    for one in left_out[:most]:
+        say(f"note: left out: {one}")
+    if most is not None and len(left_out) > most:
+        say(f"note: left out: {len(left_out) - most} more for the same reason (--verbose names them)")
