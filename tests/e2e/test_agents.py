@@ -19,12 +19,8 @@ OPENAI_REPLAY = str(Path(sys.executable).with_name("openai-replay"))
 KEY = "sk-test-0123456789abcdef0123456789abcdef"
 IN_CI = os.environ.get("CI") == "true"
 
-# Codex falls back to server-sent events at once, and these members differ in each of its runs.
-FOR_CODEX = (
-    "recording_websocket=refuse",
-    "recording_ignore=input[*].id",
-    "recording_ignore=input[*].internal_chat_message_metadata_passthrough",
-)
+# Codex falls back to server-sent events at once; the preset leaves out the values that it makes up in each run.
+FOR_CODEX = ("recording_websocket=refuse", "recording_ignore=@codex")
 
 
 def run(

@@ -186,6 +186,23 @@ class TestDemo:
         with socket.socket() as connection:
             assert connection.connect_ex(("127.0.0.1", int(port[1]))) != 0, "mitmdump still listens"
 
+    def test_takes_an_environment_as_it_is(self, checkout: Path, tmp_path: Path) -> None:
+        """One without the stamp of a bootstrap may have been made to try another mitmproxy."""
+        if shutil.which("curl") is None and os.environ.get("CI") != "true":
+            pytest.skip("curl, the demo's client, is not on PATH")
+        shutil.copytree(ROOT / "recordings", checkout / "recordings")
+        programs = checkout / ".venv" / "bin"
+        programs.mkdir(parents=True)
+        for name in ("mitmdump", "python"):
+            (programs / name).write_text(f'#!/bin/sh\nexec {ROOT}/.venv/bin/{name} "$@"\n')
+            (programs / name).chmod(0o755)
+        before = {path: path.read_bytes() for path in programs.iterdir()}
+        result = run(checkout, "demo", TMPDIR=str(tmp_path))
+        assert result.returncode == 0, result.stderr
+        assert "scripts/bootstrap" not in result.stderr
+        assert {path: path.read_bytes() for path in programs.iterdir()} == before
+        assert not (checkout / ".venv" / "bootstrap-stamp").exists()
+
     def test_says_that_it_needs_curl(self, path_without_python: str, tmp_path: Path) -> None:
         result = run(ROOT, "demo", HOME=str(tmp_path), PATH=path_without_python)
         assert result.returncode == 1

@@ -128,6 +128,7 @@ DATE = re.compile(
 # The Codex CLI's ids, its folder, and the times that it measures.
 _CODEX = (
     "input[*].id",
+    "input[*].internal_chat_message_metadata_passthrough",
     "input[*].content[*].text=<cwd>[^<]*</cwd>",
     "input[*].content[*].text=<current_date>[^<]*</current_date>",
     "input[*].content[*].text=<timezone>[^<]*</timezone>",

@@ -101,6 +101,11 @@ PRESETS: dict[str, tuple[str, JSON, JSON]] = {
     "of the web": ("@date", "Wed, 25 Nov 2026 21:05:11 GMT", "Wed, __IGNORED__"),
     "in English": ("@date", "November 25, 2026 at 9:05 PM", "__IGNORED__"),
     "no date": ("@date", "1.2.3, 10-20-30, 12:30", "1.2.3, 10-20-30, 12:30"),
+    "Codex's metadata": (
+        "@codex",
+        {"input": [{"type": "m", "internal_chat_message_metadata_passthrough": {"turn_id": "a"}}]},
+        {"input": [{"type": "m"}]},
+    ),
     "Codex's ids": ("@codex", {"input": [{"id": "a", "type": "m"}]}, {"input": [{"type": "m"}]}),
     "Codex's folder": (
         "@codex",
