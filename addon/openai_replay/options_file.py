@@ -39,7 +39,7 @@ class OptionsFile:
     values: Mapping[str, Value]
 
     def located(self, problem: BadOption) -> BadOption:
-        """Return what is wrong with a value of this file, told of the file's line and the name in the file."""
+        """Return the problem with a value of this file, with the file's line and the name in the file."""
         message = str(problem).removeprefix(_PREFIX)
         match = _SUBJECT.match(message)
         if match is None:

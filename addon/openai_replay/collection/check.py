@@ -39,7 +39,7 @@ _DOCUMENTS = (".md", ".rst", ".toml", ".yaml", ".yml")
 
 
 class Kind(enum.Enum):
-    """What a finding is about."""
+    """The subject of a finding."""
 
     UNREADABLE = "unreadable"
     NOT_REPLAYABLE = "not replayable"
@@ -62,7 +62,7 @@ FIXABLE = frozenset((Kind.NAME, Kind.GAP, Kind.HEADERS, Kind.UNFINISHED, Kind.OL
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One finding: the file's path in the folder, and what is wrong; `target` is the name that the file should have."""
+    """One finding: the file's path in the folder, and the problem; `target` is the name that the file should have."""
 
     path: str
     kind: Kind
@@ -92,7 +92,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """What came of the look at one file. `companions` are the paths of the files beside it."""
+    """The findings of one file. `companions` are the paths of the files beside it."""
 
     findings: tuple[Finding, ...]
     companions: tuple[str, ...] = ()
@@ -186,7 +186,7 @@ def _name_findings(path: str, api_request: ApiRequest) -> Iterator[Finding]:
 
 
 def _after_hash(path: str, match: re.Match[str]) -> str:
-    """Return what follows the hash: a host, or the digest of a list of models, which is no number of a series."""
+    """Return the part of a name behind the hash: a host, or the digest of a list of models."""
     if match["models"]:
         return names.stem_of(os.path.basename(path))[len(match["models"]) + 64 :]
     return match["rest"]

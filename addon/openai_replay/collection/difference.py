@@ -1,6 +1,6 @@
 """Compares recordings as a person reads them: texts as texts, tool calls as calls, without ids, times and padding.
 
-Recordings are paired by path. A changed request gets another name, so those that are left are paired with the most
+Recordings are paired by path. A changed request gets another name, so the rest are paired with the most
 alike recording of the same test and endpoint.
 """
 
@@ -45,7 +45,7 @@ _CONTEXT_LINES = 3
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What differs between two recordings: `before` and `after` are paths, None where there is none on that side."""
+    """The difference between two recordings: `before` and `after` are paths, None where there is none on that side."""
 
     before: str | None
     after: str | None
@@ -54,21 +54,21 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """A file of one side: its recording, or what it holds instead, as lines."""
+    """A file of one side: its recording, or its problem, as lines."""
 
     path: str
     recording: Recording | None
     lines: Sequence[str]
 
     def key(self) -> tuple[str | None, str, str]:
-        """Return what an old and a new version of a recording share."""
+        """Return the key that an old and a new version of a recording share."""
         request = self.recording.request if self.recording else None
         test_id = self.recording.test_id if self.recording else None
         return (test_id, request.method, request.endpoint) if request else (None, "", "")
 
 
 def differences(before: Side, after: Side, step: Callable[[], None] = lambda: None) -> Iterator[Difference]:
-    """Yield what differs between two sides, in path order; a file on each side is compared whatever the names.
+    """Yield the differences between two sides, in path order; a file on each side is compared whatever the names.
 
     Args:
         step: called for each pair of paths that is compared.
@@ -168,7 +168,7 @@ def _sketch(read: _Read) -> Sketch:
     return sketch(read.recording.request.body if read.recording else None)
 
 
-# --- what the texts do not show ---
+# --- differences outside the texts ---
 
 
 def _hidden_places(before: Recording, after: Recording) -> Iterator[str]:

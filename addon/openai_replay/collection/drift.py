@@ -31,7 +31,7 @@ _REDACTED = "REDACTED"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A recording that can be asked again, with the recorded answer's shape and what asking costs, in US dollars."""
+    """A recording that can be asked again, with the recorded answer's shape and the cost of asking, in US dollars."""
 
     stored: Stored
     api_request: ApiRequest
@@ -45,7 +45,7 @@ class Question:
         return self.stored.path.name
 
     def operation(self) -> str:
-        """Return what answers of one kind share: method, endpoint, and whether it is a stream."""
+        """Return the key of answers of one kind: method, endpoint, and whether it is a stream."""
         kind = " (stream)" if self.answer.is_stream else ""
         return f"{self.api_request.method} {self.api_request.endpoint()}{kind}"
 
@@ -172,7 +172,7 @@ def drifted(
 
     Args:
         answered: the shape of each live answer, by the path of the recording.
-        questions: those that were asked.
+        questions: the recordings that were asked.
         others: recordings that were not asked; a member that one of them has is not new.
     """
     groups: dict[str, list[Question]] = defaultdict(list)

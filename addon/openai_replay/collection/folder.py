@@ -21,7 +21,7 @@ def recording_paths(directory: Path) -> list[str]:
 
 
 def all_paths(directory: Path) -> list[str]:
-    """Return the paths of all files, those of hidden subfolders apart, relative to the folder, in order."""
+    """Return the paths of all files outside hidden subfolders, relative to the folder, in order."""
     found = []
     for folder, subfolders, files in os.walk(directory):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]

@@ -45,7 +45,7 @@ class Files:
     _batches: Batches = field(default_factory=Batches)
 
     def exchanges(self, path: Path, *, is_named: bool) -> Read:
-        """Yield the exchanges of a file; those of batch files come with `batch_exchanges`.
+        """Yield the exchanges of a file; exchanges of batch files come with `batch_exchanges`.
 
         Args:
             is_named: the user named this file, so that another format is an error.

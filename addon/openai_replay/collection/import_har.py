@@ -100,7 +100,7 @@ def _with_type(headers: HeaderList, mime_type: object) -> HeaderList:
 
 
 def _request_body(request: Mapping[str, object]) -> tuple[HeaderList, bytes]:
-    """Return the headers of a request and its body; a form that is there as parts alone is written anew."""
+    """Return the headers of a request and its body; a form that is there as parts alone is written out."""
     headers = header_list(request.get("headers"), "request.headers")
     posted = mapping(request.get("postData") or {}, "request.postData")
     headers = _with_type(headers, posted.get("mimeType"))

@@ -1,6 +1,6 @@
 """Makes recordings of another tool's exchanges, through the recorder's own code.
 
-An imported recording is therefore the one that recording the exchange would have made: the same name, the same
+An imported recording equals the recording of the same exchange by the proxy: the same name, the same
 redaction, the same order of repeats. Whatever cannot become a recording is reported with its file and place.
 """
 
@@ -28,13 +28,13 @@ type IsRecorded = Callable[[str, int], bool]
 
 _PORTS = {"http": 80, "https": 443}
 
-# How a stream of server-sent events may begin (WHATWG HTML, 9.2.5).
+# First bytes of a stream of server-sent events (WHATWG HTML, 9.2.5).
 _EVENT_STREAM_STARTS = (b"data:", b"event:", b"id:", b"retry:", b": ", b":\n")
 
 
 @dataclass(slots=True)
 class Imported:
-    """Counts of one import, and what was left out.
+    """Counts of one import, and everything that was left out.
 
     Attributes:
         exchanges: how many became recordings, equal repeats at the end of a series included.
@@ -140,7 +140,7 @@ def _request_content(raw: RawExchange) -> bytes:
 
 
 def _request_type(raw: RawExchange) -> str:
-    """Return the content type of a request; of a form whose headers were taken out, the one that its body shows."""
+    """Return the content type of a request; for a form without headers, worked out from its body."""
     content_type = header(raw.request_headers, "content-type")
     if boundary_of(content_type) is None and _begins_form(raw.request_body):
         boundary = raw.request_body[2:].partition(b"\r\n")[0].decode("latin-1")
@@ -149,7 +149,7 @@ def _request_type(raw: RawExchange) -> str:
 
 
 def _begins_form(content: bytes) -> bool:
-    """Tell whether a body begins as a form does (RFC 7578, RFC 2046 section 5.1.1)."""
+    """Tell whether a body starts like a form (RFC 7578, RFC 2046 section 5.1.1)."""
     if not content.startswith(b"--"):
         return False
     _, _, rest = content.partition(b"\r\n")
@@ -197,7 +197,7 @@ def _is_text(body: bytes) -> bool:
 
 
 def _with_type(headers: HeaderList, body: bytes) -> HeaderList:
-    """Return the headers of a response; where its content type was taken out, with the one that its body shows."""
+    """Return the headers of a response; a missing content type is worked out from the body."""
     if "/" in header(headers, "content-type") or not body:
         return headers
     others = tuple(pair for pair in headers if pair[0].lower() != "content-type")

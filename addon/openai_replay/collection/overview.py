@@ -76,7 +76,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """The entries of a folder in path order, and what is wrong with files that cannot be read."""
+    """The entries of a folder in path order, and the problems of files that cannot be read."""
 
     entries: Sequence[Entry]
     problems: Sequence[str]
@@ -106,7 +106,7 @@ def _read_all(directory: Path, paths: Sequence[str]) -> list[Entry | str]:
 
 
 def _read(directory: Path, path: str) -> Entry | str:
-    """Return an entry, what is wrong with the file, or "" for a file that holds no exchange."""
+    """Return an entry, the problem of the file, or "" for a file that holds no exchange."""
     full_path = directory / path
     try:
         with open(full_path, "rb") as file:
@@ -166,7 +166,7 @@ def commit_times(directory: Path) -> dict[str, float]:
 
 
 def _git(directory: Path, *arguments: str) -> str:
-    """Return what git says, "" when there is no git or no repository."""
+    """Return the output of git, "" when there is no git or no repository."""
     try:
         result = subprocess.run(["git", "-C", directory, *arguments], capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError):
@@ -176,7 +176,7 @@ def _git(directory: Path, *arguments: str) -> str:
 
 @dataclass(slots=True)
 class Sums:
-    """Counts over some recordings. Tokens are those that the answers say."""
+    """Counts over some recordings. Tokens are counted by the answers' `usage`."""
 
     recordings: int = 0
     bytes: int = 0

@@ -1,4 +1,4 @@
-"""About what a request costs, from its recorded token counts: an upper bound for a limit, no bill.
+"""Approximate cost of a request, from its recorded token counts: an upper bound for a limit, no bill.
 
 Prices are list prices in US dollars for a million tokens of input and of output. A model that is not named counts as a
 dear one.
@@ -40,7 +40,7 @@ _CHARACTERS_OF_A_TOKEN = 3
 
 
 def cost_of(recording: Recording) -> float:
-    """Return what asking a recording's request again costs at most, about, in US dollars."""
+    """Return the approximate cost of asking a recording's request again, in US dollars."""
     request = recording.request
     if request.method != "POST":
         return 0.0

@@ -28,7 +28,7 @@ class Plan:
 
 
 def plan(reported: Reported, test_ids: Mapping[str, str | None], *, all_tests: bool = False) -> Plan:
-    """Return what becomes of each unused recording.
+    """Decide for each unused recording whether it goes or stays, and why.
 
     Args:
         test_ids: the test of each recording that exists, by its path in the folder.

@@ -12,7 +12,7 @@ from ..format.recording import JSON, load_json
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """What several reports say together.
+    """Several reports joined.
 
     Attributes:
         unused: recordings that none of the runs used, as paths in the folder.
@@ -37,7 +37,7 @@ def read_reports(paths: Iterable[Path]) -> Reported:
 
 
 def joined(reports: Sequence[Mapping[str, JSON]]) -> Reported:
-    """Return what reports say together."""
+    """Join reports."""
     unused = [frozenset(str(path) for path in _list(report, "unused")) for report in reports]
     missed = [one for report in reports for one in _objects(report, "missed")]
     seen = [one for report in reports for name in ("replayed", "recorded") for one in _objects(report, name)]

@@ -120,7 +120,7 @@ def _type(value: JSON) -> str:
 
 
 def changes(recorded: Sequence[Shape], live: Sequence[Shape]) -> list[Change]:
-    """Return what changed between recorded and live answers of one operation.
+    """Return the changes between recorded and live answers of one operation.
 
     New is a place that no recorded answer has and a live one has, gone one that all recorded answers have and no live
     one. A place counts only where its surroundings are on both sides, for models choose their words and tools.
@@ -174,7 +174,7 @@ def _split(place: str) -> tuple[str, str]:
         start = place.rindex("[")
         return place[:start], place[start:]
     parent, _, name = place.rpartition(".")
-    # A kind has full stops of its own, as in [response.created].
+    # A kind may have full stops, as in [response.created].
     if parent.count("[") > parent.count("]"):
         return "", place
     return parent, name

@@ -85,7 +85,7 @@ def _of_revision(revision: str, directory: Path) -> Side:
 
 
 def _git(directory: Path, *arguments: str) -> bytes:
-    """Return what git prints, b"" where it fails or is not there."""
+    """Return the output of git, b"" where it fails or is not there."""
     try:
         return subprocess.run(["git", "-C", directory, *arguments], capture_output=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):

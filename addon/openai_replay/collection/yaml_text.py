@@ -1,4 +1,4 @@
-"""Reads YAML as VCR tools write it, fast, whatever tags their languages add.
+"""Fast reader of YAML as VCR tools write it, with the tags that their languages add.
 
 `!!binary` and Ruby's `!binary` become bytes. Tags of Ruby and Python objects are dropped and the value under them is
 kept. Dates stay texts: JSON has none. Nothing is ever executed.

@@ -30,7 +30,7 @@ class NotAnswered(OpenAIReplayError):
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """The API as a client with a key sees it; proxies and certificates are those of the environment."""
+    """The API as a client with a key sees it; proxies and certificates come from the environment."""
 
     key: str
 

@@ -21,7 +21,9 @@ from .list_command import list_command, prune_command, show_command
 @click.command("init")
 @DIRECTORY
 def init_command(directory: str | None) -> None:
-    """Write an openai-replay.toml with each option, its meaning and its default.
+    """Write an openai-replay.toml with all options.
+
+    Each option has its meaning and its default, commented out.
 
     The file lies in the folder of the recordings, and is read whenever they are recorded, replayed, listed or checked.
     """

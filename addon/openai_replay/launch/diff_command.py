@@ -1,4 +1,4 @@
-"""`openai-replay diff`: what changed in recordings, as a person reads it."""
+"""`openai-replay diff`: changes in recordings as a person reads them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 )
 @click.argument("sides", nargs=-1, metavar="[A [B]]")
 def diff_command(directory: str | None, textconv: bool, only_names: bool, sides: Sequence[str]) -> None:
-    """Show what changed between A and B: texts as texts, tool calls as calls, no ids and no padding.
+    """Show changes in recordings as texts and tool calls.
+
+    Ids, times and padding do not count.
 
     A and B are files, folders, or git revisions of the folder of the recordings. Without B, it is that folder as it is;
     without A, the last commit. One file alone is compared with its last commit.

@@ -1,4 +1,4 @@
-"""`openai-replay drift`: does the API still answer in the shapes that are recorded?"""
+"""`openai-replay drift`: compare live answers with recorded ones by their shapes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ def drift_command(
     update: bool,
     as_json: bool,
 ) -> None:
-    """Ask the API again, and compare the shapes of its answers with the recorded ones.
+    """Ask the API again, and show changed shapes.
+
+    Live answers are compared with the recorded ones.
 
     Shapes are members, types, events and classes of errors, not words. OPENAI_API_KEY must be set; each request is paid
     for. Uploads, and requests that refer to objects of an account, cannot be asked again and are named.

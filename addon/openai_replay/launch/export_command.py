@@ -30,7 +30,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.group("export")
 def export_command() -> None:
-    """Write recordings as a HAR, or missed requests as the input of OpenAI batches."""
+    """Write a HAR, or the input of a batch.
+
+    Recordings become a HAR, missed requests the input of OpenAI batches."""
 
 
 @export_command.command("har")

@@ -94,7 +94,7 @@ def _imported(checked: Settings, paths: Sequence[Path], pattern: str | None) -> 
 
 
 def _tell(imported: Imported, directory: Path, *, most: int | None) -> int:
-    """Say what came of an import, and return the exit status for it."""
+    """Say how an import went, and return the exit status for it."""
     for problem in imported.problems:
         say(f"not taken over: {problem}")
     for note in imported.notes:
@@ -108,7 +108,7 @@ def _tell(imported: Imported, directory: Path, *, most: int | None) -> int:
 
 
 def _say_left_out(left_out: Sequence[NotTaken], most: int | None) -> None:
-    """Name what was left out for one reason, the first of many; `most` is how many, None for all."""
+    """Name exchanges or files that were left out for one reason; `most` is how many, None for all."""
     for one in left_out[:most]:
         say(f"note: left out: {one}")
     if most is not None and len(left_out) > most:

@@ -42,7 +42,9 @@ def list_command(
     as_json: bool,
     only_sums: bool,
 ) -> None:
-    """List the recordings of a folder with their prompts, and sum up tests, hosts, tokens and age.
+    """List recordings with their prompts and sums.
+
+    The sums count tests, hosts, tokens and age.
 
     The sums go to standard error. Files that cannot be read are named there too, and the exit status is 1 then.
     """
@@ -102,7 +104,9 @@ def _tell(folder: Path, entries: Sequence[Entry], read: Overview, *, is_summed: 
 @DIRECTORY
 @click.option("--raw", is_flag=True, help="Show the request's JSON, and the bytes that a client gets.")
 def show_command(name: str, directory: str | None, raw: bool) -> None:
-    """Show a recording as a person reads it: texts, tool calls, reasoning, tokens and how it ended.
+    """Show a recording as a conversation.
+
+    Texts, tool calls, reasoning, tokens and the ending; --raw shows the wire.
 
     NAME is a file, or the name of a recording in the folder as `list` shows it.
     """

@@ -16,7 +16,7 @@ type Totals = Callable[[], Mapping[str, int] | None]
 
 
 class TitleCounter:
-    """Shows what is recorded so far from `with` to the end of the block; on a terminal alone."""
+    """Shows the number of recordings from `with` to the end of the block; on a terminal alone."""
 
     def __init__(self, totals: Totals, stream: TextIO | None, seconds: float = _SECONDS_BETWEEN) -> None:
         """Prepare; `totals` gives the counts of the run, None when the proxy does not say."""
