@@ -177,6 +177,38 @@ def test_a_request_without_a_recording_stays_a_miss(rig: Rig) -> None:
     assert b"recording_not_found" in done.stdout
 
 
+def test_a_rule_that_makes_no_sense_stops_the_start(rig: Rig, tmp_path: Path) -> None:
+    options = ("recording_dir=.", "recording_faults=rate_limit;frist=2")
+    with pytest.raises(AssertionError) as caught, proxy(tmp_path, *options):
+        pass
+    assert (
+        "recording_faults='rate_limit;frist=2': unknown word 'frist': did you mean first? "
+        "Allowed: every, first, model, p, path, retry_after, seed, test" in str(caught.value)
+    )
+
+
+def test_a_cap_shortens_the_wait_after_a_recorded_failure(tmp_path: Path) -> None:
+    with both(tmp_path, "recording_retry_after=0.5") as proxies:
+        proxies.upstream.add(
+            {
+                "match": {"body": HELLO},
+                "answer": {
+                    "status": 429,
+                    "headers": {"retry-after": "20", "retry-after-ms": "20000"},
+                    "json": {
+                        "error": {"message": "Slow down", "type": "requests", "param": None, "code": None}
+                    },
+                },
+            }
+        )
+        waits = ("-d", json.dumps(HELLO), "-w", "\n%{http_code} %header{retry-after} %header{retry-after-ms}")
+        recorded = curl(proxies.recorder, URL, *waits)
+        proxies.recorder.ask("/report")
+        replayed = curl(proxies.replayer, URL, *waits)
+    assert recorded.stdout.endswith(b"\n429 20 20000")
+    assert replayed.stdout.endswith(b"\n429 0.5 500")
+
+
 # --- openai-python ------------------------------------------------------------------------------------------------
 
 

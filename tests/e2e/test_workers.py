@@ -1,5 +1,6 @@
 """Several workers on one port, and several machines behind a load balancer that routes by test id."""
 
+import http.client
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -306,3 +308,63 @@ def is_listening(port: int, process: subprocess.Popen[bytes]) -> bool:
     with socket.socket() as client:
         client.settimeout(1)
         return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def faults_by_chance(running: Proxy, numbers: Sequence[int]) -> set[int]:
+    """Ask each of so many different requests once, eight at a time; return which of them got a fault."""
+
+    def ask_some(some: Sequence[int]) -> list[int]:
+        connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=CEILING_S)
+        failed = []
+        for number in some:
+            body = json.dumps({**json.loads(REQUEST), "seed": number})
+            connection.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
+            response = connection.getresponse()
+            response.read()
+            assert response.status in (200, 429)
+            if response.status == 429:
+                failed.append(number)
+        connection.close()
+        return failed
+
+    with ThreadPoolExecutor(8) as pool:
+        return {
+            number
+            for failed in pool.map(ask_some, [numbers[first::8] for first in range(8)])
+            for number in failed
+        }
+
+
+def test_faults_by_chance_are_the_same_with_any_number_of_workers_and_in_any_order(tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    for number in range(1000):
+        one = recording(f"{number}")
+        one["request"]["body"]["seed"] = number
+        (folder / f"{number}.json").write_text(json.dumps(one))
+    options = (f"recording_dir={folder}", "recording_faults=rate_limit;p=0.1;seed=7")
+    numbers = range(1000)
+
+    with workers(tmp_path / "two", *options, count=2) as running:
+        of_two = faults_by_chance(running, numbers[::-1])
+        answered_by = pids(running)
+        report = own(running, "/report")
+    with proxy(tmp_path / "one", *options, mode=BASE_URL_MODE) as running:
+        of_one = faults_by_chance(running, numbers)
+
+    assert len(answered_by) == 2
+    assert of_one == of_two
+    assert 50 < len(of_one) < 150  # of 1,000 with p=0.1: 100, give or take five deviations
+    assert report["faulted"] == [{"fault": "rate_limit", "test_id": None, "times": len(of_two)}]
+
+
+def test_the_first_attempts_fail_whichever_worker_gets_them(tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    (folder / "one.json").write_text(json.dumps(recording("yes")))
+    options = (f"recording_dir={folder}", "recording_faults=error=503;first=5")
+    with workers(tmp_path / "home", *options, count=2) as running:
+        url = f"{running.url}/v1/chat/completions"
+        arguments = (url, "--noproxy", "*", "-d", REQUEST, "-w", "%{http_code}")
+        statuses = [curl(running, *arguments).stdout[-3:].decode() for _ in range(8)]
+    assert statuses == ["503"] * 5 + ["200"] * 3
