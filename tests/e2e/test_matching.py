@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from openai_replay.mock import Upstream
-from support.base_url import CHAT, REVERSE, BaseURL, Reply, chat
+from support.base_url import CHAT, REVERSE, BaseURL, Reply, answer_in_turn, chat, said
 from support.proxy import Proxy, proxy, recordings
 
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
@@ -542,3 +542,33 @@ def test_of_two_recordings_the_one_with_equal_stream_options_answers(tmp_path: P
             assert usages(client.send(WITHOUT_USAGE)) == without_usage
             assert client.send(other).status == 200
             assert client.send({**WITH_USAGE, "stream": False}).is_miss()
+
+
+# --- one hash -----------------------------------------------------------------------------------------------------
+
+
+def essay(score: int) -> dict[str, Any]:
+    """Return a request that has the same hash with every other score."""
+    return chat(f"Essay 7, score: {score} of 10. Pass or fail?")
+
+
+def test_requests_with_one_hash_get_their_own_answers_in_any_order(tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    with Upstream() as upstream:
+        answer_in_turn(upstream, "FAIL", "PASS", "PASS after all")
+        options = ("recording_mode=record", f"recording_dir={folder}")
+        with proxy(tmp_path, *options, upstream=upstream, mode=REVERSE) as recorder:
+            with BaseURL(recorder) as client:
+                assert [said(client.send(essay(score))) for score in (2, 9)] == ["FAIL", "PASS"]
+        with proxy(tmp_path, *options, upstream=upstream, mode=REVERSE) as recorder:
+            with BaseURL(recorder) as client:
+                assert said(client.send(essay(9))) == "PASS after all"
+        assert sorted(path.stem[64:] for path in folder.glob("*.json")) == ["", "-2"]
+        with proxy(tmp_path, f"recording_dir={folder}", mode=REVERSE) as replayer:
+            with BaseURL(replayer) as client:
+                answers = [said(client.send(essay(score))) for score in (9, 2, 9)]
+                assert answers == ["PASS after all", "FAIL", "PASS after all"]
+                assert client.send(essay(3)).is_miss()
+        loosely = (f"recording_dir={folder}", "recording_ignore=@reference")
+        with proxy(tmp_path, *loosely, mode=REVERSE) as replayer, BaseURL(replayer) as client:
+            assert said(client.send(essay(3))) == "FAIL"

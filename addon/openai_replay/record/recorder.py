@@ -51,7 +51,7 @@ type SeriesKey = tuple[str | None, str, str]
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """One request of a series: when it was asked, and later what became of it.
+    """One request of a series: when it was made, and later its answer and its file.
 
     `recorded` is let go once it is written, so that a long run does not fill the memory; it stays where an answer
     that equals the one before waits to be needed. `digest` is the same for answers that are equal.
@@ -69,12 +69,12 @@ class Ticket:
 
 @dataclass(slots=True, eq=False)
 class Series:
-    """The requests of one run that are the same, in the order of asking, less those that got nothing to keep.
+    """Identical requests of one run, in order, without those that were not recorded.
 
-    `name` is what their files are called, less the number: the name of the first one that was answered, for requests
+    `name` is the name of their files without the number: that of the first answered one, for requests
     that mean the same may have several. `numbers` are those of its files by place, some of them yet to be written.
     `earlier` are files of an earlier run by place, which the answers at those places replace. `has_gaps` until the
-    numbers of those that are out are given to others.
+    numbers of tickets that were taken out are given to later ones.
     """
 
     tickets: list[Ticket] = field(default_factory=list)
@@ -98,7 +98,7 @@ class Recorder:
         self._series: dict[SeriesKey, Series] = {}
         self._by_name: dict[str, list[Series]] = {}
         self._written: set[Path] = set()
-        # What was recorded before the last reset, which the index need not have seen.
+        # Files recorded before the last reset, which the index need not have seen.
         self._earlier: dict[SeriesKey, set[Path]] = {}
         self._renamed: list[tuple[Path, Path | None]] = []
         self._clock = itertools.count()
@@ -106,7 +106,7 @@ class Recorder:
         self._lock = threading.Lock()
 
     def ask(self, api_request: ApiRequest) -> Ticket:
-        """Take note that a request was made; what it gets is recorded at its place among its like."""
+        """Take note that a request was made; its answer is recorded at its place among identical requests."""
         with self._lock:
             series = self._series.setdefault(_series_key(api_request), Series())
             ticket = Ticket(api_request, series, begun=next(self._clock))
@@ -114,7 +114,7 @@ class Recorder:
             return ticket
 
     def end(self, ticket: Ticket) -> None:
-        """Take note that a request has its answer; what is asked from now on may be its retry."""
+        """Take note that a request has its answer; a request from now on may be its retry."""
         ticket.ended = next(self._clock)
 
     def has_recorded(self, api_request: ApiRequest) -> bool:
@@ -153,7 +153,7 @@ class Recorder:
             log.warning("The recordings after one that was dropped keep their numbers for now: %s", exc)
 
     def finish(self, ticket: Ticket, exchange: Exchange | SocketSession) -> Path | None:
-        """Record what a request got.
+        """Record the answer of a request.
 
         Returns:
             the file that now answers the request; None if a new one was needless, for it equals the one before.
@@ -261,7 +261,7 @@ class Recorder:
                 self._write(ticket, place, ())
 
     def _write(self, ticket: Ticket, at: int, retried: Iterable[Ticket]) -> None:
-        """Write a ticket's answer, and remove what it replaces when its own is safely on disk."""
+        """Write a ticket's answer, and remove the files that it replaces when its own is safely on disk."""
         recorded = ticket.recorded
         assert recorded is not None
         stem = self._stem(ticket, recorded, at)
@@ -326,7 +326,7 @@ class Recorder:
             return (found | self._earlier.get(_series_key(api_request), set())) - self._written
 
     def _remove_all(self, paths: Iterable[Path]) -> None:
-        """Remove recordings, the last of a sequence first: what is left if this is interrupted is its beginning."""
+        """Remove recordings, the last of a series first: an interruption leaves the beginning of the series."""
         for path in sorted(paths, key=lambda path: (len(path.name), path.name), reverse=True):
             self._store.remove(path)
             with self._lock:
@@ -342,7 +342,7 @@ class Recorder:
             series.has_gaps = True
 
     def _close_gaps(self, series: Series) -> None:
-        """Give the numbers of those that are out to those that follow, lowest number first."""
+        """Give the numbers of tickets that were taken out to the tickets after them, lowest number first."""
         if not series.has_gaps:
             return
         series.has_gaps = False

@@ -1,4 +1,4 @@
-"""A request without a recording: the error it gets, and what the nearest recording has otherwise.
+"""Explain a cache miss: the error that the client gets, and how the nearest recording differs from the request.
 
 The error quotes nothing of the request's body: clients turn words such as `tool_calls` in it into other exceptions.
 The differences go to the log and into the report.
@@ -32,7 +32,7 @@ _CANDIDATES = 8
 
 _MOST_DIFFERENCES = 12
 
-# With what the paths of the API begin, wherever a compatible host has them.
+# The beginning of the API's paths, wherever a compatible host has them.
 _VERSION = re.compile(r".*/v[0-9]")
 
 
@@ -49,31 +49,31 @@ class Miss:
         return names.short_hash(self.api_request.name())
 
     def summary(self) -> str:
-        """Return what the client is told."""
-        what = f"{self.api_request.method} {self.api_request.endpoint()}"
-        text = f"No recording for {what} (request {self.request()})."
+        """Return the message for the client."""
+        operation = f"{self.api_request.method} {self.api_request.endpoint()}"
+        text = f"No recording for {operation} (request {self.request()})."
         if self.nearest is None:
             return f"{text} {self._no_endpoint()}"
         return f"{text} The nearest is {names.shortened(self.nearest)}; the proxy's log shows the difference."
 
     def explanation(self) -> str:
-        """Return what the log says: the nearest recording and each place where it differs; UTF-8 can hold it."""
+        """Return the text for the log: the nearest recording and each place where it differs; UTF-8 can hold it."""
         return "\n".join(self._lines()).encode("utf-8", "backslashreplace").decode()
 
     def _lines(self) -> Iterator[str]:
         test = f" by test {self.api_request.test_id}" if self.api_request.test_id else ""
         endpoint = f"{self.api_request.method} {self.api_request.endpoint()}"
-        what = f"No recording for {endpoint} (request {self.request()}){test}."
+        beginning = f"No recording for {endpoint} (request {self.request()}){test}."
         if self.nearest is None:
-            yield f"{what} {self._no_endpoint()}"
+            yield f"{beginning} {self._no_endpoint()}"
             return
-        yield f"{what} The nearest is {self.nearest}:"
+        yield f"{beginning} The nearest is {self.nearest}:"
         yield from (f"    {difference}" for difference in self.differences[:_MOST_DIFFERENCES])
         if len(self.differences) > _MOST_DIFFERENCES:
             yield f"    … and {len(self.differences) - _MOST_DIFFERENCES} more places"
 
     def advice(self) -> str:
-        """Return what to do next: the mode that records the request, and the rules that leave its differences out."""
+        """Return the next steps for the log: the mode that records the request, and rules to ignore differences."""
         lines = ["  Next: record it, with recording_mode=record-if-missing and a key."]
         rules = [difference.ignore_rule() for difference in self.differences]
         if rules and all(rules):
@@ -91,7 +91,7 @@ class Miss:
 
 
 def error_body(message: str, code: str, user_agent: str) -> bytes:
-    """Return the JSON of an error of ours.
+    """Return the JSON of an error that the proxy itself answers with.
 
     The Ruby SDK shows its users only a `message` at the top.
     """

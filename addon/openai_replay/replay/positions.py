@@ -29,7 +29,7 @@ class Positions:
         return _counted(self._attempts, _key(api_request))
 
     def reset(self, test_id: str | None, *, all_tests: bool) -> None:
-        """Begin all repeats anew, or those of one test."""
+        """Start all repeats from their first answer, or only the repeats of one test."""
         self._next = {} if all_tests else _of_other_tests(self._next, test_id)
         self._attempts = {} if all_tests else _of_other_tests(self._attempts, test_id)
 

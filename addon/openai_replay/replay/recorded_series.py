@@ -19,7 +19,7 @@ from ..store.index_rows import Signature
 from ..store.store import Store, Stored, companions_of
 from .answer import Answer, render
 
-# What is kept beside the bytes of answers: the request, and about so much for paths and the like.
+# Memory of a series beside its answers and its request: paths, signatures and the like.
 _OVERHEAD_BYTES = 5 * 1024
 
 # Answers in memory, in bytes. Reading a recording again costs less than a request through the proxy.
@@ -191,7 +191,7 @@ class KeptSeries:
 
 
 def _signatures(stored: Iterable[Stored]) -> dict[Path, Signature]:
-    """Return what changes with the files of recordings, those of their bodies included; taken before these are read."""
+    """Return the signatures of recordings, and of the files of their bodies before these are read."""
     signatures = {one.path: one.signature for one in stored}
     for one in stored:
         for companion in companions_of(one.path, one.recording.response).values():

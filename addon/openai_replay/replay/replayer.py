@@ -1,7 +1,7 @@
 """Find the recorded answer of a request, and the next one for its repeats.
 
-What was read once is kept in memory, checked against the disk for each request: a recording that was changed, added
-or removed counts for the next one.
+Answers stay in memory and are checked against the disk for each request: a recording that was changed, added or
+removed counts for the next one.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Replayer:
     def __init__(
         self, store: Store, match: MatchPolicy, positions: Positions, on_index_thread: OnIndexThread
     ) -> None:
-        """Prepare to answer; `on_index_thread` runs what blocks on the index, one call at a time and in order."""
+        """Prepare to answer; `on_index_thread` runs calls that block on the index, one at a time and in order."""
         self._store = store
         self._own_test_only = match is MatchPolicy.REQUIRE
         self._positions = positions
@@ -54,7 +54,7 @@ class Replayer:
         """Return the next answer to a request, None when no recording answers it.
 
         Args:
-            fingerprint: what is the same for requests that are the same to the byte.
+            fingerprint: equal for requests that are the same to the byte.
             describe: gives the request as matching sees it; called only when it is not remembered.
             but: files that must not answer.
 

@@ -7,6 +7,7 @@ events that come again and again; whoever is asked reads them all. So a process 
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -14,8 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import orjson
 
 from ..format.recording import JSON
 from ..report import Report
@@ -228,8 +227,9 @@ class SharedReport(Report):
         self._counters.add(number)
 
     def _append(self, event: str, arguments: list[JSON]) -> None:
-        line = orjson.dumps([time.monotonic_ns(), event, arguments], option=orjson.OPT_APPEND_NEWLINE)
-        os.write(self._journal, line)
+        # The standard library writes lone surrogates, which test ids and names may hold.
+        line = json.dumps([time.monotonic_ns(), event, arguments])
+        os.write(self._journal, f"{line}\n".encode())
 
     def _values(self) -> dict[str, memoryview]:
         """Return the values of all processes' counters, by the name of the journal."""
@@ -247,7 +247,7 @@ class SharedReport(Report):
         lines = [
             line for path in self._folder.glob("*.journal") for line in path.read_bytes().split(b"\n")[:-1]
         ]
-        for _, event, arguments in sorted(map(orjson.loads, lines), key=lambda entry: entry[0]):
+        for _, event, arguments in sorted(map(json.loads, lines), key=lambda entry: entry[0]):
             yield event, arguments
 
 

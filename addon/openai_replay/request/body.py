@@ -18,7 +18,7 @@ _DESCRIPTIONS = frozenset({TEXT, BYTES, MULTIPART, WEBSOCKET})
 def parse_body(content: bytes, content_type: str) -> JSON:
     """Return a request's body as JSON, whatever its content type says.
 
-    What parses as JSON is that JSON; no body is `{}`; a form is `{"__multipart__": [part, …]}`; other text is
+    A JSON text is its value; no body is `{}`; a form is `{"__multipart__": [part, …]}`; other text is
     `{"__text__": text}` and anything else, an incomplete form too, `{"__bytes__": {"size", "sha256"}}`. Also text is
     JSON that a value cannot hold without loss: numbers that are not finite, members that stand twice in an object,
     nesting deeper than the functions here go, and an object that looks like one of these descriptions.

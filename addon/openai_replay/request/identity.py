@@ -25,7 +25,7 @@ _LISTS = ("/api/ps", "/api/tags")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What makes two requests the same, the test id apart.
+    """The identity of a request: two requests are the same exactly if theirs are equal, the test id apart.
 
     `key` is a SHA-256 in hex; `stream_options` the canonical JSON of that member, "" where it is absent.
     """
@@ -77,7 +77,7 @@ class ApiRequest:
 
 
 def describe(method: str, url: str, body: JSON, test_id: str | None, rules: Rules) -> ApiRequest:
-    """Describe a request for matching; `body` is what `parse_body` gave, with secrets already redacted."""
+    """Describe a request for matching; `body` comes from `parse_body`, its secrets already redacted."""
     return ApiRequest(method, url, body, test_id, identify(method, url, body, rules), rules)
 
 
@@ -87,7 +87,7 @@ def describe_sent(
     """Describe a request as a client sent it, without its secrets.
 
     Args:
-        body: what `parse_body` gave.
+        body: from `parse_body`.
         credentials: of the request's headers, see `credentials_of`.
     """
     redacted = rules.redactor.request(url, body, credentials)

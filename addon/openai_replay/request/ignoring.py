@@ -46,7 +46,7 @@ class IgnoreRule:
         )
 
     def apply(self, body: JSON) -> JSON:
-        """Return `body` less what the rule ignores; `body` itself is left as it is."""
+        """Return `body` without the values that the rule ignores; `body` itself stays as it is."""
         return self._applied(body, 0)
 
     def _applied(self, value: JSON, depth: int) -> JSON:
@@ -142,7 +142,7 @@ def ignore_rules(texts: Iterable[str]) -> tuple[IgnoreRule | ReferenceReading, .
     """Read the values of `recording_ignore`.
 
     Raises:
-        BadOption: one is no path and no preset, or what follows `=` is no regular expression.
+        BadOption: one is no path and no preset, or has no regular expression after `=`.
     """
     return tuple(rule for text in texts for rule in _rules_of(text))
 
@@ -169,7 +169,7 @@ def ignore_rule(text: str) -> IgnoreRule:
     """Read one rule that is a path.
 
     Raises:
-        BadOption: it is no path, or what follows `=` is no regular expression.
+        BadOption: it is no path, or has no regular expression after `=`.
     """
     path = text.lstrip()
     steps, end = _steps(path)

@@ -25,7 +25,7 @@ def boundary_of(content_type: str) -> bytes | None:
     if "multipart/form-data" not in content_type.lower():
         return None  # said before the whole grammar is asked, for the sake of every other request
     message = email.message.Message()
-    # As its bytes: of text that is partly no UTF-8 `email` raises what it does not document.
+    # As its bytes: for text that is partly no UTF-8, `email` raises undocumented errors.
     message["content-type"] = content_type.encode("utf-8", "surrogateescape").decode("latin-1")
     boundary = message.get_boundary()
     if message.get_content_type() != "multipart/form-data" or not boundary:

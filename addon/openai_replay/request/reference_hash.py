@@ -19,7 +19,7 @@ def request_hash(method: str, url: str, body: JSON, test_id: str | None) -> str:
     """Return the format's request hash: 64 hex digits, the name of the file.
 
     Args:
-        body: the body less what is ignored.
+        body: the body without ignored values.
     """
     parts = urlsplit(url)
     query = sorted_query(parts.query)

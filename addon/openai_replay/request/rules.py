@@ -15,7 +15,7 @@ _VERSION = 3
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What is taken out of a request before it is matched and before it is written."""
+    """The values to leave out of a request before it is matched, and to replace before it is written."""
 
     ignore: Sequence[IgnoreRule | ReferenceReading]
     redactor: Redactor

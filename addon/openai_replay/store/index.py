@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 _SCHEMA_VERSION = 3
 
-# What a name or a file may hold that is no UTF-8 is kept as bytes, which SQLite sorts as it does text.
+# Names and test ids may be no UTF-8, so they are kept as bytes, which SQLite sorts like text.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
     path BLOB PRIMARY KEY, mtime_ns INTEGER, size INTEGER, inode INTEGER,
@@ -68,7 +68,7 @@ class Row:
     test_id: str | None
 
     def group(self) -> str:
-        """Return what the files of one sequence share: folder and name without number."""
+        """Return the common part of the paths of one series: folder and name without number."""
         return names.split_number(self.path)[0]
 
     def number(self) -> int:
@@ -77,7 +77,7 @@ class Row:
 
 
 def signature_of(status: os.stat_result) -> Signature:
-    """Return what changes whenever a file's content does."""
+    """Return a value that changes whenever a file's content does."""
     return (status.st_mtime_ns, status.st_size, status.st_ino)
 
 
@@ -109,21 +109,21 @@ class Index:
         return self._safely(lambda: self._rows(key)) or self.rows_after_full_check(key)
 
     def rows_after_full_check(self, key: str) -> list[Row]:
-        """Return the same after comparing every file on disk with what the index knows of it."""
+        """Return the same after comparing every file on disk with its row in the index."""
         self._safely(self._refresh_all)
         return self._safely(lambda: self._rows(key))
 
     def rows_of_earlier_runs(self, key: str) -> list[Row]:
         """Return the same without a new look at the disk, if there was one before.
 
-        What comes into the folder while this run records was not recorded by an earlier one.
+        Files that come into the folder while this run records were not recorded by an earlier one.
         """
         if not self._seen_folders:
             self._safely(self._refresh_all)
         return self._safely(lambda: self._rows(key))
 
     def has_settled(self) -> bool:
-        """Tell whether no folder has changed since the last look, so that what was found then still holds."""
+        """Tell whether no folder has changed since the last look, so that the rows found then still hold."""
         return bool(self._seen_folders) and all(
             self._is_as_seen(folder, settled_mtime(self._directory / folder)) for folder in self._seen_folders
         )
@@ -135,7 +135,7 @@ class Index:
         return [_unpacked(path) for (path,) in self._found(query)]
 
     def problems(self) -> list[str]:
-        """Return what is wrong with the files that cannot be read, as of the last look."""
+        """Return the problems of files that cannot be read, as of the last look."""
         query = "SELECT problem FROM files WHERE problem IS NOT NULL AND key IS NULL ORDER BY path"
         return [_unpacked(problem) for (problem,) in self._found(query)]
 
@@ -171,7 +171,7 @@ class Index:
         return self._safely(lambda: self._database().execute(query).fetchall())
 
     def _safely[Result](self, work: Callable[[], Result]) -> Result:
-        """Do what needs the database; if that fails on the way, once more with a new one in memory."""
+        """Do work with the database; if that fails on the way, once more with a new one in memory."""
         try:
             return work()
         except sqlite3.DatabaseError as exc:
@@ -216,7 +216,7 @@ class Index:
         return self._maybe_database
 
     def _opened(self) -> sqlite3.Connection:
-        """Open the kept index; one that is damaged is made anew, and without a place for it, it lives in memory."""
+        """Open the kept index; a damaged one is replaced, and without a place for it the index lives in memory."""
         if self._folder is None:
             return _prepared(sqlite3.connect(":memory:", check_same_thread=False))
         path = self._folder / f"{self._file_name()}.sqlite3"
@@ -276,7 +276,7 @@ class Index:
         self._seen_folders = folders
 
     def _warn_of_known_problems(self, unchanged: AbstractSet[str]) -> None:
-        """Say once in each run what an earlier one found in files that are as they were then."""
+        """Say once in each run which unchanged files an earlier run could not read."""
         query = "SELECT path, problem FROM files WHERE problem IS NOT NULL AND key IS NULL ORDER BY path"
         for path, problem in self._database().execute(query):
             if _unpacked(path) in unchanged:

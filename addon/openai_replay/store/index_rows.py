@@ -71,7 +71,7 @@ class Described:
     texts: dict[Leaf, tuple[str, str]] = field(default_factory=dict)
 
     def join(self, other: Described) -> None:
-        """Take in what another process described."""
+        """Add the rows and texts of another process."""
         self.rows += other.rows
         self.texts |= other.texts
 

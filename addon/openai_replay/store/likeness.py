@@ -310,7 +310,7 @@ def distance(one: str, other: str) -> int:
 
 
 def _without_common_ends(one: str, other: str) -> tuple[str, str]:
-    """Return two texts less what they have in common at the beginning and at the end."""
+    """Return two texts without their common beginning and their common end."""
     start = _common(one, other)
     one, other = one[start:], other[start:]
     end = _common(one[::-1], other[::-1])

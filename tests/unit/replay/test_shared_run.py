@@ -5,6 +5,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,3 +119,10 @@ def test_beyond_the_last_counter_events_are_in_the_journal(
         {"recording": "b.json", "test_id": None, "times": 2},
         {"recording": "a.json", "test_id": None, "times": 1},
     ]
+
+
+def test_a_test_id_that_is_no_unicode_is_reported_like_others(tmp_path: Path) -> None:
+    with closing(SharedReport(tmp_path)) as report:
+        report.add_missed("\ud800", "name", {"request": "name", "nearest": "\udcff.json"})
+        missed: Any = report.to_json("replay", [], None, all_tests=True)["missed"]
+    assert [(miss["test_id"], miss["nearest"]) for miss in missed] == [("\ud800", "\udcff.json")]
