@@ -15,10 +15,15 @@ from urllib.parse import urlencode
 from ..record.exchange import End
 from ..record.raw_exchange import HeaderList, NotTaken, RawExchange, header
 from ..record.raw_socket import socket_exchanges
+from ..wire.socket_notes import Close, SocketNotes
 from .export_har import TEST_ID
 from .values import Unexpected, encoded, from_base64, header_list, items, mapping, status, text
 
 _BOUNDARY = "openai-replay-form"
+
+# RFC 6455, sections 5.2 and 7.4.1.
+_BINARY = 2
+_NORMAL_CLOSURE = 1000
 
 
 def is_har(value: object) -> bool:
@@ -51,16 +56,25 @@ def _exchanges(entry: Mapping[str, object], place: str) -> Iterator[RawExchange 
         yield _exchange(entry, place)
         return
     listed = [mapping(one, "_webSocketMessages") for one in items(messages, "_webSocketMessages")]
-    spoken = [(one.get("type") == "send", str(one.get("data", ""))) for one in listed]
+    spoken = [(one.get("type") == "send", _message(one)) for one in listed]
     yield from socket_exchanges(_upgrade(entry, place), spoken)
+
+
+def _message(message: Mapping[str, object]) -> str | bytes:
+    """Return a message; one of opcode 2 is binary (RFC 6455, section 5.2), and base64 in a HAR."""
+    data = message.get("data")
+    return (
+        from_base64(data, "_webSocketMessages.data") if message.get("opcode") == _BINARY else str(data or "")
+    )
 
 
 def _upgrade(entry: Mapping[str, object], place: str) -> RawExchange:
     request = mapping(entry.get("request"), "request")
     url = text(request.get("url"), "request.url")
     headers = header_list(request.get("headers"), "request.headers")
-    end = End.LEFT_BY_CLIENT  # a HAR does not say who ended the conversation
-    return RawExchange(place, "GET", url, headers, b"", 101, (), b"", end, test_id=_test_id(entry))
+    # A HAR does not say how the conversation ended: as if the client had closed it.
+    end, test_id, socket = End.LEFT_BY_CLIENT, _test_id(entry), SocketNotes(close=Close(_NORMAL_CLOSURE))
+    return RawExchange(place, "GET", url, headers, b"", 101, (), b"", end, test_id, socket=socket)
 
 
 def _exchange(entry: Mapping[str, object], place: str) -> RawExchange:

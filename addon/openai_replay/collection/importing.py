@@ -11,15 +11,18 @@ from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import NotRecordable, OpenAIReplayError
+from ..format.recording import JSON
 from ..record.exchange import Exchange
 from ..record.raw_exchange import HeaderList, NotTaken, RawExchange, header
 from ..record.recorder import Recorder, Ticket
+from ..record.socket_session import SocketSession
 from ..request.body import parse_body
 from ..request.credentials import credentials_of
 from ..request.identity import ApiRequest, describe_sent
 from ..request.multipart import boundary_of
 from ..request.rules import Rules
 from ..request.scope import HEADER, from_header
+from ..request.upgrade import upgrade_body
 from ..request.urls import authority
 from ..wire.content_coding import decoded
 from ..wire.socket_notes import SocketNotes
@@ -27,6 +30,8 @@ from ..wire.socket_notes import SocketNotes
 type IsRecorded = Callable[[str, int], bool]
 
 _PORTS = {"http": 80, "https": 443}
+
+_PROTOCOLS = "sec-websocket-protocol"
 
 # First bytes of a stream of server-sent events (WHATWG HTML, 9.2.5).
 _EVENT_STREAM_STARTS = (b"data:", b"event:", b"id:", b"retry:", b": ", b":\n")
@@ -90,11 +95,16 @@ class Importer:
         credentials = credentials_of(raw.request_headers)
         api_request = self._described(raw, parts, credentials, test_id)
         ticket = self._recorder.ask(api_request)
-        self._recorder.finish(ticket, _exchange(raw, api_request, self._redacted(raw.socket, credentials)))
+        self._recorder.finish(ticket, self._exchange(raw, api_request))
         self.imported.exchanges += 1
         if ticket.is_retryable_failure:
             self._retryable.append((raw.place, ticket))
         self.imported.notes += (NotTaken(raw.place, note) for note in _notes(raw))
+
+    def _exchange(self, raw: RawExchange, api_request: ApiRequest) -> Exchange | SocketSession:
+        if raw.session:
+            return SocketSession(api_request, raw.session, raw.end, raw.socket.close)
+        return _exchange(raw, api_request, self._redacted(raw.socket, api_request.credentials))
 
     def _redacted(self, socket: SocketNotes, credentials: tuple[str, ...]) -> SocketNotes:
         redact = self._rules.redactor.json
@@ -106,7 +116,7 @@ class Importer:
         self, raw: RawExchange, parts: SplitResult, credentials: tuple[str, ...], test_id: str | None
     ) -> ApiRequest:
         own_id = from_header(header(raw.request_headers, HEADER)) or raw.test_id
-        body = parse_body(_request_content(raw), _request_type(raw))
+        body = _request_body(raw)
         url = parts._replace(netloc=_netloc(parts), fragment="").geturl()
         return describe_sent(raw.method, url, body, own_id or test_id, self._rules, credentials)
 
@@ -133,6 +143,13 @@ def _netloc(parts: SplitResult) -> str:
 
 
 # --- requests ---
+
+
+def _request_body(raw: RawExchange) -> JSON:
+    if raw.session:
+        protocols = (value for name, value in raw.request_headers if name.lower() == _PROTOCOLS)
+        return upgrade_body(protocols)
+    return parse_body(_request_content(raw), _request_type(raw))
 
 
 def _request_content(raw: RawExchange) -> bytes:

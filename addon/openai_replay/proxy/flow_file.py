@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mitmproxy import exceptions, flow, http, io
+from mitmproxy.websocket import WebSocketData, WebSocketMessage
 
 from ..record.exchange import End
 from ..record.raw_exchange import HeaderList, NotTaken, RawExchange
 from ..record.raw_socket import socket_exchanges
+from ..wire.socket_notes import SocketNotes
 from .endings import error_message
+from .websocket_capture import ending_of
 
 
 def exchanges(path: Path) -> Iterator[RawExchange | NotTaken]:
@@ -35,18 +38,19 @@ def _exchanges(found: flow.Flow, place: str) -> Iterator[RawExchange | NotTaken]
     elif found.websocket is None:
         yield _exchange(found, place)
     else:
-        messages = [
-            (one.from_client, one.content.decode("utf-8", "replace")) for one in found.websocket.messages
-        ]
-        yield from socket_exchanges(_upgrade(found, place), messages)
+        messages = [(one.from_client, _content(one)) for one in found.websocket.messages]
+        yield from socket_exchanges(_upgrade(found, found.websocket, place), messages)
 
 
-def _upgrade(found: http.HTTPFlow, place: str) -> RawExchange:
-    by_client = found.websocket is not None and found.websocket.closed_by_client
-    end = End.LEFT_BY_CLIENT if by_client else End.CUT_BY_UPSTREAM
-    return RawExchange(
-        place, "GET", found.request.pretty_url, _headers(found.request), b"", 101, (), b"", end
-    )
+def _content(message: WebSocketMessage) -> str | bytes:
+    return message.content.decode("utf-8", "replace") if message.is_text else message.content
+
+
+def _upgrade(found: http.HTTPFlow, socket: WebSocketData, place: str) -> RawExchange:
+    end, close = ending_of(socket)
+    request = found.request
+    headers, notes = _headers(request), SocketNotes(close=close)
+    return RawExchange(place, "GET", request.pretty_url, headers, b"", 101, (), b"", end, socket=notes)
 
 
 def _exchange(found: http.HTTPFlow, place: str) -> RawExchange | NotTaken:

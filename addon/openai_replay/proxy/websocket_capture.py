@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from typing import Protocol
 
 from mitmproxy import http
-from mitmproxy.websocket import WebSocketMessage
+from mitmproxy.websocket import WebSocketData, WebSocketMessage
 
 from ..record.exchange import End, Exchange
 from ..record.recorder import Ticket
@@ -125,13 +125,17 @@ async def capture_message(flow: http.HTTPFlow, capture: SocketCapture) -> None:
 def capture_end(flow: http.HTTPFlow, capture: SocketCapture) -> None:
     """Record how a flow's WebSocket ended."""
     assert flow.websocket is not None
-    code, by_client = flow.websocket.close_code or _ABNORMAL, flow.websocket.closed_by_client
-    end = End.LEFT_BY_CLIENT if by_client else End.CUT_BY_UPSTREAM
-    close = None if code == _ABNORMAL else Close(code, flow.websocket.close_reason or "")
     try:
-        capture.ended(end, close)
+        capture.ended(*ending_of(flow.websocket))
     except Exception:
         log.exception("The end of a WebSocket could not be recorded")
+
+
+def ending_of(socket: WebSocketData) -> tuple[End, Close | None]:
+    """Return which side ended a WebSocket, and its close frame, None where the connection broke."""
+    end = End.LEFT_BY_CLIENT if socket.closed_by_client else End.CUT_BY_UPSTREAM
+    code = socket.close_code or _ABNORMAL
+    return end, None if code == _ABNORMAL else Close(code, socket.close_reason or "")
 
 
 # No close frame came (RFC 6455, section 7.4.1).

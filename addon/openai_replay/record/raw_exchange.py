@@ -18,7 +18,8 @@ class RawExchange:
         place: file and position, for messages: `chat.yaml, interaction 3`.
         test_id: the test that made the request, None where the file does not say.
         note: something about the exchange that a person should know, "" where there is nothing.
-        socket: the client's messages within a stream that came over a WebSocket.
+        socket: the client's messages within a stream that came over a WebSocket, and the close frame.
+        session: the messages of a WebSocket that is one long session, (side, content) in order; the method is GET then.
     """
 
     place: str
@@ -33,6 +34,7 @@ class RawExchange:
     test_id: str | None = None
     note: str = ""
     socket: SocketNotes = NO_SOCKET
+    session: tuple[tuple[str, str | bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,18 @@
-"""The messages of a WebSocket as another tool stored them, as the exchanges that they stand for.
+"""The messages of a WebSocket as another tool stored them, as exchanges to record.
 
-Each `response.create` of the Responses API stands for a streamed POST, and is recorded as one.
+Each `response.create` of the Responses API stands for a streamed POST. Other conversations, such as Realtime, are one
+session.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from ..format import json_text
 from ..request.response_create import is_responses_endpoint
+from ..wire.session_messages import CLIENT, SERVER
 from ..wire.socket_notes import SocketNotes
 from .exchange import End
 from .raw_exchange import HeaderList, NotTaken, RawExchange
@@ -22,21 +25,33 @@ _SCHEMES = {"wss": "https", "ws": "http"}
 
 
 def socket_exchanges(
-    upgrade: RawExchange, messages: Iterable[tuple[bool, str]]
+    upgrade: RawExchange, messages: Iterable[tuple[bool, str | bytes]]
 ) -> Iterator[RawExchange | NotTaken]:
     """Yield the exchanges of a WebSocket, in the order of their requests.
 
     Args:
-        upgrade: the GET that opened it; its `end` is that of the socket.
-        messages: (is it from the client, its text), in order.
+        upgrade: the GET that opened it; `end` and `socket.close` say how the socket ended.
+        messages: (is it from the client, its content), in order; a binary message is bytes.
     """
-    if not is_responses_endpoint(upgrade.url):
-        reason = "expected a WebSocket of the Responses API; record other conversations through the proxy"
-        yield NotTaken(upgrade.place, reason)
+    parts = urlsplit(upgrade.url)
+    upgrade = replace(upgrade, url=parts._replace(scheme=_SCHEMES.get(parts.scheme, parts.scheme)).geturl())
+    if is_responses_endpoint(upgrade.url):
+        yield from _responses(upgrade, messages)
         return
+    session = tuple((CLIENT if from_client else SERVER, content) for from_client, content in messages)
+    if session:
+        yield replace(upgrade, session=session)
+    else:
+        yield NotTaken(upgrade.place, "the WebSocket ended without a message")
+
+
+def _responses(
+    upgrade: RawExchange, messages: Iterable[tuple[bool, str | bytes]]
+) -> Iterator[RawExchange | NotTaken]:
     socket = ResponsesSocket()
     pieces: dict[OpenResponse, list[bytes]] = {}
-    for from_client, text in messages:
+    for from_client, content in messages:
+        text = content.decode("utf-8", "replace") if isinstance(content, bytes) else content
         for step in socket.from_client(text) if from_client else socket.from_server(text):
             match step:
                 case Began(response):
@@ -53,17 +68,18 @@ def _exchange(
     if response.events == 0:
         return NotTaken(place, "the WebSocket ended before an answer")
     status, body = response.failure or (200, events)
-    parts = urlsplit(upgrade.url)
+    end = End.COMPLETE if response.is_over or response.failure else upgrade.end
+    close = upgrade.socket.close if end is End.CUT_BY_UPSTREAM else None
     return RawExchange(
         place,
         "POST",
-        parts._replace(scheme=_SCHEMES.get(parts.scheme, parts.scheme)).geturl(),
+        upgrade.url,
         (*upgrade.request_headers, *_JSON),
         json_text.compact(response.body).encode(),
         status,
         _JSON if response.failure else _STREAM,
         body,
-        End.COMPLETE if response.is_over or response.failure else upgrade.end,
+        end,
         upgrade.test_id,
-        socket=SocketNotes(tuple(response.client_messages)),
+        socket=SocketNotes(tuple(response.client_messages), close),
     )

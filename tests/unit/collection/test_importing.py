@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -17,9 +18,11 @@ from openai_replay.request.redaction import redactor
 from openai_replay.request.rules import Rules
 from openai_replay.store.index import Index
 from openai_replay.store.store import Store
+from openai_replay.wire.socket_notes import Close, SocketNotes
 from support.proxy import recordings
 
 URL = "https://api.openai.com/v1/things"
+KEY = "sk-proj-4f9aB7c2D8e1F6g3H5j0K9m2N4p7Q1r8"
 JSON_TYPE = (("content-type", "application/json"),)
 ONE = RawExchange(
     "a.yaml, interaction 1", "POST", URL, JSON_TYPE, b'{"a": 1}', 200, JSON_TYPE, b'{"said": 1}'
@@ -138,3 +141,26 @@ def test_the_test_id_of_a_request_goes_before_that_of_its_file(importer: Importe
 def test_problems_of_a_reader_are_passed_on(importer: Importer) -> None:
     importer.take(NotTaken("a.yaml", "broken"), None)
     assert importer.finish().problems == [NotTaken("a.yaml", "broken")]
+
+
+def test_a_session_over_a_websocket_is_one_recording(importer: Importer, tmp_path: Path) -> None:
+    said = (("server", '{"type": "session.created"}'), ("client", '{"type": "response.create"}'))
+    headers = (("Sec-WebSocket-Protocol", f"realtime, openai-insecure-api-key.{KEY}"),)
+    url = "https://api.openai.com/v1/realtime?model=gpt-realtime"
+    socket = SocketNotes(close=Close(1000))
+    session = replace(
+        ONE,
+        method="GET",
+        url=url,
+        request_headers=headers,
+        request_body=b"",
+        status=101,
+        session=said,
+        socket=socket,
+    )
+    importer.take(session, "a test")
+    assert importer.finish().problems == []
+    [file] = recordings(tmp_path).values()
+    assert file["request"]["body"] == {"__websocket__": {"subprotocols": ["realtime"]}}
+    assert [message["from"] for message in file["response"]["body"]] == ["server", "client"]
+    assert KEY not in json.dumps(file)

@@ -70,7 +70,11 @@ def test_an_error_is_the_status_of_the_post_and_a_break_is_a_break() -> None:
     assert silent == NotTaken("a.har, entry 1, request 3", "the WebSocket ended before an answer")
 
 
-def test_another_conversation_is_named() -> None:
+def test_another_conversation_is_one_session() -> None:
     upgrade = replace(UPGRADE, url="wss://api.openai.com/v1/realtime?model=gpt-realtime")
-    [problem] = socket_exchanges(upgrade, spoken(event("session.created")))
-    assert str(problem).startswith("a.har, entry 1: expected a WebSocket of the Responses API; ")
+    [found] = socket_exchanges(upgrade, [(False, "hello"), (True, b"\xff")])
+    assert isinstance(found, RawExchange)
+    assert (found.method, found.url) == ("GET", "https://api.openai.com/v1/realtime?model=gpt-realtime")
+    assert found.session == (("server", "hello"), ("client", b"\xff"))
+    [problem] = socket_exchanges(upgrade, [])
+    assert str(problem) == "a.har, entry 1: the WebSocket ended without a message"
