@@ -27,9 +27,9 @@ from ..service.service import Service
 from ..service.telemetry import NO_CONTENT, is_telemetry
 from . import messages
 from .command_line import Target
-from .messages import Message, Receive, Send
+from .messages import Message, Receive, Scope, Send
 from .playback import Streams
-from .request import ReceivedRequest, Scope, fingerprint, received
+from .request import ReceivedRequest, fingerprint, received
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Application:
         except ClientLeft:
             return
         if isinstance(reply, Delivery):
-            await self._streams.play(reply, receive, send, is_http2=scope["http_version"] == "2")
+            await self._streams.play(reply, scope, receive, send)
             return
         for message in reply:
             await send(message)

@@ -6,6 +6,7 @@ is not ASCII, and cannot break a response off.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,14 @@ from granian.constants import Interfaces
 from granian.server.embed import Server
 
 from .application import Application
+from .sockets import is_listening
 
 # Granian accepts no more connections than this at once: idle streams must not keep others out.
 _MOST_CONNECTIONS = 1_000_000
 _BACKLOG = 2048
+
+# How often it is looked whether the server listens.
+_LISTENING_INTERVAL_S = 0.005
 
 new_event_loop = uvloop.new_event_loop
 
@@ -55,6 +60,11 @@ class GranianServer(Server):
         self._listening = listening
 
     def startup(self, spawn_target: Any, target_loader: Any) -> None:
-        """Listen, and say so."""
+        """Begin to listen, which the server does in a thread, and say so when it does."""
         super().startup(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+        self._announcing = asyncio.get_running_loop().create_task(self._announce())
+
+    async def _announce(self) -> None:
+        while not is_listening(self.bind_port):
+            await asyncio.sleep(_LISTENING_INTERVAL_S)
         self._listening()

@@ -8,6 +8,9 @@ from typing import Any
 from ..replay.answer import Answer
 from ..service.answering import Headers
 
+# ASGI's HTTP connection scope.
+type Scope = dict[str, Any]
+
 type Message = dict[str, Any]
 type Receive = Callable[[], Awaitable[Message]]
 type Send = Callable[[Message], Awaitable[None]]

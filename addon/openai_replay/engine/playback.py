@@ -7,7 +7,11 @@ import asyncio
 from ..replay.delivery import Delivery, Ending
 from ..service.progress import Progress
 from . import messages
-from .messages import Receive, Send
+from .messages import Receive, Scope, Send
+from .sockets import ClientSocket, client_socket
+
+# How often it is looked whether a client has acknowledged all bytes.
+_ACKNOWLEDGED_INTERVAL_S = 0.005
 
 
 class Streams:
@@ -16,7 +20,7 @@ class Streams:
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
 
-    async def play(self, delivery: Delivery, receive: Receive, send: Send, *, is_http2: bool) -> None:
+    async def play(self, delivery: Delivery, scope: Scope, receive: Receive, send: Send) -> None:
         """Send an answer by its schedule, whose delays count from now; end early when the client leaves.
 
         Args:
@@ -24,11 +28,19 @@ class Streams:
         """
         self._progress.open_streams += 1
         leaving = asyncio.ensure_future(receive())
+        is_http2 = scope["http_version"] == "2"
+        # The other streams of an HTTP/2 connection are none of this fault's business.
+        is_reset = delivery.ending is Ending.RESET and not is_http2
+        connection = client_socket(scope["client"]) if is_reset else None
         try:
             await self._play(delivery, leaving, send, is_http2=is_http2)
+            if connection is not None:
+                await _reset(connection, delivery, leaving)
         finally:
             self._progress.open_streams -= 1
             leaving.cancel()
+            if connection is not None:
+                connection.close()
 
     async def _play(
         self, delivery: Delivery, leaving: asyncio.Future[messages.Message], send: Send, *, is_http2: bool
@@ -50,6 +62,16 @@ class Streams:
             await asyncio.wait((leaving,), timeout=None if at_s == float("inf") else at_s - now_s)
         else:
             self._progress.late(now_s - at_s)
+
+
+async def _reset(
+    connection: ClientSocket, delivery: Delivery, leaving: asyncio.Future[messages.Message]
+) -> None:
+    """End a connection with a TCP reset, once the client has all bytes."""
+    size = sum(len(step.data) for step in delivery.steps)
+    while not connection.has_received(size) and not leaving.done():
+        await asyncio.wait((leaving,), timeout=_ACKNOWLEDGED_INTERVAL_S)
+    connection.reset()
 
 
 def _plan(delivery: Delivery, *, is_http2: bool) -> list[tuple[float, messages.Message]]:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
 
 from ..errors import NotRecordable
 from ..request import scope as test_scope
@@ -18,9 +17,7 @@ from ..service.service import Service
 from ..trouble.terms import FAULT_HEADER, PACING_HEADER, OwnHeaders
 from ..wire.content_coding import decoded
 from .command_line import Target
-
-# ASGI's HTTP connection scope, https://asgi.readthedocs.io/en/latest/specs/www.html
-type Scope = dict[str, Any]
+from .messages import Scope
 
 # Headers that have a say in the answer, besides credentials, which are taken out of the body: how to read the body, and
 # whose request it is. The others, tracing headers among them, do not tell two requests apart.

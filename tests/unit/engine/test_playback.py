@@ -49,7 +49,8 @@ def played(
             if len(sent) == leaves_after:
                 has_left.set()
 
-        await streams.play(delivery, receive, send, is_http2=is_http2)
+        scope = {"http_version": "2" if is_http2 else "1.1", "client": ("127.0.0.1", 0)}
+        await streams.play(delivery, scope, receive, send)
         return sent, times_ms
 
     sent, times_ms = asyncio.run(play())
