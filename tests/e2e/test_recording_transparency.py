@@ -446,7 +446,7 @@ def test_a_full_disk_leaves_what_was_recorded_before(tmp_path: Path, recording: 
             assert (seen.exit_status, seen.body.count(b"x" * padding)) == (0, len(WIRE))
             assert reason in full.reason(body)
         assert before.path_of(body).read_bytes() == content
-        assert [path.name for path in folder.iterdir()] == [before.path_of(body).name]
+        assert [path.name for path in folder.glob("[!.]*")] == [before.path_of(body).name]
 
 
 def test_no_file_has_a_secret(tmp_path: Path, recording: Recording) -> None:

@@ -272,7 +272,7 @@ class Recorder:
             target.name,
             recorded.pieces(beside),
             companions=[(beside[one.holds], one.content) for one in recorded.companions],
-            before_replacing=partial(self._remove_all, replaced - {target}),
+            after_replacing=partial(self._remove_all, replaced - {target}),
             credentials=ticket.api_request.credentials,
         )
         ticket.path = target

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ from ..format.recording import (
     opened,
 )
 from ..request.identity import ApiRequest
-from ..store.store import Stored, companions_of
+from ..store.store import Stored, companion_content, companions_of
 from ..wire import framing, headers, rebuild
 from ..wire.corrections import CorrectionReader
 from ..wire.session_messages import CLIENT, SERVER, read_message
@@ -38,6 +39,10 @@ from ..wire.socket_notes import NO_SOCKET, SocketNotes, read_socket_notes
 from ..wire.white_space import WhiteSpace, from_note, usual
 
 JSON_TYPE = "application/json"
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_BREAKS = re.compile(r"[\r\n\0]")
+_LONGEST_SHOWN = 60
+
 STREAM_TYPE = "text/event-stream; charset=utf-8"
 
 
@@ -120,6 +125,7 @@ def _answer(
 ) -> Answer:
     response = stored.recording.response
     implied = {} if content_type is None else {"content-type": content_type}
+    _check_headers(stored)
     sent = headers.sent(response.headers, implied | headers.implied(api_request.url))
     return Answer(
         path=stored.path,
@@ -131,6 +137,20 @@ def _answer(
         times_ms=delays.decode(response.wire.get(delays.NAME)),
         socket=read_socket_notes(response.wire),
     )
+
+
+def _check_headers(stored: Stored) -> None:
+    """Check that the recorded headers can be sent.
+
+    Raises:
+        BadRecording: a name is no token (RFC 9110, 5.6.2), or a value has a line break or a NUL.
+    """
+    for name, value in stored.recording.response.headers.items():
+        place = f"$.response.headers[{json.dumps(name[:_LONGEST_SHOWN])}]"
+        if not _TOKEN.fullmatch(name):
+            raise BadRecording(stored.path, "expected the name of a header", place)
+        if _BREAKS.search(value):
+            raise BadRecording(stored.path, "expected the value of a header in one line", place)
 
 
 def _json_answer(stored: Stored, api_request: ApiRequest, value: Any) -> Answer:
@@ -159,11 +179,7 @@ def _whole(stored: Stored, api_request: ApiRequest, value: JSON) -> Answer:
 
 def _file_content(stored: Stored) -> bytes:
     (companion,) = companions_of(stored.path, stored.recording.response).values()
-    try:
-        return companion.read_bytes()
-    except OSError as exc:
-        problem = f"expected the body in {companion.name}, {exc.strerror}"
-        raise BadRecording(stored.path, problem, "$.response.body") from exc
+    return companion_content(stored.path, companion)
 
 
 def _models(stored: Stored, api_request: ApiRequest, items: list[JSON]) -> JSON:

@@ -25,6 +25,7 @@ from ..format.recording import Recording, from_json, load_json
 from ..request.identity import Identity, identify
 from ..request.rules import Rules
 from ..request.urls import canonical_path
+from .files import read_file
 from .likeness import Leaf, sketch
 
 log = logging.getLogger(__name__)
@@ -139,7 +140,7 @@ def _rows_of(
     """Yield the row of a file, none if it went away in the meantime."""
     full_path = job.directory / path
     try:
-        recording = read_request(full_path.read_bytes(), full_path)
+        recording = read_request(read_file(full_path)[1], full_path)
         identity = identity_of(recording, full_path, job.rules)
     except FileNotFoundError:
         return

@@ -29,6 +29,9 @@ _NUMBERED = re.compile(r"(?P<base>.+)-(?P<number>[1-9][0-9]*)")
 _MODELS = re.compile(r"(?P<base>models-[0-9a-f]{64})-[0-9a-f]{8}")
 _TEMPORARY = re.compile(r"\..+\.(?P<pid>[0-9]+)\.[0-9a-f]{8}\.tmp", re.DOTALL)
 
+# What file systems take.
+_LONGEST_NAME_BYTES = 255
+
 # A hash is shown by its first digits, which find the recording.
 _SHORT_HASH = 12
 _HASH = re.compile(r"(?P<kind>models-)?(?P<beginning>[0-9a-f]{12})[0-9a-f]{52}")
@@ -85,6 +88,21 @@ def moved_companion(name: str, stem: str, new_stem: str) -> str:
     """Return the name of a companion whose recording moves from one stem to another."""
     ending = name.removeprefix(stem) if name.startswith(stem) else os.path.splitext(name)[1]
     return companion(new_stem, ending)
+
+
+def is_companion(name: str, stem: str) -> bool:
+    """Tell whether a file's name is that of a companion of the recording with this stem."""
+    return name.startswith((f"{stem}.", f"{stem}-")) and not name.endswith(ENDING)
+
+
+def is_file_name(name: str) -> bool:
+    """Tell whether a text can be the name of a file in a folder, and of nothing outside of it."""
+    return (
+        name not in ("", ".", "..")
+        and name == os.path.basename(name)
+        and "\0" not in name
+        and len(name.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME_BYTES
+    )
 
 
 def temporary(name: str) -> str:

@@ -19,10 +19,13 @@ from ..request.identity import ApiRequest, Identity
 from ..request.rules import Rules
 from ..request.stream_options import suffices
 from ..request.urls import authority
-from . import names
+from . import files, names
 from .index import Index, Row, signature_of
 from .index_rows import Signature, identity_of
 from .watch import FolderWatch
+
+# How much of a name that is none is quoted.
+_LONGEST_SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class Store:
         self.index = index
         self.watch = watch
         self._rules = rules
+        self._is_prepared = False
 
     def read(self, path: Path) -> Stored | None:
         """Read a file; None when it does not exist.
@@ -60,15 +64,13 @@ class Store:
             BadRecording: it cannot be read.
         """
         try:
-            with open(path, "rb") as file:
-                signature = signature_of(os.fstat(file.fileno()))
-                raw = file.read()
+            status, raw = files.read_file(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as exc:
             raise BadRecording(path, f"expected a readable file, {exc.strerror}") from exc
         recording = decode(raw, path)
-        return Stored(path, signature, recording, identity_of(recording, path, self._rules))
+        return Stored(path, signature_of(status), recording, identity_of(recording, path, self._rules))
 
     def read_existing(self, path: Path) -> Stored:
         """Read a file that must be there.
@@ -183,7 +185,7 @@ class Store:
         content: Iterable[bytes],
         *,
         companions: Sequence[tuple[str, Iterable[bytes]]] = (),
-        before_replacing: Callable[[], None] | None = None,
+        after_replacing: Callable[[], None] | None = None,
         credentials: Sequence[str] = (),
     ) -> Path:
         """Write a recording and the files beside it, whole or not at all.
@@ -192,7 +194,7 @@ class Store:
             name: the file's name, without a folder.
             content: what is in it, in pieces.
             companions: name and content, in pieces, of the files beside it.
-            before_replacing: called when all content is on disk, just before it takes its place.
+            after_replacing: called when the content is in its place, to remove other files that it replaces.
             credentials: secrets of the request, which none of the files may hold in any spelling.
 
         Raises:
@@ -200,18 +202,16 @@ class Store:
             OSError: it could not be written; what was there is as it was.
         """
         secret_gate.refuse_name(name, credentials)
-        self.directory.mkdir(parents=True, exist_ok=True)
-        files = [*companions, (name, content)]
+        self._prepare()
+        contents = [*companions, (name, content)]
         beside = [
             (self.directory / names.temporary(file_name), self.directory / file_name)
-            for file_name, _ in files
+            for file_name, _ in contents
         ]
         try:
-            for (path, target), (_, pieces) in zip(beside, files, strict=True):
+            for (path, target), (_, pieces) in zip(beside, contents, strict=True):
                 with open(path, "wb") as file:
                     file.writelines(secret_gate.checked(pieces, credentials, _kind_of(target)))
-            if before_replacing is not None:
-                before_replacing()
             outdated = set(self.companions(self.directory / name)) - {target for _, target in beside}
             for path, target in beside:
                 path.replace(target)
@@ -222,7 +222,16 @@ class Store:
             raise
         for path in outdated:
             path.unlink(missing_ok=True)
+        if after_replacing is not None:
+            after_replacing()
         return self.directory / name
+
+    def _prepare(self) -> None:
+        """Make the folder ready before the first file of this run is written."""
+        if not self._is_prepared or not self.directory.is_dir():
+            files.prepare_folder(self.directory)
+            files.remove_left_behind(self.directory)
+            self._is_prepared = True
 
     def move(self, path: Path, target: Path) -> None:
         """Give a recording another name in its folder, and the files beside it with it.
@@ -239,7 +248,7 @@ class Store:
         new = {holds: names.moved_companion(name, path.stem, target.stem) for holds, name in old.items()}
         response = stored.recording.response.with_companions(new)
         moved = encode(replace(stored.recording, response=response))
-        content = [(new[holds], [(path.parent / name).read_bytes()]) for holds, name in old.items()]
+        content = [(new[holds], [companion_content(path, path.parent / name)]) for holds, name in old.items()]
         self.write(target.name, [moved], companions=content)
         self.remove(path)
 
@@ -255,7 +264,19 @@ class Store:
         with suppress(BadRecording):
             stored = self.read(path)
             if stored is not None:
-                yield from companions_of(stored.path, stored.recording.response).values()
+                found = companions_of(stored.path, stored.recording.response).values()
+                yield from (companion for companion in found if self._is_owned(companion, path))
+
+    def _is_owned(self, companion: Path, path: Path) -> bool:
+        """Tell whether a file belongs to one recording alone, so that it may go with it.
+
+        It bears the recording's name, is no recording itself, and no other recording names it.
+        """
+        if not names.is_companion(companion.name, path.stem):
+            return False
+        name = companion.name.encode("utf-8", "surrogatepass")
+        others = (other for other in path.parent.glob(names.file_name("*")) if other != path)
+        return not any(name in _content(other) for other in others)
 
 
 def is_own(stored: Stored, api_request: ApiRequest) -> bool:
@@ -276,12 +297,36 @@ def companions_of(path: Path, response: Response) -> dict[str, Path]:
     return {holds: _beside(path, name) for holds, name in response.companions().items()}
 
 
+def _content(path: Path) -> bytes:
+    try:
+        return files.read_file(path)[1]
+    except OSError:
+        return b""
+
+
 def _beside(path: Path, name: JSON) -> Path:
-    if not isinstance(name, str) or not name or name != os.path.basename(name) or name in (".", ".."):
+    if not isinstance(name, str) or not names.is_file_name(name):
+        shown = repr(name) if len(str(name)) <= _LONGEST_SHOWN else f"{str(name)[:_LONGEST_SHOWN]!r}…"
         raise BadRecording(
-            path, f"expected the name of a file beside the recording, got {name!r}", "$.response.body"
+            path, f"expected the name of a file beside the recording, got {shown}", "$.response.body"
         )
     return path.parent / name
+
+
+def companion_content(path: Path, companion: Path) -> bytes:
+    """Return the content of a file beside a recording.
+
+    Raises:
+        BadRecording: it cannot be read, is no regular file, or a link leads out of the folder.
+    """
+    folder = os.path.realpath(path.parent)
+    try:
+        if os.path.dirname(os.path.realpath(companion)) != folder:
+            raise OSError(0, "it is a link that leads out of the folder")
+        return files.read_file(companion)[1]
+    except OSError as exc:
+        problem = f"expected the body in {companion.name}, {exc.strerror}"
+        raise BadRecording(path, problem, "$.response.body") from exc
 
 
 def _tiers(test_id: str | None, rows: Sequence[Row], *, own_test_only: bool) -> Iterator[list[Row]]:

@@ -531,3 +531,33 @@ def test_any_chunk_is_as_it_was(data: st.DataObject) -> None:
     for value in (*results, *wires):
         value.update({name: None for name in ("id", "created") if name in value})
     assert json.dumps(results) == json.dumps(wires)
+
+
+# --- headers of recordings made elsewhere -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        (
+            "x-note",
+            "a\r\nset-cookie: b",
+            'expected the value of a header in one line @ $.response.headers["x-note"]',
+        ),
+        ("x-note", "a\0", 'expected the value of a header in one line @ $.response.headers["x-note"]'),
+        ("x note", "a", 'expected the name of a header @ $.response.headers["x note"]'),
+        ("größe", "1", 'expected the name of a header @ $.response.headers["gr\\u00f6\\u00dfe"]'),
+        ("", "1", 'expected the name of a header @ $.response.headers[""]'),
+    ],
+)
+def test_a_header_that_cannot_be_sent_is_an_error_that_says_where(
+    name: str, value: str, problem: str
+) -> None:
+    def edit(recording: dict[str, Any]) -> None:
+        recording["response"]["headers"] = {name: value}
+
+    one = edited(record(answered(chat(), completion())), edit)
+    with pytest.raises(BadRecording) as caught:
+        render([one], chat())
+
+    assert str(caught.value) == f"{PATH}: {problem}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -173,20 +174,56 @@ def test_nothing_is_left_beside_a_file(store: Store, folder: Path) -> None:
     assert (folder / "a.json").read_bytes() == b"2"
 
 
-def test_until_the_content_is_on_disk_nothing_is_removed_or_replaced(store: Store, folder: Path) -> None:
+def test_a_recording_is_in_its_place_before_others_are_removed(store: Store, folder: Path) -> None:
     store.write("a.json", [b"old"], companions=[("a.txt", [b"old"])])
     states = []
 
     def look() -> None:
         states.append([(folder / name).read_bytes() for name in ("a.json", "a.txt")])
-        raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        store.write("a.json", [b"new"], companions=[("a.txt", [b"new"])], before_replacing=look)
+    store.write("a.json", [b"new"], companions=[("a.txt", [b"new"])], after_replacing=look)
 
-    assert states == [[b"old", b"old"]]
-    assert names(folder) == ["a.json", "a.txt"]
-    assert (folder / "a.json").read_bytes() == (folder / "a.txt").read_bytes() == b"old"
+    assert states == [[b"new", b"new"]]
+
+
+def test_a_recording_that_cannot_be_written_leaves_all_as_it_was(store: Store, folder: Path) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"new"
+        raise OSError("the disk is full")
+
+    store.write("a.json", [b"old"])
+    with pytest.raises(OSError, match="the disk is full"):
+        store.write("a.json", broken(), after_replacing=lambda: store.remove(folder / "a.json"))
+
+    assert names(folder) == ["a.json"]
+    assert (folder / "a.json").read_bytes() == b"old"
+
+
+def test_files_that_a_killed_process_left_are_removed_by_the_next_run(store: Store, folder: Path) -> None:
+    (folder / ".a.json.99999999.00000000.tmp").touch()
+    (folder / f".b.json.{os.getpid()}.00000000.tmp").touch()
+    store.write("a.json", [b"{}"])
+
+    assert names(folder) == [f".b.json.{os.getpid()}.00000000.tmp", "a.json"]
+
+
+@pytest.mark.parametrize("companion", ["b.mp3", "b.json", "notes.txt"])
+def test_a_file_that_does_not_bear_the_recordings_name_stays(
+    store: Store, folder: Path, companion: str
+) -> None:
+    path = with_body_in(folder, "a.json", companion)
+    store.write("a.json", [b"{}"])
+    store.remove(path)
+
+    assert names(folder) == [companion]
+
+
+def test_a_file_that_another_recording_names_stays(store: Store, folder: Path) -> None:
+    path = with_body_in(folder, "a.json", "a.mp3")
+    with_body_in(folder, "b.json", "a.mp3")
+    store.remove(path)
+
+    assert names(folder) == ["a.mp3", "b.json"]
 
 
 def with_body_in(folder: Path, name: str, companion: str) -> Path:
@@ -225,7 +262,9 @@ def test_a_recording_that_cannot_be_read_is_moved_and_removed_all_the_same(
     assert names(folder) == []
 
 
-@pytest.mark.parametrize("name", ["../b.txt", "/etc/hostname", "x/y", "..", ".", "", None, 3])
+@pytest.mark.parametrize(
+    "name", ["../b.txt", "/etc/hostname", "x/y", "..", ".", "", None, 3, "a\0b", "x" * 5000]
+)
 def test_the_file_of_a_body_is_never_in_another_folder(store: Store, folder: Path, name: JSON) -> None:
     outside = folder.parent / "b.txt"
     outside.write_text("keep me")

@@ -1,0 +1,63 @@
+"""`files`: only regular files of a bounded size are read, and what is written is whole."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from openai_replay.store.files import prepare_folder, read_file, remove_left_behind
+
+
+def test_a_file_is_read_with_its_state(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"content")
+    (tmp_path / "link").symlink_to(path)
+
+    for name in ("a", "link"):
+        status, content = read_file(tmp_path / name)
+        assert (status.st_ino, content) == (path.stat().st_ino, b"content")
+
+
+def test_a_pipe_is_neither_read_nor_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to(tmp_path / "pipe")
+
+    for name in ("pipe", "link"):
+        with pytest.raises(OSError, match="it is no regular file"):
+            read_file(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "/dev/null"])
+def test_a_device_is_not_read(name: str) -> None:
+    with pytest.raises(OSError, match="it is no regular file"):
+        read_file(Path(name))
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    with open(path, "wb") as file:
+        file.truncate(1001)
+
+    with pytest.raises(OSError, match="it has 1,001 bytes, more than 1,000"):
+        read_file(path, most=1000)
+    assert len(read_file(path, most=1001)[1]) == 1001
+
+
+def test_a_new_folder_tells_git_to_ignore_unfinished_files(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "recordings"
+    prepare_folder(folder)
+    (folder / ".gitignore").write_text("mine")
+    prepare_folder(folder)
+
+    assert (folder / ".gitignore").read_text() == "mine"
+
+
+def test_files_of_running_processes_are_not_removed(tmp_path: Path) -> None:
+    mine, gone = tmp_path / f".a.json.{os.getpid()}.00000000.tmp", tmp_path / ".a.json.99999999.00000000.tmp"
+    mine.touch()
+    gone.touch()
+    remove_left_behind(tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == [mine.name]
