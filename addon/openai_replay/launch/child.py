@@ -32,7 +32,7 @@ _HANDED_ON = frozenset(
 # Whoever sends one of these before the command runs does not want it to.
 _GIVING_UP = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
 
-# What a terminal sends, to its whole foreground process group.
+# Sent by a terminal, to its whole foreground process group.
 _FROM_TERMINAL = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH, signal.SIGHUP})
 
 # Python ignores these, and a command would inherit that.
@@ -74,8 +74,8 @@ def run_command(
 ) -> int:
     """Run a command to its end and return its exit status, 128 + n when signal n has ended it.
 
-    Signals are handed on to it, except those that it gets from the terminal anyway: many programs end at once when a
-    signal comes twice. To be called in `held_signals`.
+    Signals are handed on to it, except the signals that the terminal sends to it anyway: many programs end at once when
+    a signal comes twice. To be called in `held_signals`.
 
     Args:
         held_before: the signals that are blocked for the command.

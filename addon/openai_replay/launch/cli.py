@@ -23,7 +23,7 @@ _COMMAND_MODULES = ("proxy_commands", "mock_command", "collection_commands")
 
 
 class Commands(click.Group):
-    """The group of all commands, with those of `_COMMAND_MODULES`."""
+    """The group of all commands: `run`, and the commands of `_COMMAND_MODULES`."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command by its name."""

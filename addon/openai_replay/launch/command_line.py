@@ -15,7 +15,7 @@ from .run import FAILED, failure
 # The exit status for a command line that makes no sense, as click has it.
 USAGE = 2
 
-# The exit status for what could not be shown.
+# The exit status for a command that could not do all of its work.
 NOT_DONE = 1
 
 # The options that the command line has under other names, and the parameter that each is here.
@@ -55,7 +55,7 @@ def folder_settings(
 
 
 def _of_command_line(problem: BadOption, given: Mapping[str, object]) -> BadOption:
-    """Return what is wrong with an option, said of the name that it has on the command line if it was given there."""
+    """Return the problem of an option under its name on the command line, if it was given there."""
     name, _, rest = str(problem).partition("=")
     flag, parameter = _FLAGS.get(name, ("", ""))
     if given.get(parameter) is None:
@@ -64,7 +64,7 @@ def _of_command_line(problem: BadOption, given: Mapping[str, object]) -> BadOpti
 
 
 def guarded(work: Callable[[], int], status: int = FAILED) -> int:
-    """Do the work of a command; say what is in its way in one line, and return that exit status then."""
+    """Do the work of a command; say a problem in one line, and return that exit status then."""
     try:
         return work()
     except BadOption as exc:

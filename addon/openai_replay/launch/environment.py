@@ -21,7 +21,7 @@ from .trust import TRUST_STORE_PASSWORD, Trust, java_home, java_options, trust_s
 # Long enough to be replaced where it shows up in a request, and no word that a prompt would hold.
 DUMMY_KEY = "sk-replay-needs-no-key-0"
 
-# Ruby asks for http_proxy whatever the URL's scheme, PHP's streams read the upper-case names alone, Go both.
+# Ruby reads http_proxy for https, too, PHP's streams read the upper-case names alone, Go both.
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -55,7 +55,7 @@ def through_proxy(
     """Return the variables of a program that reaches the API through the proxy.
 
     Args:
-        environment: what the program would have without the proxy.
+        environment: the variables of the program without the proxy.
         hosts: the recorded hosts, which no NO_PROXY of the user's may exempt.
         test_id: the test that the program's requests belong to.
     """
@@ -75,7 +75,7 @@ def through_proxy(
 def through_base_url(
     environment: Mapping[str, str], port: int, target: Target, test_id: str | None = None
 ) -> Changes:
-    """Return the variables of a program that reaches the API through a base URL of ours."""
+    """Return the variables of a program that reaches the API through the proxy's base URL."""
     url = base_url(port, target.path, test_id)
     without_proxy = ",".join(_with_loopback(listed(environment)))
     return {
@@ -100,7 +100,7 @@ def applied(changes: Changes, environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def no_proxy(environment: Mapping[str, str], hosts: Sequence[HostPattern]) -> list[str]:
-    """Return the hosts that need no proxy: the user's own and loopback, except those that are recorded."""
+    """Return the hosts that need no proxy: the user's own and loopback, without recorded hosts."""
     return [entry for entry in _with_loopback(listed(environment)) if not _exempts_any(entry, hosts)]
 
 
@@ -119,7 +119,7 @@ def _exempts_any(entry: str, hosts: Sequence[HostPattern]) -> bool:
 
 
 def exempts(entry: str, host: HostPattern) -> bool:
-    """Tell whether an entry of NO_PROXY covers a recorded host, or one of those that `*.` stands for."""
+    """Tell whether an entry of NO_PROXY covers a recorded host, or a host that its `*.` stands for."""
     if entry == "*":
         return True
     try:
@@ -138,9 +138,9 @@ def _proxy_variables(url: str) -> Changes:
 
 
 def _trust_variables(environment: Mapping[str, str], trust: Trust) -> Changes:
-    """Return what makes clients trust the proxy; see the README's table of languages for who reads which.
+    """Return the variables by which clients trust the proxy; CLIENTS.md says which client reads which.
 
-    What replaces a list of authorities gets all of them, what adds to it the proxy's certificate.
+    A variable that replaces a list of authorities gets all of them; one that adds to it, the proxy's certificate.
     """
     own = environment.get("SSL_CERT_FILE", "")
     requests = environment.get("REQUESTS_CA_BUNDLE", "")
@@ -159,7 +159,9 @@ def _trust_variables(environment: Mapping[str, str], trust: Trust) -> Changes:
             environment.get("PHP_INI_SCAN_DIR", ""), str(trust.php_ini_folder(bundle))
         ),
     }
-    if of_nix := environment.get("NIX_SSL_CERT_FILE"):  # before SSL_CERT_FILE, for what Nix has built
+    if of_nix := environment.get(
+        "NIX_SSL_CERT_FILE"
+    ):  # before SSL_CERT_FILE, for programs that Nix has built
         variables["NIX_SSL_CERT_FILE"] = str(trust.bundle(of_nix))
     return variables
 
@@ -202,7 +204,7 @@ def _java_quoted(option: str) -> str:
 
 
 def _base_urls_as_they_were(environment: Mapping[str, str]) -> Changes:
-    """Undo what a run around this one has set: through the proxy, a program asks the API by its own name."""
+    """Undo the variables of a run around this one: through the proxy, a program asks the API by its own name."""
     if ORIGINAL_BASE_URL not in environment:
         return {}
     original = environment[ORIGINAL_BASE_URL] or None

@@ -26,7 +26,7 @@ _DOMAIN_OF_KEY = {
     "GOOGLE_API_KEY": "generativelanguage.googleapis.com",
 }
 
-# The variable that OpenAI's SDKs read for whatever base URL.
+# The variable that OpenAI's SDKs read for every base URL.
 _KEY_OF_ANY_HOST = "OPENAI_API_KEY"
 
 _RECORDING = (Mode.RECORD, Mode.RECORD_IF_MISSING)

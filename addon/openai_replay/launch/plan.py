@@ -113,7 +113,7 @@ def _check_reports(paths: Iterable[Path]) -> None:
 
 
 def _named_options(options: RunOptions) -> dict[str, str]:
-    """Return the options that have a name of their own on the command line."""
+    """Return the options that have another name on the command line."""
     named = {
         "recording_mode": options.mode,
         "recording_dir": options.directory and str(Path(options.directory).expanduser().absolute()),
@@ -123,7 +123,7 @@ def _named_options(options: RunOptions) -> dict[str, str]:
 
 
 def _set_options(options: RunOptions) -> dict[str, str | tuple[str, ...]]:
-    """Return the addon's options among those of `--set`; a name that comes again adds to a list."""
+    """Return the addon's options that `--set` gives; a name that comes again adds to a list."""
     collected: dict[str, str | tuple[str, ...]] = {}
     for name, value in _pairs(options.more):
         if name in _LISTS:

@@ -1,7 +1,7 @@
 """The proxy as a child process: started on free ports, awaited until it listens, asked, and ended by its handle.
 
-It is in a session of its own, so that what a terminal sends to the command (Ctrl-C) does not end the proxy under it,
-and it ends by itself when this process is gone, however that came about: its standard input is a pipe from here.
+It has its own session, so that Ctrl-C in a terminal, which is for the command, does not end the proxy under it. It ends
+by itself when this process is gone, for any reason: its standard input is a pipe from here.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class ProxyProcess:
         return self._maybe_running
 
     def stop(self) -> int:
-        """End the proxy and return its exit status. It finishes what it is writing."""
+        """End the proxy and return its exit status. It finishes its writing first."""
         process = self._process
         assert process is not None
         assert process.stdin is not None
@@ -155,7 +155,7 @@ def _environment(configuration: ProxyConfiguration) -> dict[str, str]:
 
 
 def _pipe_with(content: bytes) -> int:
-    """Return the reading end of a pipe that holds a few kilobytes, for a child: nobody else can read it."""
+    """Return the reading end of a pipe that holds a few kilobytes, for a child; no other process can read it."""
     reading, writing = os.pipe()
     with open(writing, "wb") as pipe:
         pipe.write(content)

@@ -92,7 +92,7 @@ class ProxyProgram:
         self._maybe_process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> dict[str, Any]:
-        """Start the program, and return what it says of the proxy when that listens; see `ProxyDescription.from_json`.
+        """Start the program, and return its description of the proxy, which listens then; see `ProxyDescription`.
 
         Raises:
             ProxyFailed: there is no such program, or it ended instead; the message has its log.

@@ -313,7 +313,7 @@ _SWITCHBOARD = pytest.StashKey[Switchboard]()
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
-    """Import conftest files, and whatever they make, with the proxy if it is known to be used."""
+    """Import conftest files, and make the clients in them, with the proxy if it is known to be used."""
     process = _process(early_config)
     with _using_proxy_if(process, process.is_on):
         yield
@@ -540,7 +540,7 @@ def _not_recorded(entries: list[Mapping[str, Any]]) -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say what the run did with the recordings, if it did anything."""
+    """Sum up the run's use of the recordings, if there was any."""
     outcome = config.stash.get(_OUTCOME, Outcome())
     if outcome == Outcome():
         return

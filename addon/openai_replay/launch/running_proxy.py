@@ -26,7 +26,7 @@ class ProxyFailed(OpenAIReplayError):
 
 @dataclass(frozen=True, slots=True)
 class RunningProxy:
-    """A proxy that runs, in whatever process.
+    """A proxy that runs, in any process.
 
     Attributes:
         port: the port of 127.0.0.1 that it listens on.

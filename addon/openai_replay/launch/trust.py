@@ -66,7 +66,7 @@ class Trust:
         self._joined_with: dict[Path, Path] = {}
 
     def bundle(self, *replaced: str) -> Path:
-        """Return a PEM with the proxy's certificate and those that a program would trust without it.
+        """Return a PEM with the proxy's certificate and the authorities that a program trusts without it.
 
         Args:
             replaced: files or folders that the program was told to trust; the first that exists counts,
@@ -101,7 +101,7 @@ class Trust:
         return self._kept(f"wgetrc-{_digest(text)}", text)
 
     def java_trust_store(self, bundle: Path, replaced: JavaTrustStore | None, java_home: Path | None) -> Path:
-        """Return a PKCS #12 trust store with the proxy's certificate and those that Java trusts.
+        """Return a PKCS #12 trust store with the proxy's certificate and the authorities that Java trusts.
 
         Args:
             bundle: the system's, for a machine whose Java cannot be found.

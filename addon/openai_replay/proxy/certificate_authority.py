@@ -1,8 +1,8 @@
 """The certificate authority that the proxy signs with: made once per user, the private key readable by its owner alone.
 
-The files are those that mitmproxy makes and looks for in its `confdir`. They are made here, before any proxy starts,
-because two proxies that start at once in an empty folder would each make an authority, and one of them would sign with
-a key that the other one has replaced.
+The files have the names under which mitmproxy looks for them in its `confdir`. They are made here, before any proxy
+starts, because two proxies that start at once in an empty folder would each make an authority, and one of them would
+sign with a key that the other one has replaced.
 
 Each start of the command line looks at the files, so looking at them needs the standard library alone. mitmproxy, which
 takes longer to import than all the rest, is imported to make them.

@@ -30,7 +30,7 @@ _SET_BY_RUN = (
 
 @dataclass(slots=True)
 class DistrustingClients:
-    """The client connections that have sent no request yet, and the advice for those that leave so.
+    """The client connections that have sent no request yet, and the advice for clients that leave so.
 
     Attributes:
         is_run: `openai-replay run` has started this proxy, and set all variables for the clients.

@@ -18,7 +18,7 @@ from mitmproxy import http
 from ..options import Settings
 from .companion import DIRECT_HOSTS, KEYS_FD
 
-# The headers that carry a credential in a text of their own: OpenAI's and those of compatible APIs, and the
+# The headers that carry a credential, for OpenAI's API and for compatible ones, and the
 # subprotocols of a browser's WebSocket, which can send no other header.
 _CREDENTIAL_HEADERS = frozenset(
     {

@@ -1,9 +1,9 @@
 """mitmproxy's master with only the addons that relay, decrypt, authenticate and load scripts.
 
-Most of what a replayed request costs there is the way of its hooks to some forty addons, see
+Most of the cost of a replayed request in mitmdump is the way of its hooks to some forty addons, see
 `shortcuts/hook_dispatch.py`. Here the addons are few, and the handlers of a hook are looked up once.
 
-Command line, configuration, log and scripts are mitmdump's, less what belongs to the addons that are not here: no
+Command line, configuration, log and scripts are mitmdump's, less the options of the addons that are not here: no
 flow is printed, saved, changed or replayed by mitmproxy itself.
 """
 

@@ -1,6 +1,6 @@
 """mitmdump without the parts that this job does not need: `python -m openai_replay.proxy.serve -s addon/replay.py …`.
 
-Command line, configuration, log and scripts are mitmdump's, less those of the addons that `replay_master` leaves out:
+Command line, configuration, log and scripts are mitmdump's, less the options of addons that `replay_master` leaves out:
 no flow is printed, saved, changed or replayed by mitmproxy itself.
 """
 
@@ -27,7 +27,7 @@ _WORKER = (sys.executable, "-P", "-m", "openai_replay.proxy.serve")
 
 
 def serve(arguments: Sequence[str] | None = None) -> None:
-    """Run the proxy until it is told to end; `arguments` are mitmdump's, those of the process by default.
+    """Run the proxy until it is told to end; `arguments` are mitmdump's, by default the arguments of the process.
 
     `--workers N` besides runs N of them on one port.
     """

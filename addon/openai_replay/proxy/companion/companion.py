@@ -34,7 +34,7 @@ class StandardError(logging.Handler):
         try:
             os.write(sys.stderr.fileno(), text.encode("utf-8", "backslashreplace"))
         except OSError:
-            pass  # nobody listens any more
+            pass  # the reader is gone
 
 
 class Companion:
