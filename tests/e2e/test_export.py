@@ -81,3 +81,27 @@ def answer_batch(client: BaseURL, file: Path) -> None:
             print(
                 json.dumps({"custom_id": line["custom_id"], "response": response, "error": None}), file=output
             )
+
+
+def test_a_realtime_session_goes_through_a_har_with_its_sound(tmp_path: Path) -> None:
+    said = [
+        ("receive", 1, '{"type":"session.created","event_id":"e1","session":{"id":"s1"}}'),
+        ("send", 1, '{"type":"input_audio_buffer.append","audio":"AAECAwQF"}'),
+        ("receive", 2, "/wA="),
+        ("receive", 1, '{"type":"response.done","event_id":"e2"}'),
+    ]
+    messages = [{"type": side, "opcode": opcode, "data": data} for side, opcode, data in said]
+    request = {"method": "GET", "url": "wss://api.openai.com/v1/realtime?model=gpt-realtime", "headers": []}
+    entry = {"request": request, "response": {"status": 101}, "_webSocketMessages": messages}
+    (tmp_path / "one.har").write_text(json.dumps({"log": {"entries": [entry]}}))
+    openai_replay(tmp_path, "import", "one.har").check_returncode()
+    openai_replay(tmp_path, "check").check_returncode()
+    openai_replay(tmp_path, "export", "har", "two.har").check_returncode()
+    [exported] = json.loads((tmp_path / "two.har").read_text())["log"]["entries"]
+    again = [(one["type"], one["opcode"], one["data"]) for one in exported["_webSocketMessages"]]
+    assert again == said
+    openai_replay(tmp_path, "import", "--dir", "again", "two.har").check_returncode()
+    assert recordings(tmp_path / "again") == recordings(tmp_path / "recordings")
+    sounds = [next((tmp_path / folder).glob("*.wav")).read_bytes() for folder in ("recordings", "again")]
+    assert sounds[0] == sounds[1]
+    assert b"\0\1\2\3\4\5" in sounds[0]

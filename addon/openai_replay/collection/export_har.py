@@ -11,12 +11,14 @@ from importlib.metadata import version
 from urllib.parse import parse_qsl, urlsplit
 
 from ..format import json_text
-from ..format.recording import JSON
+from ..format.recording import JSON, Messages
 from ..replay.answer import Answer, render
+from ..replay.recorded_session import RecordedSession
 from ..request.identity import describe
 from ..request.multipart import MULTIPART
 from ..request.rules import Rules
 from ..store.store import Stored
+from ..wire.session_messages import binary_content
 
 _JSON_TYPE = "application/json"
 
@@ -50,18 +52,46 @@ def _entry(exported: Exported, rules: Rules) -> JSON:
     recording = exported.stored.recording
     request = recording.request
     described = describe(request.method, request.url, request.body, recording.test_id, rules)
+    if isinstance(recording.response.content(), Messages):
+        return _session(exported)
     answer = render([exported.stored], described)
+    sent = _request(request.method, request.url, request.body)
+    return _with_times(exported, sent, _response(answer))
+
+
+def _with_times(exported: Exported, request: JSON, response: JSON) -> dict[str, JSON]:
     started = datetime.fromtimestamp(exported.recorded_at, UTC).isoformat(timespec="milliseconds")
-    test_id: dict[str, JSON] = {} if recording.test_id is None else {TEST_ID: recording.test_id}
+    test_id = exported.stored.recording.test_id
     return {
         "startedDateTime": started,
         "time": 0,
-        "request": _request(request.method, request.url, request.body),
-        "response": _response(answer),
+        "request": request,
+        "response": response,
         "cache": {},
         "timings": {"send": 0, "wait": 0, "receive": 0},
-        **test_id,
+        **({} if test_id is None else {TEST_ID: test_id}),
     }
+
+
+def _session(exported: Exported) -> JSON:
+    """Return the entry of a WebSocket, its messages as Chrome writes them, with their sound."""
+    recording = exported.stored.recording
+    session = RecordedSession(exported.stored)
+    url = urlsplit(recording.request.url)
+    sent = _request("GET", url._replace(scheme="wss" if url.scheme == "https" else "ws").geturl(), {})
+    answer = Answer(exported.stored.path, http.HTTPStatus.SWITCHING_PROTOCOLS, (), ())
+    messages: list[JSON] = [_message(session, number) for number in range(len(session.messages))]
+    return {**_with_times(exported, sent, _response(answer)), "_webSocketMessages": messages}
+
+
+def _message(session: RecordedSession, number: int) -> JSON:
+    data = session.data(number)
+    content = binary_content(data)
+    side = "send" if session.is_of_client(number) else "receive"
+    if content is not None:
+        return {"type": side, "time": 0, "opcode": 2, "data": base64.b64encode(content).decode()}
+    text = data if isinstance(data, str) else json_text.compact(data)
+    return {"type": side, "time": 0, "opcode": 1, "data": text}
 
 
 def _request(method: str, url: str, body: JSON) -> JSON:
