@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from openai_replay.mock import Outcome
+from openai_replay.mock import Outcome, Upstream
 from support.base_url import BaseURL
 from support.both import KEY, Both, both
-from support.proxy import Proxy, recordings, wait_until
+from support.proxy import Proxy, proxy, recordings, wait_until
 from support.websocket import WebSocket, direct, through_proxy
 
 TARGET = "/v1/responses"
@@ -441,3 +441,21 @@ def test_a_request_after_a_warm_up_is_the_post_with_all_input(proxies: Both) -> 
     proxies.recorder.ask("/report")
 
     assert proxies.seen(proxies.replayer, post, "warmed-up").result == over_websocket
+
+
+def test_record_if_missing_replays_the_recorded_and_records_the_rest(tmp_path: Path) -> None:
+    with Upstream() as upstream, both(tmp_path, upstream=upstream) as proxies:
+        with ExitStack() as stack:
+            known = exchange(Client(proxies.recorder, stack).socket(), input="Known")
+        options = ("recording_mode=record-if-missing", f"recording_dir={proxies.folder}")
+        with proxy(tmp_path / "mixed", *options, upstream=upstream) as mixed, ExitStack() as stack:
+            socket = Client(mixed, stack).socket()
+            assert exchange(socket, input="Known") == known
+            new = exchange(socket, input="New")
+            assert exchange(socket, input="Known", stream_id="a")[0]["stream_id"] == "a"
+        asked = [json.loads(str(message))["input"] for message in upstream.requests[-1].messages]
+        with ExitStack() as stack:
+            replayed = exchange(Client(proxies.replayer, stack).socket(), input="New")
+
+    assert asked == ["New"]
+    assert replayed == new

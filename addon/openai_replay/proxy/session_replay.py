@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from pathlib import Path
 
 from ..errors import BadRecording
 from ..format import json_text
@@ -13,7 +14,7 @@ from ..replay.recorded_session import RecordedSession
 from ..replay.responses_socket import REFUSED
 from ..replay.socket_session import Mismatch, Send, SessionReplay, Step
 from ..request.identity import ApiRequest
-from ..service.answering import REPLAY_FAILED, Refusal, explained_miss, unreadable
+from ..service.answering import REPLAY_FAILED, Refusal, unreadable
 from ..store.store import Stored
 from ..wire.socket_notes import Close
 from .socket_requests import Upgrade
@@ -127,13 +128,17 @@ async def refuse(socket: Socket, message: str, code: str) -> None:
 type Found = Stored | Refusal
 
 
-async def next_session(upgrade: Upgrade) -> Answer | Found:
-    """Return the next recording of an upgrade: a session, the API's own refusal, or why there is none."""
+async def next_session(upgrade: Upgrade, *, but: frozenset[Path] = frozenset()) -> Answer | Found | None:
+    """Return the next recording of an upgrade: a session, or the API's own refusal; None when there is none.
+
+    Args:
+        but: files that must not answer.
+    """
     api_request, session = upgrade.api_request(), upgrade.session
     try:
-        stored = await session.replayer.session(api_request)
+        stored = await session.replayer.session(api_request, but=but)
         if stored is None:
-            return await explained_miss(session, api_request)
+            return None
         session.run.report.add_replayed(upgrade.test_id, session.name_of(stored.path))
         is_session = isinstance(stored.recording.response.content(), Messages)
         return stored if is_session else render([stored], api_request)

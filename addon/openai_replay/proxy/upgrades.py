@@ -9,14 +9,15 @@ from mitmproxy import http
 from ..options import Mode, WebSocketPolicy
 from ..replay.answer import Answer
 from ..request.response_create import is_responses_endpoint
-from ..service.answering import REPLAY_FAILED
+from ..service.answering import REPLAY_FAILED, explained_miss
+from .earlier_responses import EarlierResponses
 from .flow_state import FlowState
 from .replaying import send_to_origin
 from .responses import recorded_response, refused, use_http_instead
 from .responses_replay import replay_responses
 from .session_capture import SessionCapture
-from .session_replay import next_session, replay_session
-from .socket_requests import upgrade_of
+from .session_replay import Found, next_session, replay_session
+from .socket_requests import Upgrade, upgrade_of
 from .websocket_capture import ResponsesCapture
 from .websocket_origin import HOST as ORIGIN_HOST
 from .websocket_origin import Serve
@@ -29,7 +30,9 @@ async def answer_upgrade(flow: http.HTTPFlow, state: FlowState) -> None:
         flow.response = use_http_instead()
     elif settings.mode is Mode.REPLAY:
         await _replay_or_refuse(flow, state)
-    elif settings.mode is not Mode.LIVE:
+    elif settings.mode is Mode.RECORD or (
+        settings.mode is Mode.RECORD_IF_MISSING and not await _replay_earlier(flow, state)
+    ):
         _record(flow, state)
 
 
@@ -38,7 +41,25 @@ async def _replay_or_refuse(flow: http.HTTPFlow, state: FlowState) -> None:
     upgrade = upgrade_of(flow, state)
     if is_responses_endpoint(upgrade.url):
         await _serve(flow, state, partial(replay_responses, upgrade))
-    elif isinstance(found := await next_session(upgrade), Answer):
+    else:
+        found = await next_session(upgrade) or await explained_miss(state.session, upgrade.api_request())
+        await _answer(flow, state, upgrade, found)
+
+
+async def _replay_earlier(flow: http.HTTPFlow, state: FlowState) -> bool:
+    """Answer the upgrade of a session that had a recording when the run began; False if it had none."""
+    upgrade, recorder = upgrade_of(flow, state), state.session.recorder
+    if is_responses_endpoint(upgrade.url) or recorder.has_recorded(upgrade.api_request()):
+        return False
+    found = await next_session(upgrade, but=recorder.written())
+    if found is None:
+        return False
+    await _answer(flow, state, upgrade, found)
+    return True
+
+
+async def _answer(flow: http.HTTPFlow, state: FlowState, upgrade: Upgrade, found: Answer | Found) -> None:
+    if isinstance(found, Answer):
         flow.response = recorded_response(found.status, found.headers, b"".join(found.pieces), flow.request)
     else:
         await _serve(flow, state, partial(replay_session, upgrade, found))
@@ -54,7 +75,8 @@ def _record(flow: http.HTTPFlow, state: FlowState) -> None:
     """Let an upgrade go on; the API's refusal of a session is an exchange like others."""
     upgrade = upgrade_of(flow, state)
     if is_responses_endpoint(upgrade.url):
-        state.socket = ResponsesCapture(upgrade)
+        is_mixed = state.session.settings.mode is Mode.RECORD_IF_MISSING
+        state.socket = ResponsesCapture(upgrade, EarlierResponses(flow, upgrade) if is_mixed else None)
     else:
         state.api_request = upgrade.api_request()
         state.ticket = state.session.recorder.ask(state.api_request)

@@ -17,6 +17,7 @@ from ..replay.answer import STREAM_TYPE
 from ..wire import headers
 from ..wire.socket_notes import Close, SocketNotes
 from .capture import drop, wait_for_file, write
+from .earlier_responses import EarlierResponses
 from .socket_requests import Upgrade
 from .tap import Body, Tap, TimedTap
 
@@ -39,8 +40,10 @@ class SocketCapture(Protocol):
 class ResponsesCapture:
     """Records each `response.create` of a Responses WebSocket as the streamed POST that it stands for."""
 
-    def __init__(self, upgrade: Upgrade) -> None:
+    def __init__(self, upgrade: Upgrade, earlier: EarlierResponses | None = None) -> None:
+        """Prepare to record; `earlier` answers the requests that an earlier run recorded."""
         self._upgrade = upgrade
+        self._earlier = earlier
         self._socket = ResponsesSocket()
         self._open: dict[OpenResponse, tuple[Ticket, Tap]] = {}
 
@@ -51,6 +54,9 @@ class ResponsesCapture:
 
     async def take(self, message: WebSocketMessage) -> None:
         """Take a message; the last event of an exchange waits for its file."""
+        is_idle = message.from_client and not self._open
+        if self._earlier is not None and is_idle and await self._earlier.answer(message):
+            return
         text = message.content.decode("utf-8", "replace")
         steps = self._socket.from_client(text) if message.from_client else self._socket.from_server(text)
         for step in steps:
