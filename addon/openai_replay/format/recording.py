@@ -1,6 +1,6 @@
 """One HTTP exchange as a value, and its one codec from and to JSON.
 
-The format is the README's "The file". What the codec decides:
+`recordings/FORMAT.md` describes the format. What the codec decides:
 
 - a reader accepts files without `test_id` or `id_normalization_mapping`, and members that it does not know;
 - a request may call its body `payload` and have no `endpoint`, as those of raw HTTP recorders do;
