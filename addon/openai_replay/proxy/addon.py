@@ -58,6 +58,7 @@ from .shortcuts.hook_dispatch import (
     skip_unhandled_hooks,
 )
 from .shortcuts.type_checks import TYPE_CHECKS, cache_type_checks
+from .start_errors import STOPS_START, count_only_errors_of_the_start, start_has_failed
 from .upgrades import answer_upgrade
 from .websocket_capture import capture_end, capture_message, forget_passed_messages
 
@@ -88,6 +89,7 @@ class OpenAIReplay:
         _register_options(loader)
         relieve_guard()
         self._run.log_gate.install()
+        count_only_errors_of_the_start()
         self._undo_shortcuts = guarded.apply(
             (
                 (UNHANDLED_HOOKS, partial(skip_unhandled_hooks, ctx.master.addons)),
@@ -103,7 +105,7 @@ class OpenAIReplay:
             try:
                 checked = self._checked()
             except BadOption as exc:
-                log.error("%s", exc)
+                log.error("%s", exc, extra=STOPS_START)
                 return
             self._session = Session.opened(self._run, checked, os.environ)
             self._session.announce_terms()
@@ -132,10 +134,10 @@ class OpenAIReplay:
             refuse_unknown(meant_as_ours(ctx.options.deferred, _OPTION_NAMES), _OPTION_NAMES, "option")
             refuse_unregistered(sys.argv)
         except BadOption as exc:
-            log.error("%s", exc)
+            log.error("%s", exc, extra=STOPS_START)
             self._close_session()
         _show_conversations()
-        if self._run.shared is not None and self._session is not None:
+        if self._run.shared is not None and self._session is not None and not start_has_failed():
             mark_ready(self._run.shared)
 
     def done(self) -> Awaitable[None]:

@@ -10,11 +10,12 @@ flow is printed, saved, changed or replayed by mitmproxy itself.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Iterator
 from functools import partial
 
-from mitmproxy import options
+from mitmproxy import ctx, options
 from mitmproxy.addonmanager import AddonManager
 from mitmproxy.addons import (
     block,
@@ -35,6 +36,9 @@ from ..replay.shared_run import shared_folder
 from .companion import ANNOUNCE_FD
 from .shortcuts.elliptic_certificates import ELLIPTIC_CERTIFICATES, EllipticTlsConfig
 from .shortcuts.hook_dispatch import HANDLER_TABLE, Addons
+from .start_errors import STOPS_START
+
+log = logging.getLogger(__name__)
 
 # mitmproxy's manager of addons carries no annotations.
 # mypy: allow-untyped-calls
@@ -59,13 +63,35 @@ class ReplayMaster(Master):
             proxyserver.Proxyserver(),
             script.ScriptLoader(),
             next_layer.NextLayer(),
-            EllipticTlsConfig() if ELLIPTIC_CERTIFICATES.is_possible() else tlsconfig.TlsConfig(),
+            _explaining(
+                EllipticTlsConfig() if ELLIPTIC_CERTIFICATES.is_possible() else tlsconfig.TlsConfig()
+            ),
             upstream_auth.UpstreamAuth(),
             update_alt_svc.UpdateAltSvc(),
             errorcheck.ErrorCheck(),
         )
         # A hook that mitmproxy deprecated, for which it would format every line of the log a second time.
         self._legacy_log_events.uninstall()
+
+
+def _explaining(tls: tlsconfig.TlsConfig) -> tlsconfig.TlsConfig:
+    """Let a folder that cannot be written end the start with one line in place of a traceback."""
+    configure = tls.configure
+
+    def explained(updated: set[str]) -> None:
+        try:
+            configure(updated)
+        except OSError as exc:
+            log.error(
+                "confdir=%s: expected a folder for the certificate authority that can be written, %s: set HOME, or "
+                "--set confdir=FOLDER",
+                ctx.options.confdir,
+                exc.strerror,
+                extra=STOPS_START,
+            )
+
+    setattr(tls, "configure", explained)  # noqa: B010  # mypy forbids the other
+    return tls
 
 
 def _authentication() -> Iterator[object]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 ENDING = ".counts"
 
-# Each counter is 64 bits wide; the file has holes where none is used yet.
+# Each counter is 64 bits wide.
 _COUNTERS = 64 * 1024
 _BYTES = _COUNTERS * 8
 
@@ -20,10 +20,15 @@ class Counters:
     """The counters of this process, numbered from 0."""
 
     def __init__(self, path: Path) -> None:
-        """Make the file."""
+        """Make the file.
+
+        Raises:
+            OSError: the disk has no room for it.
+        """
         file = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         try:
-            os.ftruncate(file, _BYTES)
+            # Not a hole: a full disk would kill the process at the first count (SIGBUS).
+            os.posix_fallocate(file, 0, _BYTES)
             self._map = mmap.mmap(file, _BYTES)
         finally:
             os.close(file)

@@ -8,6 +8,7 @@ events that come again and again; whoever is asked reads them all. So a process 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sqlite3
 import time
@@ -15,12 +16,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..format.recording import JSON
 from ..report import Report
 from ..request.identity import ApiRequest
 from . import shared_counts
 from .positions import Positions
+
+log = logging.getLogger(__name__)
 
 # A folder for the run, in the environment of each of its processes.
 ENVIRONMENT_NAME = "OPENAI_REPLAY_SHARED_RUN"
@@ -39,6 +43,15 @@ ON CONFLICT DO UPDATE SET next = next + 1 RETURNING next
 _PEEK = "SELECT next FROM positions WHERE test_id = ? AND key = ? AND stream_options = ?"
 
 _TABLES = ("positions", "attempts")
+
+# A full disk and its like.
+_TROUBLES = (sqlite3.Error, OSError)
+
+# Of one process. Frequent events are counters, so that only a runaway client fills a journal of this size.
+_MOST_JOURNAL_BYTES = 64 * 1024 * 1024
+
+# Missed requests whose differences are in a journal; the others are counted.
+_MOST_DETAILED = 1000
 
 # How long a process waits for another one's transaction, which takes microseconds.
 _LONGEST_WAIT_S = 30
@@ -64,6 +77,20 @@ def _ready_file(folder: Path, pid: int) -> Path:
     return folder / f"{pid}.ready"
 
 
+@dataclass(slots=True)
+class _Trouble:
+    """A full disk, say, which is pointed out once; `consequence` is what becomes of it."""
+
+    consequence: str
+    is_pointed_out: bool = False
+
+    def point_out(self, exc: Exception) -> None:
+        """Log the first trouble."""
+        if not self.is_pointed_out:
+            self.is_pointed_out = True
+            log.error("The workers' common folder cannot be used: %s. %s.", exc, self.consequence)
+
+
 class SharedPositions(Positions):
     """How often each request that has several answers or may fail was made, of all processes of a run."""
 
@@ -75,6 +102,7 @@ class SharedPositions(Positions):
             isolation_level=None,
             check_same_thread=False,
         )
+        self._trouble = _Trouble("Repeated answers are counted by each worker alone")
         self._lock = os.open(folder / "positions.lock", os.O_CREAT | os.O_RDWR, 0o600)
         self._database.execute("PRAGMA journal_mode=WAL")
         self._database.execute("PRAGMA synchronous=OFF")  # the run ends with the machine
@@ -85,17 +113,29 @@ class SharedPositions(Positions):
         """Return which of so many answers a request gets, counted from 0: the next one, in the end the last."""
         if length == 1:
             return 0
-        return min(self._counted("positions", api_request), length) - 1
+        try:
+            return min(self._counted("positions", api_request), length) - 1
+        except _TROUBLES as exc:
+            self._trouble.point_out(exc)
+            return super().take(api_request, length)
 
     def peek(self, api_request: ApiRequest, length: int) -> int:
         """Return the answer that `take` would return, and leave it the next one."""
-        with self._turn():
-            rows = self._database.execute(_PEEK, _key(api_request)).fetchall()
+        try:
+            with self._turn():
+                rows = self._database.execute(_PEEK, _key(api_request)).fetchall()
+        except _TROUBLES as exc:
+            self._trouble.point_out(exc)
+            return super().peek(api_request, length)
         return min(int(rows[0][0]) if rows else 0, length - 1)
 
     def attempt(self, api_request: ApiRequest) -> int:
         """Count an attempt of a request that may get a fault; return how many there were before."""
-        return self._counted("attempts", api_request) - 1
+        try:
+            return self._counted("attempts", api_request) - 1
+        except _TROUBLES as exc:
+            self._trouble.point_out(exc)
+            return super().attempt(api_request)
 
     def _counted(self, table: str, api_request: ApiRequest) -> int:
         """Add one to a count, and return it."""
@@ -105,6 +145,7 @@ class SharedPositions(Positions):
 
     def reset(self, test_id: str | None, *, all_tests: bool) -> None:
         """Begin all repeats anew, or those of one test."""
+        super().reset(test_id, all_tests=all_tests)
         with self._turn():
             for table in _TABLES:
                 self._database.execute(
@@ -155,7 +196,10 @@ class _Merged:
 
 
 class SharedReport(Report):
-    """The report of all processes of a run."""
+    """The report of all processes of a run.
+
+    A journal is bounded, and trouble with it costs events of the report, never an answer.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
@@ -163,7 +207,10 @@ class SharedReport(Report):
         self._name = f"{os.getpid()}-{time.monotonic_ns()}"
         path = folder / f"{self._name}.journal"
         self._journal = os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)
-        self._counters = shared_counts.Counters(folder / f"{self._name}{shared_counts.ENDING}")
+        self._journal_bytes = 0
+        self._trouble = _Trouble("The report lacks events")
+        self._counters = self._new_counters(folder / f"{self._name}{shared_counts.ENDING}")
+        self._detailed: set[tuple[str | None, str]] = set()
         self._numbers: dict[Counted, int] = {}
 
     def add_replayed(self, test_id: str | None, recording: str) -> None:
@@ -180,7 +227,17 @@ class SharedReport(Report):
 
     def add_missed(self, test_id: str | None, request: str, details: dict[str, JSON]) -> None:
         """Take note of a request without a recording."""
-        self._append("missed", [test_id, request, details])
+        is_new = (test_id, request) not in self._detailed and len(self._detailed) < _MOST_DETAILED
+        if is_new:
+            self._detailed.add((test_id, request))
+        self._append("missed", [test_id, request, details if is_new else {}])
+
+    def _new_counters(self, path: Path) -> shared_counts.Counters | None:
+        try:
+            return shared_counts.Counters(path)
+        except OSError as exc:
+            self._trouble.point_out(exc)
+            return None
 
     def reset(self, test_id: str | None, *, all_tests: bool) -> None:
         """Forget everything, or the events of one test. Counters of other processes go on from where they are."""
@@ -213,23 +270,30 @@ class SharedReport(Report):
     def close(self) -> None:
         """Let go of the journal and the counters; they stay there for the other processes."""
         os.close(self._journal)
-        self._counters.close()
+        if self._counters is not None:
+            self._counters.close()
 
     def _count(self, counted: Counted) -> None:
         number = self._numbers.get(counted)
         if number is None:
-            number = self._counters.new()
+            number = None if self._counters is None else self._counters.new()
             if number is None:
                 self._append(counted[0], [*counted[1:]])
                 return
             self._numbers[counted] = number
             self._append("counts", [self._name, number, *counted])
-        self._counters.add(number)
+        if self._counters is not None:
+            self._counters.add(number)
 
     def _append(self, event: str, arguments: list[JSON]) -> None:
         # The standard library writes lone surrogates, which test ids and names may hold.
-        line = json.dumps([time.monotonic_ns(), event, arguments])
-        os.write(self._journal, f"{line}\n".encode())
+        line = f"{json.dumps([time.monotonic_ns(), event, arguments])}\n".encode()
+        if self._journal_bytes + len(line) > _MOST_JOURNAL_BYTES:
+            return
+        try:
+            self._journal_bytes += os.write(self._journal, line)
+        except OSError as exc:
+            self._trouble.point_out(exc)
 
     def _values(self) -> dict[str, memoryview]:
         """Return the values of all processes' counters, by the name of the journal."""
@@ -247,8 +311,17 @@ class SharedReport(Report):
         lines = [
             line for path in self._folder.glob("*.journal") for line in path.read_bytes().split(b"\n")[:-1]
         ]
-        for _, event, arguments in sorted(map(json.loads, lines), key=lambda entry: entry[0]):
+        entries = (entry for line in lines if (entry := _maybe_entry(line)) is not None)
+        for _, event, arguments in sorted(entries, key=lambda entry: entry[0]):
             yield event, arguments
+
+
+def _maybe_entry(line: bytes) -> Any:
+    """Return an entry of a journal, None for a line that a full disk cut short."""
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
 
 
 def _replay_event(merged: _Merged, event: str, arguments: list[JSON]) -> None:

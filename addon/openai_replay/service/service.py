@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -165,7 +165,7 @@ class Service:
             return control.refused(refusal)
         command = control.command(method, self.rules.redactor.text(target))
         if command.name == "metrics":
-            totals = self.run.report.totals()
+            totals = await self._asked_of_report(self.run.report.totals)
             return control.Answer(200, exposition(totals, self.run.progress), CONTENT_TYPE)
         if command.name == "reset":
             await self._reset(command.scope)
@@ -177,13 +177,20 @@ class Service:
     async def _reset(self, scope: control.Scope) -> None:
         # On the worker's thread, so that exchanges still being written belong to the run that ends.
         await self.run.worker.call(partial(self.recorder.reset, scope.test_id, all_tests=scope.all_tests))
-        self.run.positions.reset(scope.test_id, all_tests=scope.all_tests)
-        self.run.report.reset(scope.test_id, all_tests=scope.all_tests)
+        reset_positions = partial(self.run.positions.reset, scope.test_id, all_tests=scope.all_tests)
+        reset_report = partial(self.run.report.reset, scope.test_id, all_tests=scope.all_tests)
+        await self._asked_of_report(reset_positions)
+        await self._asked_of_report(reset_report)
+
+    async def _asked_of_report[T](self, work: Callable[[], T]) -> T:
+        """Ask a report of this process here, and one of several processes, which reads files, off the event loop."""
+        return work() if self.run.shared is None else await self.run.worker.call(work)
 
     async def _reported(self, scope: control.Scope) -> dict[str, JSON]:
         paths = await self.run.worker.call(self.store.index.paths)
         mode = self.settings.mode.value
-        return self.run.report.to_json(mode, paths, scope.test_id, all_tests=scope.all_tests)
+        to_json = partial(self.run.report.to_json, mode, paths, scope.test_id, all_tests=scope.all_tests)
+        return await self._asked_of_report(to_json)
 
     async def finish(self) -> None:
         """Wait for all writing, point out ignore rules without effect, and write the report of `recording_report`."""

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,10 @@ from ..replay.shared_run import ENVIRONMENT_NAME, is_ready
 _INTERVAL_S = 0.05
 
 _FAILED_TO_START = 1
+
+# Workers that end so soon after their start, and as many in a row, would do so for ever.
+_QUICKLY_S = 10.0
+_MOST_QUICK_ENDS = 8
 
 # mitmproxy's, for all modes of HTTP.
 DEFAULT_PORT = 8080
@@ -91,10 +96,15 @@ def refuse_taken(host: str, port: int) -> None:
 class _Worker:
     process: subprocess.Popen[bytes]
     folder: Path
+    begun_s: float
 
     def is_ready(self) -> bool:
         """Tell whether it came as far as to listen; one that did not, and ended, would not start again either."""
         return is_ready(self.folder, self.process.pid)
+
+    def ended_quickly(self) -> bool:
+        """Tell whether it has ended, or ends now, soon after its start."""
+        return time.monotonic() - self.begun_s < _QUICKLY_S
 
     def has_ended(self) -> bool:
         return self.process.poll() is not None
@@ -110,6 +120,7 @@ class Supervisor:
         self._workers: list[_Worker] = []
         self._is_ending = threading.Event()
         self._is_announced = False
+        self._quick_ends = 0
 
     def run(self) -> int:
         """Run the workers, and return the exit status."""
@@ -131,6 +142,13 @@ class Supervisor:
                 if not worker.is_ready():
                     self._is_ending.set()
                     return worker.process.returncode or _FAILED_TO_START
+                self._quick_ends = self._quick_ends + 1 if worker.ended_quickly() else 0
+                if self._quick_ends >= _MOST_QUICK_ENDS:
+                    _say(
+                        f"{self._quick_ends} workers in a row ended soon after their start; see the log above."
+                    )
+                    self._is_ending.set()
+                    return worker.process.returncode or _FAILED_TO_START
                 self._replace(worker)
             if until_first_is_ready and self._workers[0].is_ready():
                 break
@@ -147,7 +165,7 @@ class Supervisor:
         environment = {**os.environ, ENVIRONMENT_NAME: str(self._folder)}
         # In a session of its own, so that Ctrl-C ends the workers in order, through this process.
         process = subprocess.Popen(self._command, env=environment, start_new_session=True)
-        return _Worker(process, self._folder)
+        return _Worker(process, self._folder, time.monotonic())
 
     def _replace(self, worker: _Worker) -> None:
         _say(

@@ -5,10 +5,11 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from openai_replay.format.recording import JSON
 from openai_replay.replay.shared_run import (
     ENVIRONMENT_NAME,
     SharedPositions,
@@ -126,3 +127,56 @@ def test_a_test_id_that_is_no_unicode_is_reported_like_others(tmp_path: Path) ->
         report.add_missed("\ud800", "name", {"request": "name", "nearest": "\udcff.json"})
         missed: Any = report.to_json("replay", [], None, all_tests=True)["missed"]
     assert [(miss["test_id"], miss["nearest"]) for miss in missed] == [("\ud800", "\udcff.json")]
+
+
+def on_full_disk(report: SharedReport) -> None:
+    """Let the report's journal be on a disk without room."""
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, report._journal)
+    os.close(full)
+
+
+def test_a_full_disk_costs_events_and_no_answer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    report = SharedReport(tmp_path)
+    report.add_missed(None, "a", {"request": "a"})
+    on_full_disk(report)
+    for _ in range(2):
+        report.add_missed(None, "b", {"request": "b"})
+        report.add_replayed(None, "c.json")
+
+    assert report.totals()["missed"] == 1
+    assert [record.getMessage() for record in caplog.records] == [
+        "The workers' common folder cannot be used: [Errno 28] No space left on device. The report lacks events."
+    ]
+
+
+def test_positions_without_their_database_are_this_process_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    positions = SharedPositions(tmp_path)
+    assert [positions.take(request_of(None), 3) for _ in range(2)] == [0, 1]
+    positions._database.close()
+
+    assert [positions.take(request_of(None), 3) for _ in range(4)] == [0, 1, 2, 2]
+    assert [positions.attempt(request_of(None)) for _ in range(2)] == [0, 1]
+    assert len(caplog.records) == 1
+
+
+def test_a_missed_request_that_comes_again_and_again_is_counted(tmp_path: Path) -> None:
+    report = SharedReport(tmp_path)
+    for _ in range(100):
+        report.add_missed(None, "a", {"request": "a", "differences": ["x" * 10_000]})
+
+    assert sum(path.stat().st_size for path in tmp_path.glob("*.journal")) < 30_000
+    (missed,) = cast(list[dict[str, JSON]], report.to_json("replay", (), None, all_tests=True)["missed"])
+    assert (missed["times"], missed["differences"]) == (100, ["x" * 10_000])
+
+
+def test_a_line_that_was_cut_short_is_left_out(tmp_path: Path) -> None:
+    report = SharedReport(tmp_path)
+    report.add_missed(None, "a", {"request": "a"})
+    (journal,) = tmp_path.glob("*.journal")
+    with journal.open("ab") as file:
+        file.write(b'[1,"missed",[nu\n')
+
+    assert report.totals()["missed"] == 1
