@@ -7,6 +7,7 @@ RFC 3986, section 6.2.2, says which spellings of a URL are equivalent; `+` for a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import SplitResult, quote, unquote_to_bytes, urlencode, urlsplit
 
 from ..format.recording import JSON
@@ -24,6 +25,7 @@ def authority(parts: SplitResult) -> str:
     return host if port is None or port == _DEFAULT_PORTS.get(parts.scheme) else f"{host}:{port}"
 
 
+@lru_cache(maxsize=4096)
 def canonical_path(path: str) -> str:
     """Return the one spelling of a path: equal for two paths exactly if they name the same resource.
 

@@ -28,12 +28,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from ..request.rules import Rules
 from . import names
-from .index_rows import FileRow, Job, Signature, describe_files
+from .index_rows import Described, FileRow, Job, Signature, describe_files
 from .likeness import Neighbours, Sketch
 from .watch import FolderWatch, watch
 
@@ -293,23 +294,28 @@ class Index:
         self, changed: Iterable[str], signatures: Mapping[str, Signature], gone: Iterable[str]
     ) -> None:
         job = Job(self._directory, self._rules, [(path, signatures[path]) for path in changed])
-        described = describe_files(job)
         lost = [(_packed(path),) for path in gone]
-        if not described.rows and not lost:
+        if not job.files and not lost:
             return
         self._neighbours.clear()
-        for row in described.rows:
-            _tell_problem(row)
-        texts = described.texts.items()
         with self._database() as database:
             database.executemany("DELETE FROM files WHERE path = ?", lost)
-            database.executemany(_INSERT_FILE, map(_row_to_sql, described.rows))
-            database.executemany(
-                _INSERT_TEXT, ((leaf, _packed(place), _packed(text)) for leaf, (place, text) in texts)
-            )
+            for described in describe_files(job):
+                _write_rows(database, described)
 
 
-def _row_to_sql(row: FileRow) -> tuple[object, ...]:
+def _write_rows(database: sqlite3.Connection, described: Described) -> None:
+    """Write the description of files, in the order of the tables' keys, which is faster."""
+    for row in described.rows:
+        _tell_problem(row)
+    database.executemany(_INSERT_FILE, sorted(map(_row_to_sql, described.rows), key=itemgetter(0)))
+    texts = sorted(described.texts.items())
+    database.executemany(
+        _INSERT_TEXT, ((leaf, _packed(place), _packed(text)) for leaf, (place, text) in texts)
+    )
+
+
+def _row_to_sql(row: FileRow) -> tuple[Any, ...]:
     test_id = None if row.test_id is None else _packed(row.test_id)
     problem = None if row.problem is None else _packed(row.problem)
     place, endpoint = _packed(row.path), _packed(row.endpoint)

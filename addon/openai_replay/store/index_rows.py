@@ -9,6 +9,7 @@ a `Job` from its standard input and writes `Described` to its standard output, b
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import pickle
@@ -35,12 +36,11 @@ type Signature = tuple[int, int, int]
 # Fewer files are described sooner than a process starts.
 _FEWEST_FOR_PROCESSES = 3000
 
+_PARTS_PER_PROCESSOR = 3
+
 # How the response begins in a file of this project: a line's end is never inside a JSON string.
 _RESPONSE = b'\n  "response": {'
 _TEST_ID = b'"test_id"'
-
-# Helper processes leave the processor to the proxy, whose clients wait.
-_NICENESS = 5
 
 _ROOT = Path(__file__).resolve().parents[2]
 _HELPER = "import sys; sys.path.insert(0, sys.argv[1]); from openai_replay.store.index_rows import help_out; help_out()"
@@ -71,11 +71,6 @@ class Described:
     rows: list[FileRow] = field(default_factory=list)
     texts: dict[Leaf, tuple[str, str]] = field(default_factory=dict)
 
-    def join(self, other: Described) -> None:
-        """Add the rows and texts of another process."""
-        self.rows += other.rows
-        self.texts |= other.texts
-
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -86,19 +81,17 @@ class Job:
     files: Sequence[tuple[str, Signature]]
 
 
-def describe_files(job: Job) -> Described:
-    """Describe files, in this process or, where there are many, in several others."""
+def describe_files(job: Job) -> Iterator[Described]:
+    """Yield the description of files, in parts: of this process or, where there are many, of several others."""
     processors = os.cpu_count() or 1
     if len(job.files) < _FEWEST_FOR_PROCESSES or not _can_start_helpers():
-        return _described(job)
-    parts = [
-        Job(job.directory, job.rules, part) for part in batched(job.files, -(-len(job.files) // processors))
-    ]
-    result = Described()
+        yield _described(job)
+        return
+    # More parts than processors, so that one is written to the index while others are still described.
+    size = -(-len(job.files) // (_PARTS_PER_PROCESSOR * processors))
+    parts = [Job(job.directory, job.rules, part) for part in batched(job.files, size)]
     with ThreadPoolExecutor(processors) as pool:
-        for described in pool.map(_helped, parts):
-            result.join(described)
-    return result
+        yield from pool.map(_helped, parts)
 
 
 def _can_start_helpers() -> bool:
@@ -121,7 +114,7 @@ def _helped(job: Job) -> Described:
 
 def help_out() -> None:
     """Describe the files of the job on standard input, and write the result to standard output."""
-    os.nice(_NICENESS) if hasattr(os, "nice") else None
+    gc.disable()  # all that is made here is kept until the end
     job = pickle.load(sys.stdin.buffer)  # of the process that started this one
     pickle.dump(_described(job), sys.stdout.buffer)
 

@@ -27,6 +27,13 @@ def job(folder: Path, rules: Rules = NO_RULES) -> Job:
     )
 
 
+def described(of: Job) -> Described:
+    """Return all parts of a description as one, its rows in the order of their paths."""
+    parts = list(describe_files(of))
+    rows = sorted((row for part in parts for row in part.rows), key=lambda row: row.path)
+    return Described(rows, {leaf: text for part in parts for leaf, text in part.texts.items()})
+
+
 def filled(folder: Path) -> None:
     for number in range(40):
         write_recording(folder, f"{number}.json", chat(f"Tell me of {number}"), completion(), test_id="t")
@@ -40,12 +47,10 @@ def test_helper_processes_describe_as_this_process_does(
 ) -> None:
     filled(folder)
     rules = Rules(ignore_rules([r"messages[*].content=\d", "@reference"]), redactor(["x+"]))
-    here = describe_files(job(folder, rules))
+    here = described(job(folder, rules))
     monkeypatch.setattr(index_rows, "_FEWEST_FOR_PROCESSES", 1)
-    by_helpers = describe_files(job(folder, rules))
 
-    assert sorted(by_helpers.rows, key=lambda row: row.path) == sorted(here.rows, key=lambda row: row.path)
-    assert by_helpers.texts == here.texts
+    assert described(job(folder, rules)) == here
     assert len(here.rows) == 43
 
 
@@ -53,17 +58,17 @@ def test_without_helpers_the_files_are_described_all_the_same(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     filled(folder)
-    here = describe_files(job(folder))
+    here = described(job(folder))
     monkeypatch.setattr(index_rows, "_FEWEST_FOR_PROCESSES", 1)
     monkeypatch.setattr(sys, "executable", "/nothing/here")
-    assert describe_files(job(folder)) == here
+    assert described(job(folder)) == here
 
 
 def test_a_file_that_went_away_has_no_row(folder: Path) -> None:
     gone = write_recording(folder, "a.json", chat("x"), completion())
     of_all = job(folder)
     gone.unlink()
-    assert describe_files(of_all) == Described()
+    assert described(of_all) == Described()
 
 
 def test_the_request_is_read_alike_with_and_without_the_response(folder: Path) -> None:
