@@ -51,12 +51,14 @@ from .replaying import replay_or_refuse
 from .responses import control_response, no_content, open_tunnel, refused, unavailable
 from .session import ProxyRun, Session
 from .shortcuts import guarded
+from .shortcuts.client_hello import CLIENT_HELLO, parse_client_hello_once
 from .shortcuts.hook_dispatch import (
     TASK_NAMES,
     UNHANDLED_HOOKS,
     skip_test_lookup_in_task_names,
     skip_unhandled_hooks,
 )
+from .shortcuts.option_reads import OPTION_READS, read_options_without_copies
 from .shortcuts.type_checks import TYPE_CHECKS, cache_type_checks
 from .start_errors import STOPS_START, count_only_errors_of_the_start, start_has_failed
 from .upgrades import answer_upgrade
@@ -95,6 +97,8 @@ class OpenAIReplay:
                 (UNHANDLED_HOOKS, partial(skip_unhandled_hooks, ctx.master.addons)),
                 (TASK_NAMES, skip_test_lookup_in_task_names),
                 (TYPE_CHECKS, cache_type_checks),
+                (CLIENT_HELLO, parse_client_hello_once),
+                (OPTION_READS, read_options_without_copies),
             )
         )
 

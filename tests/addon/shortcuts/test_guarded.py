@@ -11,12 +11,22 @@ from mitmproxy import addonmanager, http
 from mitmproxy.utils import asyncio_utils
 
 from addon.conftest import loaded, request_flow
+from openai_replay.proxy.shortcuts.client_hello import CLIENT_HELLO
 from openai_replay.proxy.shortcuts.elliptic_certificates import ELLIPTIC_CERTIFICATES
 from openai_replay.proxy.shortcuts.guarded import ENVIRONMENT_NAME, Shortcut, apply, are_refused
 from openai_replay.proxy.shortcuts.hook_dispatch import HANDLER_TABLE, TASK_NAMES, UNHANDLED_HOOKS
+from openai_replay.proxy.shortcuts.option_reads import OPTION_READS
 from openai_replay.proxy.shortcuts.type_checks import TYPE_CHECKS
 
-ALL = (UNHANDLED_HOOKS, TASK_NAMES, TYPE_CHECKS, HANDLER_TABLE, ELLIPTIC_CERTIFICATES)
+ALL = (
+    UNHANDLED_HOOKS,
+    TASK_NAMES,
+    TYPE_CHECKS,
+    HANDLER_TABLE,
+    ELLIPTIC_CERTIFICATES,
+    CLIENT_HELLO,
+    OPTION_READS,
+)
 
 
 def internals(manager: Any = None) -> list[Any]:
