@@ -24,7 +24,7 @@ class Report:
     """The events of a run. Recordings are named by their paths in the folder."""
 
     replayed: Counter[tuple[str | None, str]] = field(default_factory=Counter)
-    recorded: dict[tuple[str | None, str], None] = field(default_factory=dict)
+    recorded: dict[tuple[str | None, str], int] = field(default_factory=dict)
     not_recorded: list[dict[str, JSON]] = field(default_factory=list)
     misses: dict[tuple[str | None, str], dict[str, JSON]] = field(default_factory=dict)
     missed: Counter[tuple[str | None, str]] = field(default_factory=Counter)
@@ -55,16 +55,16 @@ class Report:
         """Take note that a connection in replay went to a model API that is not recorded."""
         self.other_apis[host] += 1
 
-    def add_recorded(self, test_id: str | None, recording: str) -> None:
-        """Take note that a recording was written for a test."""
-        self.recorded[test_id, recording] = None
+    def add_recorded(self, test_id: str | None, recording: str, status: int = 200) -> None:
+        """Take note that a recording was written for a test; `status` is that of its answer."""
+        self.recorded[test_id, recording] = status
 
     def rename(self, recording: str, name: str | None) -> None:
         """Take note that a recording of this run has another name now, or is gone (None)."""
         for test_id in [test for test, recorded in self.recorded if recorded == recording]:
-            del self.recorded[test_id, recording]
+            status = self.recorded.pop((test_id, recording))
             if name is not None:
-                self.recorded[test_id, name] = None
+                self.recorded[test_id, name] = status
 
     def add_not_recorded(self, test_id: str | None, what: str, why: str, *, given_up: str = "") -> None:
         """Take note that a request passed, and that its answer could not be recorded.
@@ -170,7 +170,7 @@ class Report:
                 {"recording": recording, "test_id": test, "times": self.replayed[test, recording]}
                 for test, recording in replayed
             ],
-            "recorded": [{"recording": recording, "test_id": test} for test, recording in recorded],
+            "recorded": [self._recorded(key) for key in recorded],
             "missed": [self._missed(key) for key in missed],
             "not_recorded": [*not_recorded],
             "unused": unused,
@@ -182,6 +182,13 @@ class Report:
             **({"other_apis": {**self.other_apis}} if self.other_apis and all_tests else {}),
             **({"distrusted": {**self.distrusted}} if self.distrusted and all_tests else {}),
         }
+
+    def _recorded(self, key: tuple[str | None, str]) -> dict[str, JSON]:
+        """Return a recorded exchange; that of a failed call says its status."""
+        test_id, recording = key
+        status = self.recorded[key]
+        failed: dict[str, JSON] = {"status": status} if status >= 400 else {}
+        return {"recording": recording, "test_id": test_id, **failed}
 
     def _missed(self, key: tuple[str | None, str]) -> dict[str, JSON]:
         test_id, request = key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import signal
 import subprocess
@@ -104,3 +105,24 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
         )
     assert (second.returncode, second.stdout) == (1, b"")
     assert second.stderr == f"Error: --port {port}: expected a free port, Address already in use\n".encode()
+
+
+def test_log_shows_a_line_per_request(tmp_path: Path) -> None:
+    recorded = run(tmp_path, "--mode", "record", "--against-mock", "--log", command=ask(STREAM))
+    (name,) = (path.name for path in (tmp_path / "recordings").glob("*.json"))
+    shown = rf"POST /v1/chat/completions gpt-4o  {name[:12]}….json  \d+ chunks  \d+ ms\n"
+    assert re.search(rf"openai-replay: \d\d:\d\d:\d\d recorded  {shown}", recorded.stderr.decode())
+    replayed = run(tmp_path, "--log", command=ask(STREAM))
+    assert re.search(rf"openai-replay: \d\d:\d\d:\d\d replayed  {shown}", replayed.stderr.decode())
+    missed = run(tmp_path, "--log", command=ask(STREAM.replace("hello", "goodbye")))
+    assert re.search(
+        r"openai-replay: \d\d:\d\d:\d\d missed  POST /v1/chat/completions gpt-4o\n", missed.stderr.decode()
+    )
+
+
+def test_an_unused_recording_that_fails_the_run_is_named_with_its_prompt(tmp_path: Path) -> None:
+    run(tmp_path, "--mode", "record", "--against-mock", "--test-id", "a", command=ask(STREAM))
+    (name,) = (path.name for path in (tmp_path / "recordings").glob("*.json"))
+    result = run(tmp_path, "--fail-on-unused", command=["true"])
+    assert result.returncode == 1
+    assert f'    {name}  a  "Say hello"\n' in result.stderr.decode()

@@ -86,6 +86,7 @@ def main() -> None:
 @click.option(
     "--against-mock", is_flag=True, help="Record from the mock API: made-up answers, no key, no network."
 )
+@click.option("--log", is_flag=True, help="Show a line per request on standard error.")
 @click.option(
     "--report",
     "reports",
@@ -107,6 +108,7 @@ def run_command(
     fail_on_no_request: bool,
     prune: bool,
     against_mock: bool,
+    log: bool,
     reports: Sequence[Path],
     command: Sequence[str],
 ) -> None:
@@ -143,6 +145,7 @@ def run_command(
         fail_on_no_request=fail_on_no_request,
         prune=prune,
         against_mock=against_mock,
+        log=log,
         reports=tuple(path.absolute() for path in reports),
     )
     sys.exit(guarded(lambda: run(options, command, os.environ)))

@@ -5,7 +5,8 @@ Pure: reports in, lines out. The pytest plugin shares it, so it needs the standa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,25 @@ _COUNTED = ("replayed", "recorded", "missed", "not_recorded")
 def saw_request(totals: Mapping[str, int]) -> bool:
     """Tell whether a request to a recorded host reached the proxy."""
     return any(totals[name] for name in _COUNTED)
+
+
+_FAILURE_HINTS = {
+    401: "is the key right?",
+    403: "may the key's project use this model?",
+    404: "is the path, or the model, right?",
+    429: "is the quota used up?",
+}
+
+
+def recorded_failures(reported: Mapping[str, Any]) -> list[str]:
+    """Return a line for each status of failed calls that were recorded, with a question that may help."""
+    statuses = Counter(entry["status"] for entry in reported["recorded"] if "status" in entry)
+    lines = []
+    for status, times in sorted(statuses.items()):
+        failed = "1 recorded call failed" if times == 1 else f"{times} recorded calls failed"
+        question = _FAILURE_HINTS.get(status, "")
+        lines.append(f"{failed} with status {status}{f': {question}' if question else ''}")
+    return lines
 
 
 def summary(totals: Mapping[str, int], pruned: int = 0) -> str:
@@ -47,11 +67,17 @@ class Conditions:
     no_request: bool
 
 
-def failures(fail_on: Conditions, reported: Mapping[str, Any], pruned: int = 0) -> list[str]:
+def failures(
+    fail_on: Conditions,
+    reported: Mapping[str, Any],
+    pruned: int = 0,
+    described: Callable[[str], str] = str,
+) -> list[str]:
     """Return why a run fails that would otherwise have succeeded, as lines; none when it does not fail.
 
     Args:
         pruned: how many of the unused recordings are gone already.
+        described: returns a line for the name of an unused recording.
     """
     totals = reported["totals"]
     if fail_on.no_request and not saw_request(totals):
@@ -61,13 +87,13 @@ def failures(fail_on: Conditions, reported: Mapping[str, Any], pruned: int = 0) 
     if fail_on.unused and len(reported["unused"]) > pruned:
         return [
             "failed, as --fail-on-unused asks for: nobody asked for these recordings",
-            *_named(reported["unused"]),
+            *_named(reported["unused"], described),
         ]
     return []
 
 
-def _named(unused: Sequence[str]) -> list[str]:
-    lines = [f"    {name}" for name in unused[:_MOST_NAMED]]
+def _named(unused: Sequence[str], described: Callable[[str], str]) -> list[str]:
+    lines = [f"    {described(name)}" for name in unused[:_MOST_NAMED]]
     if len(unused) > _MOST_NAMED:
         lines.append(f"    … and {len(unused) - _MOST_NAMED} more")
     return lines

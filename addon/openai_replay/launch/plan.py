@@ -22,6 +22,7 @@ class RunOptions:
     """The options of `openai-replay run`. None: the environment or the options file says, or the default holds.
 
     Attributes:
+        log: show a line per request.
         reports: files for the report of the run, each in the form of its ending (.html, .xml for JUnit, else JSON).
         more: further options for the proxy, `NAME=VALUE` as mitmproxy's `--set` takes them.
     """
@@ -36,6 +37,7 @@ class RunOptions:
     fail_on_no_request: bool = False
     prune: bool = False
     against_mock: bool = False
+    log: bool = False
     reports: tuple[Path, ...] = ()
     more: tuple[str, ...] = ()
 

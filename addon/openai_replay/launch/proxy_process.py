@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ..proxy.companion import ANNOUNCE_FD, DIRECT_HOSTS, KEYS_FD, MOCK_SCRIPT, SCRIPT
+from ..proxy.companion import ANNOUNCE_FD, DIRECT_HOSTS, KEYS_FD, MOCK_SCRIPT, REQUEST_LOG, SCRIPT
 from .running_proxy import ADDRESS, ProxyFailed, RunningProxy
 
 # A proxy that was told to end and has not after this long is ended the hard way.
@@ -48,6 +48,7 @@ class ProxyConfiguration:
         real_keys: the real key for each dummy that the command has.
         direct_hosts: the recorded hosts that are not asked through the proxy of `upstream:`.
         against_mock: the mock API takes the place of every host.
+        request_log: `plain` or `coloured` for a line per request on standard error.
         log: the file descriptor that warnings and errors are written to, None for this process's standard error.
     """
 
@@ -59,6 +60,7 @@ class ProxyConfiguration:
     direct_hosts: Sequence[str] = ()
     log: int | None = None
     against_mock: bool = False
+    request_log: str = "none"
 
     def command(self) -> list[str]:
         """Return the command line."""
@@ -101,7 +103,11 @@ class ProxyProcess:
         configuration = self.configuration
         self._announcement, writing = os.pipe()
         keys = _pipe_with(json.dumps(dict(configuration.real_keys)).encode())
-        passed = {ANNOUNCE_FD: str(writing), KEYS_FD: str(keys)}
+        passed = {
+            ANNOUNCE_FD: str(writing),
+            KEYS_FD: str(keys),
+            REQUEST_LOG: configuration.request_log,
+        }
         try:
             self._process = subprocess.Popen(
                 configuration.command(),

@@ -27,7 +27,7 @@ import pytest
 from ..errors import OpenAIReplayError
 from ..modes import Mode
 from .bypass import BypassGuard, explanation
-from .outcome import Conditions, failures, other_apis, saw_request, summary
+from .outcome import Conditions, failures, other_apis, recorded_failures, saw_request, summary
 from .proxy_program import ProxyDescription, ProxyProgram, program
 from .running_proxy import ALIAS_PREFIX, ProxyFailed, RunningProxy
 
@@ -520,7 +520,12 @@ def _outcome(config: pytest.Config, proxies: OwnProxy) -> Outcome:
         return Outcome(problems=used_by_none if fail_on.no_request else ())
     unseen = () if saw_request(reported["totals"]) else (_NO_REQUEST,)
     return Outcome(
-        lines=(*_not_recorded(reported["not_recorded"]), *other_apis(reported), summary(reported["totals"])),
+        lines=(
+            *_not_recorded(reported["not_recorded"]),
+            *recorded_failures(reported),
+            *other_apis(reported),
+            summary(reported["totals"]),
+        ),
         warnings=(*proxies.warnings(), *unseen),
         problems=tuple(failures(fail_on, reported)),
     )

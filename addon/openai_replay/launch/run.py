@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import OpenAIReplayError
@@ -18,7 +19,7 @@ from .environment import Changes, applied, dummy_key, through_base_url, through_
 from .hint import hint
 from .keys import real_keys, replaced_keys
 from .old_node import OldNode
-from .outcome import Conditions, failures, other_apis, saw_request, summary
+from .outcome import Conditions, failures, other_apis, recorded_failures, saw_request, summary
 from .plan import Plan, RunOptions, planned
 from .proxy_process import ProxyConfiguration, ProxyProcess
 from .running_proxy import ProxyFailed
@@ -109,7 +110,15 @@ def configuration(
         real_keys=real_keys(environment, replaced),
         direct_hosts=direct_hosts,
         against_mock=plan.options.against_mock,
+        request_log=_request_log(plan, environment),
     )
+
+
+def _request_log(plan: Plan, environment: Mapping[str, str]) -> str:
+    if not plan.options.log:
+        return "none"
+    is_coloured = sys.stderr is not None and sys.stderr.isatty() and "NO_COLOR" not in environment
+    return "coloured" if is_coloured else "plain"
 
 
 def changes_of_run(
@@ -174,16 +183,34 @@ def _closed(plan: Plan, status: int, proxy: ProxyProcess, environment: Mapping[s
     if advice := hint(plan, reported):
         say(advice)
     pruned = _prune(plan, status, reported) if plan.options.prune else 0
-    for line in (*other_apis(reported), summary(reported["totals"], pruned)):
+    without_key = _without_key(plan, environment)
+    for line in (*without_key, *recorded_failures(reported), *other_apis(reported)):
         say(line)
+    say(summary(reported["totals"], pruned))
     if status:
         return status
     options = plan.options
     fail_on = Conditions(options.fail_on_miss, options.fail_on_unused, options.fail_on_no_request)
-    problems = failures(fail_on, reported, pruned)
+    problems = failures(fail_on, reported, pruned, partial(_described, plan.settings.directory))
     for line in problems:
         say(line)
     return NOT_AS_ASKED if problems else 0
+
+
+def _described(folder: Path, name: str) -> str:
+    # Imported by those runs alone that name unused recordings: each start of a run would wait for it.
+    from .unused import described
+
+    return described(folder, name)
+
+
+def _without_key(plan: Plan, environment: Mapping[str, str]) -> list[str]:
+    """Return a line that says so where the API was asked without a key of OpenAI's."""
+    is_asked = plan.settings.mode in (Mode.RECORD, Mode.RECORD_IF_MISSING) and not plan.options.against_mock
+    is_openai = any(pattern.matches("api.openai.com", 443) for pattern in plan.settings.hosts)
+    if not is_asked or not is_openai or environment.get("OPENAI_API_KEY") or plan.target is not None:
+        return []
+    return ["OPENAI_API_KEY is not set: expected a key while recording, unless the program has one itself"]
 
 
 def _write_reports(plan: Plan, reported: dict[str, Any], environment: Mapping[str, str]) -> None:

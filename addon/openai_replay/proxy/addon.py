@@ -27,9 +27,10 @@ from ..options_file import resolve
 from ..replay.shared_run import mark_ready
 from ..service import control
 from ..service.answering import Refusal
+from ..service.request_log import ENVIRONMENT_NAME, RequestLog
 from ..service.telemetry import is_telemetry
 from .arrival import ConnectionTestIds, arrived, unprepared
-from .capture import finish, finish_all, finish_and_wait, record_or_replay, tap_response
+from .capture import finish, finish_all, finish_and_wait, pass_through, record_or_replay, tap_response
 from .client_connection import reset_client
 from .connect_targets import ConnectTargets
 from .distrust import DistrustingClients
@@ -141,6 +142,7 @@ class OpenAIReplay:
             log.error("%s", exc, extra=STOPS_START)
             self._close_session()
         _show_conversations()
+        _quieten(self._run.requests)
         if self._run.shared is not None and self._session is not None and not start_has_failed():
             mark_ready(self._run.shared)
 
@@ -313,6 +315,14 @@ class OpenAIReplay:
             capture_end(flow, state.socket)
 
 
+def _quieten(requests: RequestLog) -> None:
+    """Write no line per request where the log is quiet, or where the flows themselves can be looked at."""
+    is_decided_by_run = ENVIRONMENT_NAME in os.environ
+    is_quiet = ctx.options.termlog_verbosity in ("error", "warn", "alert")
+    if not is_decided_by_run and (is_quiet or ctx.master.addons.get("view") is not None):
+        requests.is_on = False
+
+
 def _show_conversations() -> None:
     """Add the content view to programs that show flows; `serve` shows none, and starts faster without the views."""
     if any(ctx.master.addons.get(name) is not None for name in ("dumper", "view")):
@@ -330,7 +340,9 @@ async def _api_request(flow: http.HTTPFlow, state: FlowState) -> None:
             flow.response = no_content()
     elif mode is Mode.REPLAY:
         await replay_or_refuse(flow, state)
-    elif mode is not Mode.LIVE:
+    elif mode is Mode.LIVE:
+        pass_through(flow, state)
+    else:
         await record_or_replay(flow, state)
 
 

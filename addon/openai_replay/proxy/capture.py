@@ -7,6 +7,7 @@ import logging
 import time
 from concurrent.futures import Future
 from functools import partial
+from pathlib import Path
 
 from mitmproxy import http
 
@@ -15,6 +16,7 @@ from ..options import Mode
 from ..record.exchange import End, Exchange
 from ..record.recorder import Ticket
 from ..record.socket_session import SocketSession
+from ..service.request_log import Outcome, RequestLine
 from .endings import has_all_bytes, reason_without_response, refusal_of_users_proxy
 from .flow_state import FlowState
 from .replaying import replay_earlier
@@ -51,6 +53,14 @@ def _not_described(flow: http.HTTPFlow, state: FlowState, reason: str) -> None:
     what = f"{flow.request.method} {flow.request.path.partition('?')[0]}"
     log.error("Not recorded: %s: %s", what, reason)
     state.session.run.report.add_not_recorded(state.test_id, what, reason)
+    state.session.run.requests.write(RequestLine(Outcome.NOT_RECORDED, what, state.test_id))
+
+
+def pass_through(flow: http.HTTPFlow, state: FlowState) -> None:
+    """Log a request that goes to the API and leaves no recording."""
+    request = flow.request
+    line = RequestLine(Outcome.LIVE, f"{request.method} {request.path.partition('?')[0]}", state.test_id)
+    state.session.run.requests.write(line)
 
 
 def tap_response(flow: http.HTTPFlow, state: FlowState) -> None:
@@ -117,7 +127,7 @@ def finish(flow: http.HTTPFlow, state: FlowState, end: End, message: str) -> Fut
         state.tap.timing(content_encoding, session.settings.most_body_bytes),
         keeps_ids=session.settings.keeps_ids,
     )
-    return write(session, ticket, exchange, state.tap)
+    return write(session, ticket, exchange, state.tap, state.asked_s)
 
 
 def drop(session: Session, ticket: Ticket) -> None:
@@ -132,11 +142,29 @@ def _drop(session: Session, ticket: Ticket, loop: asyncio.AbstractEventLoop) -> 
 
 
 def write(
-    session: Session, ticket: Ticket, exchange: Exchange | SocketSession, tap: Tap
+    session: Session,
+    ticket: Ticket,
+    exchange: Exchange | SocketSession,
+    tap: Tap,
+    started_s: float | None = None,
 ) -> Future[None] | None:
-    """Let the worker's thread record an exchange whose body, or whose messages, are in `tap`."""
+    """Let the worker's thread record an exchange whose body, or whose messages, are in `tap`.
+
+    Args:
+        started_s: when the request came, by the monotonic clock.
+    """
     loop = asyncio.get_running_loop()
-    return session.run.worker.submit(partial(_write, session, ticket, exchange, tap, loop))
+    return session.run.worker.submit(partial(_write, session, ticket, exchange, tap, loop, started_s))
+
+
+def _recorded(session: Session, ticket: Ticket, path: Path | None, started_s: float | None) -> None:
+    """Take note of a recorded exchange; `path` is None where it equals the one before and needs no file."""
+    session.recorded(ticket.api_request, path, ticket.status)
+    name = "" if path is None else session.name_of(path)
+    ms = None if started_s is None else (time.monotonic() - started_s) * 1000
+    api_request = ticket.api_request
+    line = RequestLine(Outcome.RECORDED, api_request.label(), api_request.test_id, name, ticket.chunks, ms)
+    session.run.requests.write(line)
 
 
 def _write(
@@ -145,6 +173,7 @@ def _write(
     exchange: Exchange | SocketSession,
     tap: Tap,
     loop: asyncio.AbstractEventLoop,
+    started_s: float | None,
 ) -> None:
     """Write a recording, on the worker's thread; a failure costs the recording and a line in the log.
 
@@ -165,7 +194,7 @@ def _write(
             return
         path = session.recorder.finish(ticket, exchange)
         loop.call_soon_threadsafe(session.renamed, session.recorder.take_renamed())
-        loop.call_soon_threadsafe(session.recorded, ticket.api_request, path)
+        loop.call_soon_threadsafe(_recorded, session, ticket, path, started_s)
     except (OpenAIReplayError, OSError) as exc:
         not_recorded(str(exc))
     except Exception as exc:

@@ -54,7 +54,8 @@ class Ticket:
     """One request of a series: when it was made, and later its answer and its file.
 
     `recorded` is let go once it is written, so that a long run does not fill the memory; it stays where an answer
-    that equals the one before waits to be needed. `digest` is the same for answers that are equal.
+    that equals the one before waits to be needed. `digest` is the same for answers that are equal. `status` and
+    `chunks` (of a stream) are those of the recorded answer.
     """
 
     api_request: ApiRequest
@@ -65,6 +66,8 @@ class Ticket:
     is_retryable_failure: bool = False
     recorded: Recorded | None = None
     path: Path | None = None
+    status: int = 0
+    chunks: int | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -164,6 +167,8 @@ class Recorder:
         """
         try:
             recorded = record(exchange)
+            ticket.status = recorded.recording.response.sent_status()
+            ticket.chunks = None if recorded.chunks is None else len(recorded.chunks)
             path = self._place(ticket, recorded)
         except (OpenAIReplayError, OSError):
             self.drop(ticket)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class Answer:
     """A response to send. `pieces` are the events of a stream, else one body; `is_broken`: break off after them.
 
     `times_ms` are the recorded times of its head, its pieces and its end, in ms after the request; () without them.
-    `socket` is for a stream that is sent over a WebSocket.
+    `socket` is for a stream that is sent over a WebSocket, `label` names the request for a person.
     """
 
     path: Path
@@ -62,10 +62,20 @@ class Answer:
     is_stream: bool = False
     times_ms: tuple[int, ...] = ()
     socket: SocketNotes = NO_SOCKET
+    label: str = ""
+
+    def chunks(self) -> int | None:
+        """Return how many chunks a stream has, None for another body."""
+        return chunks_of(self.pieces) if self.is_stream else None
 
     def size(self) -> int:
         """Return how many bytes the body has."""
         return sum(map(len, self.pieces))
+
+
+def chunks_of(pieces: Iterable[bytes]) -> int:
+    """Return how many events among the pieces of a stream are chunks: not `[DONE]`, and no comment."""
+    return sum(b"data:" in piece and not piece.startswith(b"data: [DONE]") for piece in pieces)
 
 
 def render(stored: Sequence[Stored], api_request: ApiRequest) -> Answer:
@@ -129,6 +139,7 @@ def _answer(
     sent = headers.sent(response.headers, implied | headers.implied(api_request.url))
     return Answer(
         path=stored.path,
+        label=api_request.label(),
         status=response.sent_status(),
         headers=tuple(sent.items()),
         pieces=pieces,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..trouble.pacing import INSTANT, Times, plan
 from ..wire.socket_notes import NO_SOCKET, SocketNotes
-from .answer import Answer
+from .answer import Answer, chunks_of
 
 
 class Ending(enum.Enum):
@@ -38,6 +38,7 @@ class Delivery:
     `length` is the value for `content-length`; None for a stream, which says no length. `path` is the recording,
     `fault` the kind of the injected fault, "" without one; `is_paced`: the answer takes its time for its pacing;
     `lacks_times`: it should, and its recording has no times. `socket` is for a stream that is sent over a WebSocket.
+    `label` names the request for a person.
     """
 
     path: Path
@@ -52,6 +53,11 @@ class Delivery:
     is_paced: bool = False
     lacks_times: bool = False
     socket: SocketNotes = NO_SOCKET
+    label: str = ""
+
+    def chunks(self) -> int | None:
+        """Return how many chunks a stream has, None for another body."""
+        return chunks_of(step.data for step in self.steps) if self.length is None else None
 
     def is_instant(self) -> bool:
         """Tell whether it is one complete message that goes out at once, so that any server can send it."""
@@ -84,6 +90,7 @@ def deliver(answer: Answer, times: Times) -> Delivery:
         length=None if answer.is_stream else answer.size(),
         is_paced=not times.is_instant(),
         socket=answer.socket,
+        label=answer.label,
     )
 
 

@@ -178,7 +178,7 @@ def _failed(rule: FaultRule, delivery: Delivery) -> Delivery:
         (HEADER, rule.kind.value),
     )
     failure = Delivery(delivery.path, rule.number, headers, (Step(0.0, body),), length=len(body))
-    return replace(failure, fault=rule.kind.value)
+    return replace(failure, fault=rule.kind.value, label=delivery.label)
 
 
 def _retry_after(wait_ms: float | None) -> tuple[tuple[str, str], ...]:

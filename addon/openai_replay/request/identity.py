@@ -61,6 +61,13 @@ class ApiRequest:
         """Tell whether the operation belongs to no test, so that a recording by any test may answer."""
         return self.endpoint() == SHARED_PATH
 
+    def label(self) -> str:
+        """Return method, path and model, for a person."""
+        model = self.body.get("model") if isinstance(self.body, dict) else None
+        return " ".join(
+            [self.method, self.endpoint(), *([model] if isinstance(model, str) and model else [])]
+        )
+
     def name(self) -> str:
         """Return the name of this request's recording: the request hash in hex."""
         return self.names(self.test_id)[0]

@@ -16,6 +16,7 @@ from ..replay.answer import Answer
 from ..replay.delivery import Delivery
 from ..request.identity import ApiRequest
 from ..trouble.terms import NO_OWN_HEADERS, OwnHeaders, Terms
+from .request_log import Outcome, RequestLine
 from .service import Service
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ async def recorded_answer(
         own_headers: the request's pacing and faults.
         but: files that must not answer.
     """
+    started_s = time.monotonic()
     try:
         terms = service.settings.terms.of_request(own_headers)
         answer = await _under_terms(service, terms, fingerprint, describe, but)
@@ -83,7 +85,13 @@ async def recorded_answer(
         return Refusal(str(exc), "replay_header_invalid")
     if answer is None:
         return None
-    service.run.report.add_replayed(test_id, service.name_of(answer.path))
+    name = service.name_of(answer.path)
+    service.run.report.add_replayed(test_id, name)
+    if service.run.requests.is_on:
+        ms = (time.monotonic() - started_s) * 1000
+        service.run.requests.write(
+            RequestLine(Outcome.REPLAYED, answer.label, test_id, name, answer.chunks(), ms)
+        )
     if isinstance(answer, Delivery):
         _report_trouble(service, test_id, answer)
     return answer if service.settings.made_headers.are_none() else _with_made_headers(service, answer)
@@ -121,8 +129,13 @@ async def explained_miss(service: Service, api_request: ApiRequest) -> Refusal:
     """Return the refusal of a request without a recording; the log and the report get the differences."""
     found = await service.run.worker.call(partial(miss.find_miss, service.store, api_request))
     service.run.report.add_miss(found)
+    _log_miss(service, api_request)
     log.warning("%s\n%s", found.explanation(), found.advice())
     return Refusal(found.summary(), "recording_not_found")
+
+
+def _log_miss(service: Service, api_request: ApiRequest) -> None:
+    service.run.requests.write(RequestLine(Outcome.MISSED, api_request.label(), api_request.test_id))
 
 
 def unreadable(service: Service, api_request: ApiRequest, exc: BadRecording) -> Refusal:
@@ -135,5 +148,6 @@ def unreadable(service: Service, api_request: ApiRequest, exc: BadRecording) -> 
         "unreadable": str(exc),
     }
     service.run.report.add_missed(api_request.test_id, api_request.name(), details)
+    _log_miss(service, api_request)
     message = f"The recording {exc.path.name} cannot be read; the proxy's log says where."
     return Refusal(message, "recording_unreadable")

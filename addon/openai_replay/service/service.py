@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -31,6 +32,7 @@ from . import control
 from .aliases import Aliases
 from .metrics import CONTENT_TYPE, exposition
 from .progress import Progress
+from .request_log import Outcome, RequestLine, RequestLog
 from .worker import Worker
 
 log = logging.getLogger(__name__)
@@ -52,14 +54,16 @@ class Run:
     aliases: Aliases = field(default_factory=Aliases)
     progress: Progress = field(default_factory=Progress)
     allowance: Allowance = field(default_factory=Allowance)
+    requests: RequestLog = field(default_factory=RequestLog)
 
     @classmethod
     def new(cls, environment: Mapping[str, str]) -> Self:
         """Return the parts of a run: this process's alone, or shared with other workers of `serve --workers`."""
         folder = shared_folder(environment)
+        requests = RequestLog.of(environment, is_terminal=sys.stdout is not None and sys.stdout.isatty())
         if folder is None:
-            return cls(None, Report(), Positions())
-        return cls(folder, SharedReport(folder), SharedPositions(folder))
+            return cls(None, Report(), Positions(), requests=requests)
+        return cls(folder, SharedReport(folder), SharedPositions(folder), requests=requests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,11 +131,14 @@ class Service:
         """Return a recording's path as the report has it: relative to the folder."""
         return path.as_posix().removeprefix(f"{self.store.directory.as_posix()}/")
 
-    def recorded(self, api_request: ApiRequest, path: Path | None) -> None:
-        """Take note of a recorded exchange; `path` is None where it equals the one before and needs no file."""
+    def recorded(self, api_request: ApiRequest, path: Path | None, status: int) -> None:
+        """Take note of a recorded exchange, and of the status of its answer.
+
+        `path` is None where it equals the one before and needs no file.
+        """
         self.run.report.take_back_given_up(api_request.test_id, api_request.name())
         if path is not None:
-            self.run.report.add_recorded(api_request.test_id, self.name_of(path))
+            self.run.report.add_recorded(api_request.test_id, self.name_of(path), status)
 
     def renamed(self, changes: Iterable[tuple[Path, Path | None]]) -> None:
         """Take note of recordings of this run that have another name now, or are gone (None)."""
@@ -147,6 +154,7 @@ class Service:
         log.error("Not recorded: %s (request %s): %s", what, api_request.name()[:12], reason)
         request = api_request.name() if may_be_retried else ""
         self.run.report.add_not_recorded(api_request.test_id, what, reason, given_up=request)
+        self.run.requests.write(RequestLine(Outcome.NOT_RECORDED, api_request.label(), api_request.test_id))
 
     # --- the control page ---
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from openai_replay.launch.outcome import Conditions, failures, saw_request, summary
+from openai_replay.launch.outcome import Conditions, failures, recorded_failures, saw_request, summary
 from openai_replay.report import Report
 
 
@@ -69,3 +69,18 @@ def test_unused_recordings_are_named_up_to_a_number() -> None:
     assert failures(ALL, report(replayed=1, unused=2))[1:] == ["    000.json", "    001.json"]
     many = failures(ALL, report(replayed=1, unused=25))
     assert many[-2:] == ["    019.json", "    … and 5 more"]
+
+
+def test_recorded_failures_are_counted_by_status_with_a_question() -> None:
+    recorded = [{"status": 401}, {"status": 429}, {"status": 429}, {"status": 500}, {}]
+    assert recorded_failures({"recorded": recorded}) == [
+        "1 recorded call failed with status 401: is the key right?",
+        "2 recorded calls failed with status 429: is the quota used up?",
+        "1 recorded call failed with status 500",
+    ]
+
+
+def test_unused_recordings_are_described_where_they_fail_the_run() -> None:
+    reported = {"totals": {}, "unused": ["a.json", "b.json"]}
+    lines = failures(Conditions(False, True, False), reported, described=str.upper)
+    assert lines[1:] == ["    A.JSON", "    B.JSON"]

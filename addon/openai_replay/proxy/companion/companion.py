@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import time
 
 from mitmproxy import ctx
 
@@ -18,17 +19,24 @@ from mitmproxy import ctx
 ANNOUNCE_FD = "OPENAI_REPLAY_ANNOUNCE_FD"
 
 
+# The logger with a line per request, which `run --log` shows.
+REQUEST_LOG = "openai_replay.requests"
+
+
 class StandardError(logging.Handler):
     """Writes the addon's warnings, and everybody's errors, to standard error, where the command writes, too."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Leave out mitmproxy's warnings: the addon itself warns of everything that matters to a person."""
+        if record.name == REQUEST_LOG:
+            return True
         least = logging.WARNING if record.name.startswith("openai_replay") else logging.ERROR
         return record.levelno >= least
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, under the name of the program that the person has called, in one piece."""
-        text = f"openai-replay: {record.getMessage().rstrip()}\n"
+        at = f"{time.strftime('%H:%M:%S')} " if record.name == REQUEST_LOG else ""
+        text = f"openai-replay: {at}{record.getMessage().rstrip()}\n"
         if record.exc_info:
             text += f"{logging.Formatter().formatException(record.exc_info)}\n"
         try:

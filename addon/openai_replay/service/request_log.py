@@ -1,0 +1,86 @@
+"""One line in the log per request: its outcome, request, recording, chunks, time and test.
+
+`openai-replay run` decides by an environment variable whether its proxy writes the lines; other programs write them
+unless their log is quiet. A program for many requests a second leaves them out.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+log = logging.getLogger("openai_replay.requests")
+
+# `none`, `plain` or `coloured`; set by `run`, whose own standard error the lines go to.
+ENVIRONMENT_NAME = "OPENAI_REPLAY_REQUEST_LOG"
+
+_RESET = "\033[0m"
+_ELLIPSIS = "…"
+_NAME_LENGTH = 12
+
+
+class Outcome(enum.Enum):
+    """The outcome of a request, with the colour of its word on a terminal (ECMA-48, SGR)."""
+
+    REPLAYED = ("replayed", "\033[32m")
+    RECORDED = ("recorded", "\033[36m")
+    MISSED = ("missed", "\033[31m")
+    NOT_RECORDED = ("not recorded", "\033[31m")
+    LIVE = ("live", "\033[33m")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestLine:
+    """One request. `request` is method, path and model; `chunks` of a stream, `ms` since the request; None: unknown."""
+
+    outcome: Outcome
+    request: str
+    test_id: str | None = None
+    recording: str = ""
+    chunks: int | None = None
+    ms: float | None = None
+
+    def text(self, *, coloured: bool) -> str:
+        """Return the line."""
+        word, colour = self.outcome.value
+        shown = f"{colour}{word}{_RESET}" if coloured else word
+        parts = [
+            shown,
+            self.request,
+            _shortened(self.recording),
+            "" if self.chunks is None else f"{self.chunks} chunks",
+            "" if self.ms is None else f"{self.ms:.0f} ms",
+            f"[{self.test_id}]" if self.test_id else "",
+        ]
+        return "  ".join(filter(None, parts))
+
+
+def _shortened(recording: str) -> str:
+    folder, slash, name = recording.rpartition("/")
+    stem, dot, ending = name.rpartition(".")
+    if len(stem) > _NAME_LENGTH + 1:
+        stem = stem[:_NAME_LENGTH] + _ELLIPSIS
+    return f"{folder}{slash}{stem}{dot}{ending}"
+
+
+@dataclass(slots=True)
+class RequestLog:
+    """Writes the lines of a run, or none."""
+
+    is_on: bool = True
+    is_coloured: bool = False
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str], *, is_terminal: bool) -> RequestLog:
+        """Return the log that an environment asks for; `is_terminal`: a person looks at the log."""
+        chosen = environment.get(ENVIRONMENT_NAME)
+        if chosen is None:
+            return cls(True, is_terminal and "NO_COLOR" not in environment)
+        return cls(chosen != "none", chosen == "coloured")
+
+    def write(self, line: RequestLine) -> None:
+        """Write a line, unless the log is off."""
+        if self.is_on:
+            log.info("%s", line.text(coloured=self.is_coloured))

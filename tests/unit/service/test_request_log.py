@@ -1,0 +1,49 @@
+"""`request_log`: the line of a request, plain and coloured, and who gets it."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from openai_replay.service.request_log import Outcome, RequestLine, RequestLog
+
+REQUEST = "POST /v1/chat/completions gpt-4o"
+LINE = RequestLine(Outcome.REPLAYED, REQUEST, "tests::a", f"sub/{'a' * 64}.json", 8, 1.6)
+
+
+def test_a_line_has_outcome_request_recording_chunks_time_and_test() -> None:
+    expected = f"replayed  {REQUEST}  sub/{'a' * 12}….json  8 chunks  2 ms  [tests::a]"
+    assert LINE.text(coloured=False) == expected
+
+
+def test_parts_that_are_unknown_are_left_out() -> None:
+    assert RequestLine(Outcome.MISSED, REQUEST).text(coloured=False) == f"missed  {REQUEST}"
+
+
+def test_on_a_terminal_the_outcome_is_coloured() -> None:
+    assert LINE.text(coloured=True).startswith("\033[32mreplayed\033[0m  POST")
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_terminal", "expected"),
+    [
+        ({}, False, RequestLog(True, False)),
+        ({}, True, RequestLog(True, True)),
+        ({"NO_COLOR": ""}, True, RequestLog(True, False)),
+        ({"OPENAI_REPLAY_REQUEST_LOG": "none"}, True, RequestLog(False, False)),
+        ({"OPENAI_REPLAY_REQUEST_LOG": "plain"}, True, RequestLog(True, False)),
+        ({"OPENAI_REPLAY_REQUEST_LOG": "coloured"}, False, RequestLog(True, True)),
+    ],
+)
+def test_the_environment_and_the_terminal_decide(
+    environment: dict[str, str], is_terminal: bool, expected: RequestLog
+) -> None:
+    assert RequestLog.of(environment, is_terminal=is_terminal) == expected
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+def test_a_log_that_is_off_writes_nothing(is_on: bool, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "openai_replay.requests"):
+        RequestLog(is_on).write(LINE)
+    assert len(caplog.records) == is_on
