@@ -1,6 +1,7 @@
 """How well paced streams keep to their plan: the table `pacing`, of streams of 200 chunks at 20 chunks a second.
 
-So many streams are open at once on one `openai-replay serve` in base-URL mode. For each chunk the client notes how much
+So many streams are open at once on one `openai-replay serve` in base-URL mode, and on its engine. For each chunk the
+client notes how much
 later it came than planned. The plan's clock begins with the request: its zero is taken from the earliest chunk of the
 stream, so that the constant way of a chunk to the client does not count, and each delay of a chunk does. The client is
 one process on the same machine.
@@ -12,12 +13,23 @@ import asyncio
 import resource
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
-from .programs import BASE_URL_MODE, PATH, Running, ask, make_recordings, request_body, running, server
+from .programs import (
+    BASE_URL_MODE,
+    PATH,
+    Running,
+    ask,
+    engine,
+    make_recordings,
+    request_body,
+    running,
+    server,
+)
 from .statistics_of import table
 
 CHUNKS = 200
@@ -39,6 +51,7 @@ _QUICK_COUNTS = (50, 200, 500)
 class Measured:
     """So many streams at once: how late their chunks were, and what they took of the server."""
 
+    program: str
     streams: int
     whole: int
     p50_ms: float
@@ -111,7 +124,7 @@ def measure(proxy: Running, body: bytes, count: int) -> Measured:
     late = sorted(ms for stream in streams for ms in stream.lateness_ms())
     whole = sum(len(stream.times_s) == chunks for stream in streams)
     p50, p99 = (late[int(len(late) * share)] for share in (0.5, _SHARE))
-    return Measured(count, whole, p50, p99, late[-1], cores, proxy.resident_mib())
+    return Measured(proxy.name, count, whole, p50, p99, late[-1], cores, proxy.resident_mib())
 
 
 def _request(body: bytes) -> bytes:
@@ -125,10 +138,11 @@ def _request(body: bytes) -> bytes:
 def _measure_all(top: Path, counts: tuple[int, ...]) -> list[Measured]:
     body = request_body(CHUNKS)
     make_recordings(top / "recordings", top / "home", [body])
+    pacing = f"recording_pacing=ttft={GAP_MS}ms,gap={GAP_MS}ms"
+    programs = [program(top / "recordings", pacing) for program in (server, engine)]
     everything = []
-    for count in counts:
-        print(f"pacing: {count} streams", flush=True)
-        program = server(top / "recordings", f"recording_pacing=ttft={GAP_MS}ms,gap={GAP_MS}ms")
+    for program, count in product(programs, counts):
+        print(f"pacing: {program.name}, {count} streams", flush=True)
         with running(program, top / "home", BASE_URL_MODE) as proxy:
             measure(proxy, body, 20)
             everything.append(measure(proxy, body, count))
@@ -137,10 +151,11 @@ def _measure_all(top: Path, counts: tuple[int, ...]) -> list[Measured]:
 
 def report(everything: list[Measured]) -> str:
     """Return what was measured as a table, and the largest number of streams that keeps to its plan."""
-    rows = [["streams", "whole", "late p50 ms", "late p99 ms", "latest ms", "cores", "MiB"]]
+    rows = [["program", "streams", "whole", "late p50 ms", "late p99 ms", "latest ms", "cores", "MiB"]]
     for one in everything:
         rows.append(
             [
+                one.program,
                 str(one.streams),
                 str(one.whole),
                 f"{one.p50_ms:.2f}",
@@ -150,9 +165,14 @@ def report(everything: list[Measured]) -> str:
                 f"{one.mib:.0f}",
             ]
         )
-    most = max((one.streams for one in everything if one.holds()), default=0)
-    said = f"{most} streams at once are within {_MOST_LATE_MS} ms of their plan in the 99th percentile"
-    return f"{table(rows)}\n\n{said} (wanted: {WANTED})."
+    said = [_verdict(program, everything) for program in dict.fromkeys(one.program for one in everything)]
+    return "\n".join((table(rows), "", *said))
+
+
+def _verdict(program: str, everything: list[Measured]) -> str:
+    most = max((one.streams for one in everything if one.program == program and one.holds()), default=0)
+    share = f"within {_MOST_LATE_MS} ms of their plan in the 99th percentile"
+    return f"{program}: {most} streams at once are {share} (wanted: {WANTED})."
 
 
 def run(*, quick: bool) -> tuple[Any, str]:
@@ -163,6 +183,7 @@ def run(*, quick: bool) -> tuple[Any, str]:
         everything = _measure_all(Path(top), _QUICK_COUNTS if quick else _COUNTS)
     result = [
         {
+            "program": one.program,
             "streams": one.streams,
             "whole": one.whole,
             "late_p50_ms": one.p50_ms,

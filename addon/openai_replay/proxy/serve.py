@@ -45,8 +45,9 @@ def serve(arguments: Sequence[str] | None = None) -> None:
     from .replay_master import ReplayMaster
 
     gc.freeze()
-    # With thousands of open streams a full collection takes most of a second, in which nothing is sent.
-    gc.set_threshold(100_000, 50, 1000)
+    # With thousands of open streams a full collection takes half a second, in which nothing is sent; Python's own
+    # thresholds make one for every few dozen of them. These make one for every few thousand.
+    gc.set_threshold(10_000, 20, 40)
     gc.enable()
     # Each connection that opens and closes is nothing that one wants to read, or to pay for.
     logging.getLogger("mitmproxy.proxy.server").setLevel(logging.WARNING)
