@@ -1,10 +1,9 @@
 """How well paced streams keep to their plan: the table `pacing`, of streams of 200 chunks at 20 chunks a second.
 
 So many streams are open at once on one `openai-replay serve` in base-URL mode, and on its engine. For each chunk the
-client notes how much
-later it came than planned. The plan's clock begins with the request: its zero is taken from the earliest chunk of the
-stream, so that the constant way of a chunk to the client does not count, and each delay of a chunk does. The client is
-one process on the same machine.
+client notes how much later it came than planned. The zero of the plan's clock is taken from the earliest chunk of the
+stream: so the constant way of a chunk to the client does not count, and each delay of a chunk does. The client is one
+process on the same machine, which is better idle: every other process delays chunks.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from ..errors import BadOption
 from ..options import Settings
 from ..replay.shared_run import mark_ready
+from ..service.garbage_collection import collect_garbage_rarely
 from ..service.service import Run, Service
 from ..service.workers import refuse_taken, run_workers, split_workers
 from ..store.watch import watch
@@ -70,6 +71,7 @@ def _run(command_line: CommandLine, api: Target, settings: Settings) -> None:
     except ImportError:
         print(_MISSING_EXTRA, file=sys.stderr)
         sys.exit(FAILED_TO_START)
+    collect_garbage_rarely()
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
         runner.run(_serve(command_line, api, settings))
 

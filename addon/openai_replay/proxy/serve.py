@@ -14,6 +14,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
+from ..service.garbage_collection import collect_garbage_rarely
 from ..service.workers import run_workers, split_workers
 from .shortcuts.addon_imports import import_addons_singly
 
@@ -44,11 +45,7 @@ def serve(arguments: Sequence[str] | None = None) -> None:
 
     from .replay_master import ReplayMaster
 
-    gc.freeze()
-    # With thousands of open streams a full collection takes half a second, in which nothing is sent; Python's own
-    # thresholds make one for every few dozen of them. These make one for every few thousand.
-    gc.set_threshold(10_000, 20, 40)
-    gc.enable()
+    collect_garbage_rarely()
     # Each connection that opens and closes is nothing that one wants to read, or to pay for.
     logging.getLogger("mitmproxy.proxy.server").setLevel(logging.WARNING)
     main.run(ReplayMaster, cmdline.mitmdump, others)
