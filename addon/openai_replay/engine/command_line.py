@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from ..errors import BadOption
@@ -16,6 +18,7 @@ from ..service.base_url import refuse_unrecorded
 from ..service.workers import DEFAULT_PORT
 
 _DEFAULT_MODE = "reverse:https://api.openai.com"
+_BAD_ARGUMENTS = 1
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -62,8 +65,15 @@ def parse(arguments: Sequence[str]) -> CommandLine:
     return CommandLine(known.host, known.port, known.mode, given, foreign, certificate, known.quiet)
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """End with the status that mitmdump ends with, which is not argparse's."""
+        self.print_usage(sys.stderr)
+        self.exit(_BAD_ARGUMENTS, f"{self.prog}: error: {message}\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="openai-replay serve --engine granian", allow_abbrev=False)
+    parser = _Parser(prog="openai-replay serve --engine granian", allow_abbrev=False)
     parser.add_argument("--listen-host", dest="host", default="", metavar="HOST")
     parser.add_argument("-p", "--listen-port", dest="port", type=int, default=DEFAULT_PORT, metavar="PORT")
     parser.add_argument("-m", "--mode", default=_DEFAULT_MODE, metavar="reverse:URL")

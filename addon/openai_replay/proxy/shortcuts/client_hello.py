@@ -13,7 +13,7 @@ from .guarded import Shortcut, Undo
 
 CLIENT_HELLO = Shortcut(
     "one parse of ClientHello",
-    "6 % of the CPU time of a new connection through CONNECT and TLS",
+    "about 6 % of the CPU time of a new connection through CONNECT and TLS",
     {
         "mitmproxy.proxy.layers.tls:parse_client_hello": "(data)",
         "mitmproxy.addons.next_layer:parse_client_hello": "(data)",

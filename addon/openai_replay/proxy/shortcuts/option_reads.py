@@ -13,7 +13,7 @@ from .guarded import Shortcut, Undo
 
 OPTION_READS = Shortcut(
     "reads of options",
-    "5 % of the CPU time of a new connection through CONNECT and TLS",
+    "about 5 % of the CPU time of a new connection through CONNECT and TLS",
     {
         "mitmproxy.optmanager:_Option.current": "(self)",
         "mitmproxy.optmanager:_Option.__init__": "(self, name, typespec, default, help, choices)",
