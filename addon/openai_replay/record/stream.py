@@ -40,7 +40,7 @@ def _raw(exchange: Exchange, events: Sequence[sse.Event]) -> Recorded:
 
 
 def _events(exchange: Exchange) -> Iterator[sse.Event]:
-    """Yield the events; of a stream that broke off, only those that were complete."""
+    """Yield the events; of a stream that broke off, only the complete ones."""
     parser = sse.Parser()
     for piece in exchange.body:
         yield from _redacted(parser.feed(piece), exchange)

@@ -147,7 +147,7 @@ def _model_list(
 
 
 def _with_companion(exchange: Exchange, content: bytes) -> Recorded:
-    """Record a body that is not JSON in a file of its own, named for its type so that a person can open it."""
+    """Record a body that is not JSON in a separate file, named for its type so that a person can open it."""
     ending = _ending_of(exchange.media_type())
     if ending == ".json":
         ending = ".txt"  # it says it is JSON and is not; that name is the recording's own

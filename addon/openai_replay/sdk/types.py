@@ -12,6 +12,19 @@ The package builds an object in two ways and writes it down in a third, and so d
 `dump` is `construct` and `serialize` in one go, for all that is not in a union of several: there the value that was
 constructed must be kept, because serialization tries it on each variant.
 
+Theory of operation, with one example. `CompletionUsage` is to dump this object of another server:
+
+    {"prompt_tokens": "3", "total_tokens": true, "prompt_tokens_details": {"cached_tokens": "1"}, "cost": 0.5}
+
+1. `construct` of the model goes through its fields in the order of the class. `prompt_tokens` is an integer: nothing is
+   validated, and `"3"` stays. `completion_tokens` is not there, and becomes null.
+2. `prompt_tokens_details` may be null, so it is a union, and `validate` has its turn: pydantic turns `"1"` into 1.
+3. `cost` is no field; it is kept behind the fields.
+4. `serialize` looks at the types once more: `true` where an integer belongs becomes 1, and `"3"` is only warned about.
+
+    {"completion_tokens": null, "prompt_tokens": "3", "total_tokens": 1, "completion_tokens_details": null,
+     "prompt_tokens_details": {"audio_tokens": null, "cached_tokens": 1}, "cost": 0.5}
+
 Rule: where the package would fail or lose something, nothing is raised and nothing lost here. NaN, infinities, and
 texts that spell them, stay what they are; a member called `_fields_set` is kept like every other unknown one; an
 integer too large for a float stays one, and lone surrogates in the names of members stay too.

@@ -1,4 +1,4 @@
-"""What the rules of `wire.py` do not say of a recorded response, noted beside it so that replay is exact.
+"""Notes about a response that the rules of `rebuild.py` cannot rebuild exactly, kept beside it in the recording.
 
 A recording keeps it as `response.wire.corrections`, a list that other readers of the format ignore; there is none
 where the rules say all. Chunks are numbered from 0, and a response in one piece is chunk 0.
@@ -14,6 +14,23 @@ where the rules say all. Chunks are numbered from 0, and a response in one piece
 
 Rule: all but the last describe a shape and never a value, so what a person edits in `__data__` is what is replayed.
 A member that is not listed is sent if it has a value. A text is sent only as long as `__data__` still says the same.
+
+Theory of operation, with one example. A server sends a chunk with other members than the API:
+
+    {"id": "rec-1", "choices": [{"delta": {"content": "Hi", "role": null}, "index": 0}]}
+
+1. The recording holds it as its class dumps it, with all members of the class, absent ones as null.
+2. The rules rebuild that as the API would send it: `{"index": 0, "delta": {"content": "Hi"}, "logprobs": null, …}`.
+3. The result differs from the wire, so both are walked side by side. Objects with other members, or another order of
+   them, give a `_Members`; numbers that are written otherwise give an `_Integer` or a `_Spelling`; another value gives
+   up (`_NoShape`), and the text is kept.
+4. What was found is applied to the rebuilt chunk. Only if that gives the wire's bytes are they noted, else the text is:
+
+    {"chunks": "0", "at": "$.choices[*]", "members": ["delta", "index"]}
+    {"chunks": "0", "at": "$.choices[*].delta", "members": ["content", "role"]}
+
+5. The next chunk tries the corrections of the one before it first. Equal corrections of many chunks become one entry.
+6. Replay rebuilds by the rules and applies the entries of the chunk, in the order in which they stand.
 """
 
 from __future__ import annotations
