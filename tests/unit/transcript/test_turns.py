@@ -1,0 +1,37 @@
+"""`turns`: readers of loosely typed JSON."""
+
+from __future__ import annotations
+
+import pytest
+
+from openai_replay.format.recording import JSON
+from openai_replay.transcript.turns import Kind, Turn, content_turns, items, members, text_of, token_counts
+
+
+@pytest.mark.parametrize(("value", "text"), [("a", "a"), (None, ""), (1, "1"), ({"ä": []}, '{"ä": []}')])
+def test_a_value_as_text(value: JSON, text: str) -> None:
+    assert text_of(value) == text
+
+
+def test_another_value_has_no_members_and_no_items() -> None:
+    assert (members([1]), members({"a": 1}), items({"a": 1}), items([1])) == ({}, {"a": 1}, [], [1])
+
+
+def test_content_is_a_text_or_parts() -> None:
+    parts: JSON = ["a", {"text": "b"}, {"refusal": "c"}, {"type": "input_image"}, {"x": 1}]
+    assert list(content_turns("user", "text")) == [Turn("user", "text")]
+    assert list(content_turns("user", parts)) == [
+        Turn("user", "a"),
+        Turn("user", "b"),
+        Turn("user", "c", Kind.REFUSAL),
+        Turn("user", "[input_image]", Kind.DATA),
+        Turn("user", '{"x": 1}'),
+    ]
+    assert list(content_turns("user", None)) == list(content_turns("user", "")) == []
+
+
+def test_usage_is_counted_under_both_names_of_the_api() -> None:
+    expected = {"input": 1, "output": 2, "total": 3}
+    assert token_counts({"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}) == expected
+    assert token_counts({"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}) == expected
+    assert token_counts({"prompt_tokens": True, "x": 1}) == token_counts(None) == {}
