@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openai_replay.errors import BadRecording
+from openai_replay.errors import BadRecording, NotRecordable
 from openai_replay.format.recording import JSON, Recording, decode, encode
 from openai_replay.record.exchange import End, Exchange, Recorded
 from openai_replay.record.record import record
@@ -561,3 +562,32 @@ def test_a_header_that_cannot_be_sent_is_an_error_that_says_where(
         render([one], chat())
 
     assert str(caught.value) == f"{PATH}: {problem}"
+
+
+# --- anything that an upstream may send ---------------------------------------------------------------------------
+
+PIECES = st.sampled_from(
+    [
+        *(b"{", b"}", b"[", b"]", b'"a":', b"1e999", b"NaN", b'"\\ud800"', b"\xff", b"[" * 300),
+        *(b"data: ", b"\n\n", b"event: e\n", b": c\n", b"data: [DONE]\n\n", b'data: {"choices":[]}\n\n'),
+        *(b'{"__type__":"x","__data__":1}', b'{"__file__":"x"}'),
+    ]
+)
+BODIES = st.lists(PIECES, max_size=6).map(b"".join) | st.binary(max_size=30)
+TYPES = st.sampled_from(
+    ["application/json", "text/event-stream", "text/plain", "", "a/b; charset=\xff", "x" * 300]
+)
+ENDS = st.sampled_from(End)
+
+
+@given(st.integers(100, 599), TYPES, BODIES, ENDS, st.booleans())
+def test_no_recording_is_written_that_cannot_be_read_and_sent(
+    status: int, content_type: str, body: bytes, end: End, is_stream: bool
+) -> None:
+    request = chat(stream=is_stream)
+    with suppress(NotRecordable):
+        recorded = record(Exchange(request, status, (("content-type", content_type),), [body], end))
+        file_names = {"body": "body.bin"} if recorded.companions else {}
+        one = stored(b"".join(recorded.pieces(file_names)))
+        if not recorded.companions:
+            assert render([one], request).status == status
