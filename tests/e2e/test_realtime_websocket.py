@@ -302,3 +302,58 @@ def test_it_works_by_base_url(tmp_path: Path) -> None:
             wait_until(lambda: proxies.recordings_of("a test"), "the session is written")
 
         assert seen[1] == seen[0]
+
+
+ROUNDS, IN_A_ROUND = 20, 500
+# Three quarters of a minute of 24 kHz PCM16 in each round, a tenth of a second in each message.
+PIECE = bytes(4800)
+
+
+def resident_kib(running: Proxy) -> int:
+    """Return the resident memory of a proxy's process."""
+    status = Path(f"/proc/{running.process.pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS:"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_memory_does_not_grow_with_a_session(proxies: Both) -> None:
+    def act(client: Client) -> None:
+        socket = client.socket("long")
+        socket.receive_until("session.created")
+        for _ in range(ROUNDS):
+            for _ in range(IN_A_ROUND):
+                append(socket, PIECE)
+            socket.send(type="input_audio_buffer.clear")
+            socket.receive_until("input_audio_buffer.cleared")
+        socket.close()
+
+    for running, run in ((proxies.recorder, recorded_long), (proxies.replayer, replayed_long)):
+        before = resident_kib(running)
+        run(proxies, act)
+        # 48 MB of sound passed, in 64 MB of messages.
+        assert resident_kib(running) - before < 32 * 1024
+
+
+def recorded_long(proxies: Both, act: Callable[[Client], None]) -> None:
+    recorded(proxies, "long", act)
+
+
+def replayed_long(proxies: Both, act: Callable[[Client], None]) -> None:
+    replayed(proxies, act)
+
+
+def test_a_killed_proxy_leaves_whole_files_only(tmp_path: Path) -> None:
+    with both(tmp_path) as proxies, ExitStack() as stack:
+        client = Client(proxies.recorder, stack)
+        recorded_before = client.socket("whole")
+        conversation(recorded_before)
+        wait_until(lambda: proxies.recordings_of("whole"), "the first session is written")
+        socket = client.socket("killed")
+        socket.receive_until("session.created")
+        append(socket, SOUND)
+        proxies.recorder.process.kill()
+        proxies.recorder.process.wait()
+
+        assert proxies.recordings_of("killed") == []
+        assert len(proxies.recordings_of("whole")) == 1
+        assert all(json.loads(path.read_bytes()) for path in proxies.folder.glob("*.json"))

@@ -23,6 +23,7 @@ DUMMY_KEY = "sk-replay-needs-no-key-0"
 
 # Ruby reads http_proxy for https, too, PHP's streams read the upper-case names alone, Go both.
 _PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_NODE_CERTIFICATES = "NODE_EXTRA_CA_CERTS"
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -84,6 +85,11 @@ def through_base_url(
         "NO_PROXY": without_proxy,
         "no_proxy": without_proxy,
     }
+
+
+def tls_at_base_url(environment: Mapping[str, str], trust: Trust) -> Changes:
+    """Return what openai-node needs besides: its Realtime client uses TLS whatever scheme the base URL has."""
+    return {_NODE_CERTIFICATES: str(trust.addition(environment.get(_NODE_CERTIFICATES, "")))}
 
 
 def dummy_key(environment: Mapping[str, str], mode: Mode) -> Changes:
@@ -153,7 +159,7 @@ def _trust_variables(environment: Mapping[str, str], trust: Trust) -> Changes:
         "CURL_CA_BUNDLE": str(trust.bundle(curl, own)),
         "PERL_LWP_SSL_CA_FILE": str(trust.bundle(perl, own)),
         "SYSTEM_WGETRC": str(trust.wgetrc(bundle, environment.get("SYSTEM_WGETRC", ""))),
-        "NODE_EXTRA_CA_CERTS": str(trust.addition(environment.get("NODE_EXTRA_CA_CERTS", ""))),
+        _NODE_CERTIFICATES: str(trust.addition(environment.get(_NODE_CERTIFICATES, ""))),
         "DENO_CERT": str(trust.addition(environment.get("DENO_CERT", ""))),
         "PHP_INI_SCAN_DIR": _with_folder(
             environment.get("PHP_INI_SCAN_DIR", ""), str(trust.php_ini_folder(bundle))

@@ -15,7 +15,7 @@ from ..errors import OpenAIReplayError
 from ..options import Mode
 from ..proxy.certificate_authority import CertificateAuthority, certificate_authority, data_folder
 from .child import CommandFailed, held_signals, run_command
-from .environment import Changes, applied, dummy_key, through_base_url, through_proxy
+from .environment import Changes, applied, dummy_key, through_base_url, through_proxy, tls_at_base_url
 from .hint import hint
 from .keys import real_keys, replaced_keys
 from .old_node import OldNode
@@ -130,7 +130,9 @@ def changes_of_run(
         test_id: for a proxy that serves several tests; the proxy of one knows its id by an option.
     """
     if plan.target is not None:
-        changes = through_base_url(environment, port, plan.target, test_id or plan.settings.test_id)
+        test_id = test_id or plan.settings.test_id
+        changes = through_base_url(environment, port, plan.target, test_id)
+        changes |= tls_at_base_url(environment, trust)
     else:
         # A user name in the proxy's URL is more than Java's properties can hold, so it is left out where it can be.
         changes = through_proxy(environment, port, trust, plan.settings.hosts, test_id)

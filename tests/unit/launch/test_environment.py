@@ -18,6 +18,7 @@ from openai_replay.launch.environment import (
     no_proxy,
     through_base_url,
     through_proxy,
+    tls_at_base_url,
 )
 from openai_replay.launch.trust import Trust, java_options, system_bundle
 from openai_replay.options import HostPattern, Mode, default_values, settings
@@ -134,6 +135,12 @@ def test_a_base_url_leads_to_the_proxy_and_past_other_proxies() -> None:
     assert made["OPENAI_BASE_URL"] == made["OPENAI_API_BASE"] == "http://127.0.0.1:18080/@a%2Fb/api/v1"
     assert made["NO_PROXY"] == made["no_proxy"] == "localhost,127.0.0.1,::1"
     assert target_of(applied(made, {})) == target
+
+
+def test_nodes_realtime_client_trusts_the_proxy_at_a_base_url(trust: Trust) -> None:
+    made = tls_at_base_url({}, trust)
+
+    assert trust.authority_file.read_text() in Path(str(made["NODE_EXTRA_CA_CERTS"])).read_text()
 
 
 def test_a_run_within_a_base_url_run_has_the_users_own_base_url(trust: Trust) -> None:
