@@ -70,11 +70,8 @@ def _rules(settings: Settings) -> Rules:
 
 
 def _findings(settings: Settings, limits: Limits) -> list[Finding]:
-    progress = Progress("recordings checked", len(recording_paths(settings.directory)))
-    try:
+    with Progress("recordings checked", len(recording_paths(settings.directory))) as progress:
         return check(settings.directory, _rules(settings), limits, progress.step)
-    finally:
-        progress.clear()
 
 
 def _bytes(size: str) -> int:

@@ -85,11 +85,8 @@ def _differences(directory: str | None, sides: Sequence[str]) -> Iterator[Differ
     if len(sides) > 2:
         raise BadOption(f"expected at most two sides to compare, got {len(sides)}")
     before, after = _both(directory, sides)
-    progress = Progress("recordings compared", len(before.paths() & after.paths()))
-    try:
+    with Progress("recordings compared", len(before.paths() & after.paths())) as progress:
         yield from differences(before, after, progress.step)
-    finally:
-        progress.clear()
 
 
 def _both(directory: str | None, sides: Sequence[str]) -> tuple[Side, Side]:

@@ -8,8 +8,8 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import click
 
@@ -19,15 +19,13 @@ from ..collection.importing import Importer
 from ..collection.overview import commit_times
 from ..collection.shapes import Shape, shape_of
 from ..errors import BadOption, BadRecording
-from ..options import Settings
 from ..record.raw_exchange import RawExchange, header
 from ..record.recorder import Recorder
 from ..request.identity import ApiRequest, describe
-from ..request.rules import Rules
-from ..store.index import Index
-from ..store.store import Store, Stored
+from ..store.store import Stored
 from .ask_api import Api, NotAnswered
 from .command_line import DIRECTORY, folder_settings, guarded
+from .opened_folder import OpenedFolder, opened_folder
 from .progress import counted
 from .run import say
 
@@ -80,10 +78,8 @@ def drift_command(
     def checked() -> int:
         settings = folder_settings(directory)
         api = Api(_key(os.environ))
-        rules = Rules(settings.ignore, settings.redactor)
-        with closing(Index(settings.directory, rules, None)) as index:
-            store = Store(settings.directory, rules, index)
-            listed = [*_listed(settings, store, rules, endpoint, _oldest(older_than))]
+        with opened_folder(settings) as folder:
+            listed = [*_listed(settings.directory, folder, endpoint, _oldest(older_than))]
             choice = choose(listed, sample=_sample(sample), max_cost=max_cost, seed=seed)
             answers, failures = _asked(api, choice)
             shapes = {path: _shape(answer) for path, answer in answers.items()}
@@ -91,7 +87,7 @@ def drift_command(
             found = drifted(shapes, choice.questions, others)
             _tell(choice, found, failures, as_json=as_json)
             if update:
-                _update(Importer(Recorder(store), rules, settings.is_recorded), found, answers)
+                _update(Importer(Recorder(folder.store), folder.rules, settings.is_recorded), found, answers)
         return _CHANGED if found else _TROUBLE if failures else _UNCHANGED
 
     sys.exit(guarded(checked, _TROUBLE))
@@ -126,20 +122,20 @@ def _oldest(text: str | None) -> float | None:
 
 
 def _listed(
-    settings: Settings, store: Store, rules: Rules, endpoint: str | None, before: float | None
+    directory: Path, folder: OpenedFolder, endpoint: str | None, before: float | None
 ) -> Iterator[tuple[Stored, ApiRequest]]:
-    commits = commit_times(settings.directory)
-    for path in recording_paths(settings.directory):
-        full_path = settings.directory / path
+    commits = commit_times(directory)
+    for path in recording_paths(directory):
+        full_path = directory / path
         try:
-            stored = store.read_existing(full_path)
+            stored = folder.store.read_existing(full_path)
         except BadRecording:
             continue  # `check` names it
         request = stored.recording.request
         is_old = before is None or (commits.get(path) or full_path.stat().st_mtime) < before
         if is_old and (endpoint is None or fnmatchcase(request.endpoint, endpoint)):
             test_id = stored.recording.test_id
-            yield stored, describe(request.method, request.url, request.body, test_id, rules)
+            yield stored, describe(request.method, request.url, request.body, test_id, folder.rules)
 
 
 def _asked(api: Api, choice: Choice) -> tuple[dict[str, RawExchange], list[str]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -18,10 +17,9 @@ from ..collection.overview import commit_times
 from ..collection.reports import read_reports
 from ..errors import BadOption, BadRecording, NotReplayable
 from ..options import Settings
-from ..request.rules import Rules
-from ..store.index import Index
 from ..store.store import Store
 from .command_line import DIRECTORY, NOT_DONE, folder_settings, guarded
+from .opened_folder import opened_folder
 from .progress import counted
 from .run import say
 
@@ -49,12 +47,10 @@ def har_command(directory: str | None, test: str | None, file: Path) -> None:
 
     def exported() -> int:
         settings = folder_settings(directory)
-        rules = Rules(settings.ignore, settings.redactor)
         problems: list[str] = []
-        with closing(Index(settings.directory, rules, None)) as index:
-            store = Store(settings.directory, rules, index)
-            chosen = [*_chosen(settings, store, test, problems)]
-            _write(file, json.dumps(har(chosen, rules), ensure_ascii=False, indent=2) + "\n")
+        with opened_folder(settings) as folder:
+            chosen = [*_chosen(settings, folder.store, test, problems)]
+            _write(file, json.dumps(har(chosen, folder.rules), ensure_ascii=False, indent=2) + "\n")
         for problem in problems:
             say(f"not exported: {problem}")
         say(f"{len(chosen)} recordings exported to {file}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 
 import click
@@ -16,10 +15,8 @@ from ..options import Mode, Settings
 from ..proxy import flow_file
 from ..record.raw_exchange import NotTaken
 from ..record.recorder import Recorder
-from ..request.rules import Rules
-from ..store.index import Index
-from ..store.store import Store
 from .command_line import DIRECTORY, NOT_DONE, folder_settings, guarded
+from .opened_folder import opened_folder
 from .progress import counted
 from .run import say
 
@@ -77,10 +74,8 @@ def import_command(
 
 
 def _imported(checked: Settings, paths: Sequence[Path], pattern: str | None) -> Imported:
-    rules = Rules(checked.ignore, checked.redactor)
-    with closing(Index(checked.directory, rules, None)) as index:
-        recorder = Recorder(Store(checked.directory, rules, index))
-        importer = Importer(recorder, rules, checked.is_recorded)
+    with opened_folder(checked) as folder:
+        importer = Importer(Recorder(folder.store), folder.rules, checked.is_recorded)
         files = Files(flow_file.exchanges)
         for path, is_named in counted(found_in(paths), "files read"):
             test_id = test_id_of(path, pattern)

@@ -64,11 +64,8 @@ def list_command(
 
 
 def _read(folder: Path) -> Overview:
-    progress = Progress("recordings read", len(recording_paths(folder)))
-    try:
+    with Progress("recordings read", len(recording_paths(folder))) as progress:
         return overview(folder, progress.step)
-    finally:
-        progress.clear()
 
 
 def _is_wanted(entry: Entry, patterns: Iterable[tuple[str, str | None]]) -> bool:

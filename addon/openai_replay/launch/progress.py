@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from typing import TextIO
+from types import TracebackType
+from typing import Self, TextIO
 
 _SECONDS_BETWEEN = 0.1
 
@@ -14,7 +15,7 @@ _CLEAR = "\r\x1b[K"
 
 
 class Progress:
-    """One line that says how many things are done, of how many, and cleared at the end."""
+    """One line that says how many things are done, of how many; cleared at the end of a `with` block."""
 
     def __init__(self, what: str, total: int | None = None, stream: TextIO | None = None) -> None:
         """Prepare; `what` is the name of the things, `stream` standard error by default."""
@@ -24,6 +25,14 @@ class Progress:
         self._is_shown = self._stream is not None and self._stream.isatty()
         self._done = 0
         self.next_at = time.monotonic() + _SECONDS_BETWEEN
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.clear()
 
     def step(self) -> None:
         """Count one thing as done."""
@@ -43,10 +52,7 @@ class Progress:
 
 def counted[T](things: Iterable[T], what: str, total: int | None = None) -> Iterator[T]:
     """Yield the things, and show how many have been dealt with."""
-    progress = Progress(what, total)
-    try:
+    with Progress(what, total) as progress:
         for thing in things:
             yield thing
             progress.step()
-    finally:
-        progress.clear()
