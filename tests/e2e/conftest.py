@@ -15,6 +15,7 @@ _RUN_ONCE = (
     "package",
     "pytest_plugin",
     "report_page",
+    "readme_commands",
     "run_command",
     "scripts",
     "serve",

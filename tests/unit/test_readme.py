@@ -1,4 +1,4 @@
-"""The README and the page of options name only things that exist."""
+"""The README and the pages beside the code name the options, modes and headers that exist."""
 
 import re
 from pathlib import Path
@@ -9,6 +9,8 @@ from openai_replay.wire import headers
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+SAFETY_PAGE = (ROOT / "addon" / "SAFETY.md").read_text(encoding="utf-8")
+MATCHING_PAGE = (ROOT / "addon" / "MATCHING.md").read_text(encoding="utf-8")
 OPTIONS_PAGE = (ROOT / "addon" / "OPTIONS.md").read_text(encoding="utf-8")
 
 
@@ -37,10 +39,18 @@ def test_the_table_of_modes_is_the_modes() -> None:
 
 
 def test_the_headers_that_are_kept_are_those_that_are_named() -> None:
-    sentence = README.partition("only those that a client reads:")[2].partition(". API keys")[0]
+    sentence = SAFETY_PAGE.partition("a recording keeps those that clients read:")[2].partition(".\n")[0]
     assert sorted(re.findall(r"`([a-z-]+)`", sentence)) == sorted(["content-type", *headers.KEPT])
 
 
+def test_the_modes_of_the_readme_are_the_modes() -> None:
+    table = README.partition("\n## Modes\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `([a-z-]+)` \| [a-z]", table, re.MULTILINE) == [mode.value for mode in Mode]
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.split()) <= 1200
+
+
 def test_the_proxy_is_asked_under_its_host() -> None:
-    assert f"http://{HOST}/report" in README
-    assert f"http://{HOST}/reset" in README
+    assert f"http://{HOST}/report" in MATCHING_PAGE
