@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +34,25 @@ def by_test(reported: Mapping[str, Any]) -> dict[str, TestPart]:
             part = parts.setdefault(entry.get("test_id") or NO_TEST, TestPart())
             getattr(part, name).append(entry)
     return dict(sorted(parts.items()))
+
+
+def notes(reported: Mapping[str, Any]) -> list[str]:
+    """Return a line for each fact about the whole run: model APIs that were not recorded, faults, paced answers."""
+    lines = [
+        f"{times} connections went to {host}, a model API that is not recorded"
+        for host, times in reported.get("other_apis", {}).items()
+    ]
+    lines += [
+        f"{times} clients did not trust the proxy's certificate for {host}"
+        for host, times in reported.get("distrusted", {}).items()
+    ]
+    faults = Counter[str]()
+    for entry in reported.get("faulted", ()):
+        faults[entry["fault"]] += entry["times"]
+    lines += [f"{times} answers with the injected fault {fault}" for fault, times in sorted(faults.items())]
+    if paced := sum(entry["times"] for entry in reported.get("paced", ())):
+        lines.append(f"{paced} paced answers")
+    return lines
 
 
 def explained(miss: Mapping[str, Any]) -> list[str]:

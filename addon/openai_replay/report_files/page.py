@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from .bubbles import conversation, last_message
-from .by_test import NO_TEST, TestPart, by_test, explained
+from .by_test import NO_TEST, TestPart, by_test, explained, notes
 
 _STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 _SCRIPT = Path(__file__).with_name("page.js").read_text(encoding="utf-8")
@@ -57,6 +57,8 @@ def _headline(reported: Mapping[str, Any]) -> str:
 def _body(reported: Mapping[str, Any], parts: Mapping[str, TestPart], folder: Path) -> Iterator[str]:
     yield f'<h1>openai-replay</h1>\n<p class="quiet">mode {escape(str(reported.get("mode", "")))}</p>'
     yield _counts(reported["totals"])
+    if facts := notes(reported):
+        yield f"<ul>{''.join(f'<li>{escape(fact)}</li>' for fact in facts)}</ul>"
     yield _filters(parts)
     yield from _problems(parts)
     yield from _conversations(parts, folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .by_test import NO_TEST, by_test, explained
+from .by_test import NO_TEST, by_test, explained, notes
 
 # GitHub keeps at most 1 MiB of a step's summary; this many misses with their differences stay far below.
 _MOST_MISSES = 50
@@ -25,6 +25,9 @@ def _lines(reported: Mapping[str, Any]) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     counts = (totals[name] for name in ("replayed", "recorded", "missed", "not_recorded", "unused"))
     yield f"| {' | '.join(map(str, counts))} |"
+    for fact in notes(reported):
+        yield ""
+        yield f"- {fact}"
     yield from _misses(reported)
     yield from _unused(reported.get("unused", []))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openai_replay.report_files.by_test import NO_TEST, by_test, explained
+from openai_replay.report_files.by_test import NO_TEST, by_test, explained, notes
 
 from .reports import MISS, report
 
@@ -33,3 +33,22 @@ def test_a_recording_that_cannot_be_read_is_said_with_its_place() -> None:
         "A recording cannot be read for GET /v1/x (request ab):",
         "    x.json: expected JSON",
     ]
+
+
+def test_facts_about_the_whole_run_are_notes() -> None:
+    facts = {
+        "other_apis": {"api.anthropic.com": 2},
+        "distrusted": {"api.openai.com": 1},
+        "faulted": [
+            {"fault": "rate_limit", "test_id": "a", "times": 1},
+            {"fault": "rate_limit", "test_id": "b", "times": 2},
+        ],
+        "paced": [{"test_id": None, "times": 4}],
+    }
+    assert notes(report(**facts)) == [
+        "2 connections went to api.anthropic.com, a model API that is not recorded",
+        "1 clients did not trust the proxy's certificate for api.openai.com",
+        "3 answers with the injected fault rate_limit",
+        "4 paced answers",
+    ]
+    assert notes(report()) == []

@@ -33,3 +33,8 @@ def test_a_run_without_requests_has_counts_alone(tmp_path: Path) -> None:
     text = page(EMPTY, tmp_path)
     assert "<h2>" not in text
     assert text.count("<b>0</b>") == 5
+
+
+def test_notes_about_the_run_are_a_list(tmp_path: Path) -> None:
+    text = page(report(other_apis={"api.anthropic.com": 2}), tmp_path)
+    assert "<li>2 connections went to api.anthropic.com, a model API that is not recorded</li>" in text
