@@ -437,6 +437,12 @@ CODEX = Client(
     "codex", (NodePackages("codex", ["codex"]), NODE), "node_modules/@openai/codex/bin/codex.js", cases=()
 )
 
+# Programs with tasks over WebSockets: `tests/e2e/test_websocket_clients.py` runs them.
+WEBSOCKET_PYTHON = Client("websocket-python", (PythonEnvironment("websocket-python"),), "client.py", cases=())
+WEBSOCKET_NODE = Client(
+    "websocket-node", (NodePackages("websocket-node", ["websocket-node"]), NODE), "client.js", cases=()
+)
+
 
 def client_named(name: str) -> Client:
     """Return the client of that name.
