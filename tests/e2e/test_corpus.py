@@ -9,6 +9,7 @@ import ast
 import importlib
 import json
 import os
+import shutil
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -111,15 +112,13 @@ def others_in(folder: Path) -> None:
 
 @pytest.fixture(scope="module", params=["HTTP/1.1", "HTTP/2, among thousands of others"])
 def replayer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replayer]:
-    """The shared folder as it is, and the same files among thousands."""
+    """Copies of the shared folders, and the same copies among thousands of other recordings."""
     top = tmp_path_factory.mktemp("corpus")
     is_among_others = "thousands" in request.param
-    folder = top / "recordings" if is_among_others else SHARED
+    folder = top / "recordings"
+    for source in FOLDERS:
+        shutil.copytree(source, folder / source.name)
     if is_among_others:
-        folder.mkdir()
-        for file in FILES:
-            (folder / file.path.parent.name).mkdir(exist_ok=True)
-            (folder / file.path.parent.name / file.path.name).write_bytes(file.path.read_bytes())
         others_in(folder)
     options = [f"recording_hosts={host}" for host in hosts()]
     with Upstream(plain=True) as upstream:

@@ -321,6 +321,19 @@ def threads(client: OpenAI) -> Any:
 
 
 @session
+def realtime_calls(client: OpenAI) -> Any:
+    made = client.realtime.calls.create(sdp="v=0\r\n")
+    yield made.content
+    call_id = made.response.headers["location"].rpartition("/")[2]
+    client.realtime.calls.hangup(call_id)
+
+
+def client_secrets(client: OpenAI) -> Any:
+    """Ask for the one answer that replay does not give as it was: it is a key."""
+    yield client.realtime.client_secrets.create(session={"type": "realtime", "model": "gpt-realtime"})
+
+
+@session
 def messages_of_another_vendor(client: OpenAI) -> Any:
     asked = {"model": "claude", "messages": GREETING}
     yield client.post("/messages", body=asked, cast_to=object)
@@ -333,11 +346,12 @@ def messages_of_another_vendor(client: OpenAI) -> Any:
 @pytest.fixture(scope="module")
 def seen(proxies: Both) -> SeenOf:
     """Give what came of a session while recording and in replay; each is done once."""
+    acts = {**SESSIONS, "client_secrets": client_secrets}
     done: dict[str, tuple[Seen[Any], Seen[Any]]] = {}
 
     def seen(name: str) -> tuple[Seen[Any], Seen[Any]]:
         if name not in done:
-            done[name] = proxies.twice(lambda client: [shown(one) for one in SESSIONS[name](client)], name)
+            done[name] = proxies.twice(lambda client: [shown(one) for one in acts[name](client)], name)
         return done[name]
 
     return seen
@@ -354,8 +368,16 @@ def test_replay_is_what_was_recorded(name: str, seen: SeenOf) -> None:
     assert_same_on_wire(recorded.wires, replayed.wires)
 
 
+def test_a_client_secret_is_replayed_without_its_key(seen: SeenOf) -> None:
+    recorded, replayed = seen("client_secrets")
+    [(kind, said, fields)] = recorded.result
+
+    assert said["value"].startswith("ek_")
+    assert replayed.result == [(kind, {**said, "value": "REDACTED"}, fields)]
+
+
 def test_no_endpoint_is_left_out(seen: SeenOf) -> None:
-    wires = [wire for name in SESSIONS for wire in seen(name)[0].wires]
+    wires = [wire for name in (*SESSIONS, "client_secrets") for wire in seen(name)[0].wires]
     unasked = [
         f"{route.method} {route.pattern}"
         for route in ROUTES
