@@ -192,7 +192,10 @@ def test_a_miss_is_explained_and_fails_the_run_only_if_that_was_asked_for(home: 
     lines = result.stderr.decode().splitlines()
     assert lines[0].startswith("openai-replay: No recording for POST /v1/chat/completions (request ")
     assert lines[1] == '    messages[0].content: recorded "Say hello", asked "Say goodbye"'
-    assert lines[2:] == ["openai-replay: 0 replayed, 0 recorded, 1 missed, 1 unused"]
+    assert lines[2:] == [
+        "  Next: record it, with recording_mode=record-if-missing and a key.",
+        "openai-replay: 0 replayed, 0 recorded, 1 missed, 1 unused",
+    ]
     result = run(home, "--fail-on-miss", command=ask(OTHER_CHAT))
     assert result.returncode == 1
     assert result.stderr.endswith(
@@ -234,7 +237,9 @@ def test_an_unused_recording_fails_the_run_only_if_that_was_asked_for(home: Path
     result = run(home, "--fail-on-unused", command=ask(CHAT))
     assert result.returncode == 1
     assert b"openai-replay: 1 replayed, 0 recorded, 0 missed, 1 unused\n" in result.stderr
-    assert result.stderr.endswith(b"nobody asked for these recordings\nopenai-replay:     another.json\n")
+    assert result.stderr.endswith(
+        b'nobody asked for these recordings\nopenai-replay:     another.json  "Say nothing"\n'
+    )
     assert run(home, "--fail-on-unused", command=["sh", "-c", "exit 3"]).returncode == 3
 
 
@@ -285,7 +290,9 @@ def test_prune_removes_what_nobody_asked_for_and_nothing_after_a_failure(home: P
 def test_a_command_that_goes_past_the_proxy_is_pointed_out(home: Path) -> None:
     result = run(home, command=["true"])
     text = result.stderr.decode()
-    assert text.startswith("openai-replay: The proxy saw no request of the command to api.openai.com.")
+    assert text.startswith(
+        "openai-replay: The proxy saw no request of the command to api.openai.com, *.api.openai.com. "
+    )
     assert "Node before 22.21" in text
     assert "--base-url" in text
     assert text.endswith("openai-replay: 0 replayed, 0 recorded, 0 missed, 1 unused\n")
