@@ -1,7 +1,7 @@
-"""JSON as text: reading it without loss, and changing a member of it while the rest stays as it was.
+"""Read JSON without loss, and change single members of a JSON text while the rest keeps its spelling.
 
-A JSON text may say what no Python value holds: a name twice in one object, a number beyond every float, an integer
-of thousands of digits, and `NaN`, which is no JSON but is sent. Rule: `read` never hides that from its caller.
+A Python value cannot hold every JSON text: a name may stand twice in one object, a number may be beyond every float, an
+integer may have thousands of digits, and some servers send `NaN`, which is no JSON. Rule: `read` reports such a loss.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import orjson
 
 from .recording import JSON
 
-# Asked only where a value ends; an integer may have more digits than an int.
+# Finds only the end of a value. An integer stays text, because it may have more digits than `int` reads.
 _DECODER = json.JSONDecoder(parse_int=str)
 
 
@@ -36,8 +36,8 @@ class Reading(NamedTuple):
 def read(text: str | bytes) -> Reading:
     """Read a JSON text.
 
-    Where the value is not exact, it is the nearest one that JSON can hold: the last of members that share a name,
-    null for what is no finite number. Floats are exact if they are the same double, as every client reads them.
+    Where the value is not exact, it is the nearest one that JSON can hold: the last of members that share a name, and
+    null for a number that is not finite. Floats are exact if they are the same double, as every client reads them.
 
     Raises:
         ValueError: it is no JSON.
@@ -45,7 +45,7 @@ def read(text: str | bytes) -> Reading:
     raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     try:
         value: JSON = orjson.loads(raw)
-        # What comes out as it went in has lost nothing. The API's streams do: they are compact.
+        # Bytes that orjson writes back unchanged have lost nothing. The API's streams are compact, and pass here.
         if orjson.dumps(value) == raw:
             return Reading(value, True, value)
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
@@ -138,7 +138,7 @@ def compact(value: Any) -> str:
 
 
 def with_members(text: str, values: Mapping[str, JSON]) -> str:
-    """Return the text of an object with other values for those of its members that `values` names.
+    """Return the text of an object with the members that `values` names replaced.
 
     All else stays as it is written. A text that is no object is returned as it is.
 

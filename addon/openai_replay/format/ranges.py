@@ -31,7 +31,7 @@ def range_text(numbers: Iterable[int]) -> str:
 
 
 def numbers_in(text: JSON) -> Iterator[int]:
-    """Yield the numbers that a text such as "0-2,7" names; nothing for what is no such text."""
+    """Yield the numbers that a text such as "0-2,7" names; nothing for any other text or value."""
     for part in text.split(",") if isinstance(text, str) else ():
         match = _RANGE.fullmatch(part.strip())
         if match:

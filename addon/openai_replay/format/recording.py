@@ -1,9 +1,9 @@
-"""One HTTP exchange as a value, and its one codec from and to JSON.
+"""The recording of one HTTP exchange, and its codec: decode it from JSON, encode it as JSON.
 
-`recordings/FORMAT.md` describes the format. What the codec decides:
+`recordings/FORMAT.md` describes the format. Decisions of the codec:
 
 - a reader accepts files without `test_id` or `id_normalization_mapping`, and members that it does not know;
-- a request may call its body `payload` and have no `endpoint`, as those of raw HTTP recorders do;
+- a request may call its body `payload` and have no `endpoint`, as raw HTTP recorders write it;
 - a writer writes the full set of members, in one order, as UTF-8 with an indent of two spaces;
 - text that UTF-8 cannot hold (a lone surrogate) and integers beyond 64 bits are written as JSON escapes and digits.
 """
@@ -68,7 +68,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What `exception_data` and `exception_message` say of a failed call or a stream that broke off."""
+    """A failed call, or a stream that broke off: `exception_data` and `exception_message` of the recording."""
 
     data: dict[str, JSON]
     message: str
@@ -79,7 +79,7 @@ class Response:
     """The response of a recording.
 
     `body` is a list of chunks when `is_streaming`. `headers` and `wire` are this project's additions, which other
-    readers ignore: headers that do not follow from the body, and what the rules of `wire.py` cannot rebuild.
+    readers ignore: headers that do not follow from the body, and details that `wire/rebuild.py` cannot rebuild.
     """
 
     body: JSON
@@ -90,7 +90,7 @@ class Response:
     wire: Mapping[str, JSON] = field(default_factory=dict)
 
     def content(self) -> Content:
-        """Return what the response consists of."""
+        """Return the content of the response, as the case that it is."""
         if self.failure is not None and not self.is_streaming:
             return FailedCall(self.sent_status(), self.failure.data.get("body"), self.failure)
         if self.status == SWITCHING_PROTOCOLS:
@@ -107,7 +107,7 @@ class Response:
         return Whole(self.body)
 
     def companions(self) -> dict[str, JSON]:
-        """Return the names of the files beside the recording, by what each holds: `body`, or a side's audio."""
+        """Return the names of the files beside the recording, by their kind: `body`, or a side's audio."""
         content = self.content()
         if isinstance(content, BodyFile):
             return {_BODY: content.name}
@@ -230,7 +230,7 @@ def encode_with_chunks(recording: Recording, chunks: Sequence[object]) -> Iterat
     """Yield the file of a recording in pieces.
 
     Args:
-        chunks: those of its body; `str` gives each as `encode_chunk` returns it.
+        chunks: the chunks of its body; `str` gives each as `encode_chunk` returns it.
 
     Raises:
         NotRecordable: it is nested too deeply to be written.
@@ -350,7 +350,7 @@ def _request_from_json(reader: _Reader, request: dict[str, JSON]) -> Request:
 
 
 def _maybe_parts(url: str) -> SplitResult | None:
-    """Split a URL; None for what no client could have requested, such as a port beyond 65535."""
+    """Split a URL; None for a URL that no client could have requested, such as one with a port beyond 65535."""
     try:
         parts = urlsplit(url)
         _ = parts.port  # read, and so checked, only now
@@ -392,7 +392,7 @@ def _failure_from_json(reader: _Reader, response: dict[str, JSON]) -> Failure | 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """Reads values of an expected type, or says what was found where."""
+    """Reads values of an expected type. For any other type it raises an error with the value and its place."""
 
     path: Path
 

@@ -16,7 +16,7 @@ _DESCRIPTIONS = frozenset({TEXT, BYTES, MULTIPART, WEBSOCKET})
 
 
 def parse_body(content: bytes, content_type: str) -> JSON:
-    """Return a request's body as JSON, whatever its content type says.
+    """Return a request's body as JSON. Only a form is recognised by its content type.
 
     A JSON text is its value; no body is `{}`; a form is `{"__multipart__": [part, …]}`; other text is
     `{"__text__": text}` and anything else, an incomplete form too, `{"__bytes__": {"size", "sha256"}}`. Also text is

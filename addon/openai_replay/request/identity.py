@@ -122,7 +122,7 @@ def identify(method: str, url: str, body: JSON, rules: Rules) -> Identity:
 
 
 def is_list(method: str, endpoint: str) -> bool:
-    """Tell whether a request without a body lists things, whatever method a recorder wrote for it."""
+    """Tell whether a request without a body lists things; some recorders write POST for such a GET."""
     return is_model_list(method, endpoint) or (method in ("GET", "POST") and endpoint in _LISTS)
 
 

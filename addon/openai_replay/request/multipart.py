@@ -23,7 +23,7 @@ _LONGEST_HEADER = 64 * 1024
 def boundary_of(content_type: str) -> bytes | None:
     """Return the boundary of a `multipart/form-data` content type, None for any other."""
     if "multipart/form-data" not in content_type.lower():
-        return None  # said before the whole grammar is asked, for the sake of every other request
+        return None  # the common case: skip the header parser for requests that are no form
     message = email.message.Message()
     # As its bytes: for text that is partly no UTF-8, `email` raises undocumented errors.
     message["content-type"] = content_type.encode("utf-8", "surrogateescape").decode("latin-1")

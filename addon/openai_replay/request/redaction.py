@@ -64,7 +64,7 @@ class Redactor:
         """Redact a request.
 
         Args:
-            body: what `parse_body` gave.
+            body: the result of `parse_body`.
             credentials: of the request's headers, see `credentials_of`.
         """
         hiding = Hiding()
@@ -128,7 +128,7 @@ class Redactor:
     def may_match(self, text: str, credentials: Sequence[str] = ()) -> bool:
         """Tell quickly, from a text or a JSON text, that nothing in it needs replacing (False); True: look closer.
 
-        The user's own expressions always need the close look, for JSON escapes could hide what they match.
+        The user's own expressions always need the close look, because JSON escapes could hide their matches.
         """
         for sign in _SIGNS:
             if sign in text:

@@ -33,7 +33,7 @@ def message_of(text: str) -> dict[str, JSON]:
 
 
 def lane_of(message: dict[str, JSON]) -> str | None:
-    """Return the lane of a message, None for the one without a name."""
+    """Return the lane of a message, None for the unnamed lane."""
     lane = message.get(LANE)
     return lane if isinstance(lane, str) else None
 

@@ -1,4 +1,4 @@
-"""Matching and redaction rules of a run: what is ignored in a request, and which secrets are replaced in it."""
+"""Matching and redaction rules of a run: the ignored parts of a request, and the secrets to replace in it."""
 
 from __future__ import annotations
 

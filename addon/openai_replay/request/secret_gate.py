@@ -18,7 +18,7 @@ def checked(pieces: Iterable[bytes], credentials: Sequence[str], what: str) -> I
     """Yield the pieces of a file, in larger ones, as long as no credential begins in them.
 
     Args:
-        what: names the file in the error, without its bytes.
+        what: the file's name in the error message.
 
     Raises:
         HoldsSecret: one of the credentials is in the file, in one of its spellings.

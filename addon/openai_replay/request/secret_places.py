@@ -76,7 +76,7 @@ class Hiding:
     found: list[str] = field(default_factory=list)
 
     def secret(self, text: str) -> str:
-        """Return what stands for a secret."""
+        """Take note of a secret, and return its replacement."""
         if text and text != REDACTED:
             self.found.append(text)
             text = REDACTED

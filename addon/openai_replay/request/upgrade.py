@@ -1,6 +1,6 @@
 """Describe an upgrade to a WebSocket as the body of its request, so that it is never taken for a plain GET.
 
-The subprotocols are kept for a reader, without those that carry a key. They do not count in matching: browsers need
+The subprotocols are kept for a reader, except any that carries a key. They do not count in matching: browsers need
 them, other clients send headers instead.
 """
 

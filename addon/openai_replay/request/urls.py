@@ -27,7 +27,7 @@ def authority(parts: SplitResult) -> str:
 
 @lru_cache(maxsize=4096)
 def canonical_path(path: str) -> str:
-    """Return the one spelling of a path: equal for two paths exactly if they name the same resource.
+    """Return the normal form of a path: equal for two paths exactly if they name the same resource.
 
     `%2F` stays apart from `/`, and `/v1/v1/` is read as `/v1/`.
     """
@@ -36,7 +36,7 @@ def canonical_path(path: str) -> str:
 
 
 def canonical_query(query: str) -> str:
-    """Return the one spelling of a query: its parameters percent-encoded in one way, and in order."""
+    """Return the normal form of a query: its parameters percent-encoded in one way, and sorted."""
     return "&".join(sorted(_canonical_parameter(parameter) for parameter in query.split("&") if parameter))
 
 

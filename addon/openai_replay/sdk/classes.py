@@ -1,7 +1,7 @@
 """Find the class of the `openai` package for a JSON object, and dump the object as that class does.
 
 Rule: all knowledge of the API is in the generated `classes.json`, and all knowledge of how the package builds
-its objects in `sdk_types`; nothing here names a class or a path. `scripts/generate_envelopes` makes the table from
+its objects in `types.py`; nothing here names a class or a path. `scripts/generate_envelopes` makes the table from
 openai 2.8.1, the reference version of the recording format.
 """
 
@@ -76,9 +76,9 @@ def dump(class_name: str, wire: JSON, *, event: str | None = None) -> JSON:
     """Return a JSON object as its class dumps it, and another value as it is.
 
     It equals `construct_type(value=wire, type_=Class).model_dump(mode="json")` of openai 2.8.1: the members
-    in the order of the class, null where the wire has none, those that the class does not know behind them in the
+    in the order of the class, null where the wire has none, then the members that the class does not know, in the
     order of the wire. For the classes that `is_named_by_event`, `wire` is the event's data and `event` its name.
-    `sdk_types` says where the two differ, because the package would fail or lose something.
+    `types.py` says where the two differ, because the package would fail or lose something.
 
     Raises KeyError for a class that the table has not, and nothing else.
     """
@@ -128,7 +128,7 @@ class Operation:
 
 @lru_cache(maxsize=256)
 def _operation(method: str, endpoint: str) -> Operation | None:
-    """Return the operation whose path the endpoint ends in; of several the one with the longest path."""
+    """Return the operation whose path the endpoint ends in; the longest path wins."""
     segments = endpoint.partition("?")[0].strip("/").split("/")
     for start in range(len(segments)):
         for operation in _operations():
@@ -139,7 +139,7 @@ def _operation(method: str, endpoint: str) -> Operation | None:
 
 @cache
 def _operations() -> list[Operation]:
-    """Return the table's operations, those with fewer parameters first: `threads/runs` before `threads/{}`."""
+    """Return the table's operations, fewer parameters first: `threads/runs` before `threads/{}`."""
     operations = [_read_operation(name, types) for name, types in _table()["operations"].items()]
     return sorted(operations, key=lambda operation: operation.path.count(_ANY))
 
@@ -181,7 +181,7 @@ def _classes_named_by_event() -> frozenset[str]:
 
 @cache
 def _table() -> dict[str, Any]:
-    # Read when first asked for: a run that neither records nor replays need not wait for it.
+    # Read on first use: a run that neither records nor replays need not wait for it.
     table: dict[str, Any] = orjson.loads(_TABLE.read_bytes())
     return table
 
@@ -194,7 +194,7 @@ def classes() -> Mapping[str, Any]:
 
 @cache
 def literals() -> frozenset[str]:
-    """Return the values that the table knows, such as those of `type`, as text: they may tell classes apart."""
+    """Return the literals of the table, such as the values of `type`, as text: they may tell classes apart."""
     return frozenset(_literals(_table()))
 
 

@@ -28,7 +28,7 @@ _MAX_DIGITS = 4300
 _TRUE = frozenset({"1", "t", "y", "on", "yes", "true"})
 _FALSE = frozenset({"0", "f", "n", "off", "no", "false"})
 
-# What a truth value may be read from, in lower case.
+# All texts that are read as a truth value, in lower case.
 SPELLINGS_OF_TRUTH = _TRUE | _FALSE
 
 

@@ -26,8 +26,8 @@ Theory of operation, with one example. `CompletionUsage` is to dump this object 
      "prompt_tokens_details": {"audio_tokens": null, "cached_tokens": 1}, "cost": 0.5}
 
 Rule: where the package would fail or lose something, nothing is raised and nothing lost here. NaN, infinities, and
-texts that spell them, stay what they are; a member called `_fields_set` is kept like every other unknown one; an
-integer too large for a float stays one, and lone surrogates in the names of members stay too.
+texts that spell them, stay unchanged; a member called `_fields_set` is kept like every other unknown member; an
+integer too large for a float stays an integer, and lone surrogates in the names of members stay too.
 """
 
 from __future__ import annotations
@@ -211,7 +211,7 @@ class Float(Type):
             return number
         if type(value) is str:
             number = float_from_text(value)
-            # What JSON cannot say is left as the text that it came in.
+            # JSON has no infinity and no NaN: such a number stays text, as it came.
             return number if math.isfinite(number) else value
         raise Invalid
 
@@ -369,12 +369,12 @@ class Nullable(Type):
         return self._inner.serialize(value, check)
 
 
-# For a value that has no union to choose in: how well it fits is never asked.
+# For a value outside of unions: nothing compares how well it fits.
 _UNCOMPARED = Match()
 
 
 class Union(Type):
-    """One of several types; `tag` is the member whose literal tells those that are models apart."""
+    """One of several types; `tag` is the member whose literal tells the models among them apart."""
 
     def __init__(self, choices: list[Type], tag: str | None) -> None:
         self._choices = choices
@@ -470,7 +470,7 @@ class Model(Type):
 
     @cached_property
     def members(self) -> list[Member]:
-        # Read when first asked for, because models refer to each other, and to themselves.
+        # Read on first use, because models refer to each other, and to themselves.
         return self._read_members()
 
     @cached_property
@@ -559,7 +559,7 @@ def _without(known: list[str] | frozenset[str], value: dict[str, Value]) -> dict
 
 
 class Types:
-    """The types of a table, each of its classes made once, when first asked for."""
+    """The types of a table; each class is made once, on first use."""
 
     def __init__(self, classes: Mapping[str, Any]) -> None:
         """Take the table's `classes`; scripts/generate_envelopes explains their members."""

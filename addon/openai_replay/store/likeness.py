@@ -164,7 +164,7 @@ class Neighbours:
 
     @cached_property
     def _smallest(self) -> list[int]:
-        """The recordings, those of the fewest leaves first."""
+        """The recordings' numbers, fewest leaves first."""
         return sorted(range(len(self._sizes)), key=self._sizes.__getitem__)
 
     def _shared(self, leaves: Iterable[Leaf]) -> tuple[Counter[int], int]:
@@ -187,7 +187,7 @@ class Neighbours:
         return self._lacking[leaf]
 
     def _likeness_of_texts(self, wanted: Sketch) -> Counter[int]:
-        """Return how like their texts are to those of a request that they lack."""
+        """Score recordings by how similar their texts are to the texts of a request that they lack."""
         likeness: Counter[int] = Counter()
         for leaf, (place, text) in wanted.texts.items():
             if leaf in self._holders or place not in self._texts_by_path:

@@ -1,10 +1,10 @@
-r"""Names of the files in a folder of recordings: the one grammar, written and read here.
+r"""File names in a folder of recordings: build and parse them.
 
     <hash>.json                      the first recording of a request; `hash` is the format's request hash
     <hash>-2.json, <hash>-3.json     recordings of the same request that followed in one run, or of another request
                                      with the same hash
     <hash>-at-<host>.json            of another host, where `<hash>.json` is taken
-    models-<hash>-<digest>.json      a list of models; `digest` is that of the models' ids
+    models-<hash>-<digest>.json      a list of models; `digest` is the digest of the models' ids
     <stem><ending>                   the body of `<stem>.json` where it is not JSON: `<hash>.mp3`
     .<name>.<pid>.<random>.tmp       a file that is being written
 
@@ -29,7 +29,7 @@ _NUMBERED = re.compile(r"(?P<base>.+)-(?P<number>[1-9][0-9]*)")
 _MODELS = re.compile(r"(?P<base>models-[0-9a-f]{64})-[0-9a-f]{8}")
 _TEMPORARY = re.compile(r"\..+\.(?P<pid>[0-9]+)\.[0-9a-f]{8}\.tmp", re.DOTALL)
 
-# What file systems take.
+# The limit of common file systems.
 _LONGEST_NAME_BYTES = 255
 
 # A hash is shown by its first digits, which find the recording.
@@ -149,7 +149,7 @@ def series(first: Path) -> Iterator[Path]:
 
 
 def absent_from_series(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield the files that would belong to a series: those of the numbers left out, and of the next one."""
+    """Yield the paths that a series lacks: one for each number left out, and one for the next number."""
     first, last, present = paths[0], paths[-1], frozenset(paths)
     base, lowest = split_number(first.name)
     _, highest = split_number(last.name)

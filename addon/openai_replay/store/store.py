@@ -1,4 +1,6 @@
-"""recordings/: find, read, write, remove. The request inside a file decides what it answers; its name is a place.
+"""Find, read, write and remove recordings on disk.
+
+A recording answers the request that is inside its file. The file's name is only its place.
 
 Files are written beside their target and moved into place, so that a crash leaves the old file or the new one.
 """
@@ -84,7 +86,7 @@ class Store:
         return stored
 
     def answering(self, path: Path, api_request: ApiRequest) -> Stored | None:
-        """Read a file; None when it holds no recording of the request, by whatever test.
+        """Read a file; None when it holds no recording of the request. The test that recorded it does not matter here.
 
         Raises:
             BadRecording: it cannot be read.
@@ -192,14 +194,14 @@ class Store:
 
         Args:
             name: the file's name, without a folder.
-            content: what is in it, in pieces.
+            content: its bytes, in pieces.
             companions: name and content, in pieces, of the files beside it.
             after_replacing: called when the content is in its place, to remove other files that it replaces.
             credentials: secrets of the request, which none of the files may hold in any spelling.
 
         Raises:
             HoldsSecret: one of them does; the folder is as it was.
-            OSError: it could not be written; what was there is as it was.
+            OSError: it could not be written; earlier files are unchanged.
         """
         secret_gate.refuse_name(name, credentials)
         self._prepare()
@@ -289,7 +291,7 @@ def _kind_of(path: Path) -> str:
 
 
 def companions_of(path: Path, response: Response) -> dict[str, Path]:
-    """Return the files beside a recording, by what each holds (see `Response.companions`).
+    """Return the files beside a recording, by their kind (see `Response.companions`).
 
     Raises:
         BadRecording: a file is named with a folder, which could lead anywhere.

@@ -31,7 +31,7 @@ def decoded(pieces: Iterable[bytes], content_encoding: str, most: int = MOST_BOD
     Args:
         pieces: the body, cut anywhere.
         content_encoding: the header's value, codings in the order they were applied.
-        most: the largest size in bytes, of the body and of what stands between two codings.
+        most: the largest size in bytes, of the body and of each step between two codings.
 
     Raises:
         NotRecordable: a coding is unknown, the bytes are not of it, or they are too many.

@@ -10,9 +10,9 @@ where the rules say all. Chunks are numbered from 0, and a response in one piece
     {"chunks": "3", "at": "$.choices[*].logprobs.content[*].logprob", "number": "decimal"}
         these small numbers are written as 0.0000095, with "python" as 9.5e-06, with "javascript" as 9.5e-6
     {"chunks": "7", "text": "{…}"}
-        this is the chunk: no value holds what it says, or its class alters it
+        this is the chunk: no Python value holds its JSON exactly, or its class alters it
 
-Rule: all but the last describe a shape and never a value, so what a person edits in `__data__` is what is replayed.
+Rule: all but the last describe a shape and never a value, so that a person's edit in `__data__` is replayed.
 A member that is not listed is sent if it has a value. A text is sent only as long as `__data__` still says the same.
 
 Theory of operation, with one example. A server sends a chunk with other members than the API:
@@ -24,12 +24,12 @@ Theory of operation, with one example. A server sends a chunk with other members
 3. The result differs from the wire, so both are walked side by side. Objects with other members, or another order of
    them, give a `_Members`; numbers that are written otherwise give an `_Integer` or a `_Spelling`; another value gives
    up (`_NoShape`), and the text is kept.
-4. What was found is applied to the rebuilt chunk. Only if that gives the wire's bytes are they noted, else the text is:
+4. The corrections are applied to the rebuilt chunk. If that gives the bytes on the wire, they are noted, else the text:
 
     {"chunks": "0", "at": "$.choices[*]", "members": ["delta", "index"]}
     {"chunks": "0", "at": "$.choices[*].delta", "members": ["content", "role"]}
 
-5. The next chunk tries the corrections of the one before it first. Equal corrections of many chunks become one entry.
+5. The next chunk tries the corrections of the previous chunk first. Equal corrections of many chunks become one entry.
 6. Replay rebuilds by the rules and applies the entries of the chunk, in the order in which they stand.
 """
 
@@ -53,7 +53,7 @@ from .rebuild import asks_stream, asks_usage, is_whole, rebuild_of
 
 _LEADING_ZEROS = re.compile(r"e([+-])0+")
 
-# What leads to parts of a chunk: names of members and numbers of items; None is every item.
+# The path to parts of a chunk: names of members and numbers of items; None is every item.
 type _Step = str | tuple[int, ...] | None
 type _Path = tuple[_Step, ...]
 
@@ -149,19 +149,19 @@ def _is_number(value: Any) -> bool:
 type _Shape = _Members | _Integer | _Spelling
 
 
-# What a chunk needs: corrections of its shape, or its JSON text.
+# The notes for one chunk: corrections of its shape, or its JSON text.
 type Found = tuple[_Correction, ...] | str
 
 
 class _NoShape(Exception):
-    """What differs is a value; no correction of a shape helps."""
+    """Two chunks differ in a value: no correction of a shape helps."""
 
 
 # --- recording ----------------------------------------------------------------------------------------------------
 
 
 class CorrectionNotes:
-    """Finds what a response needs beside its chunks, one chunk at a time as they are recorded."""
+    """Finds the corrections that a response needs beside its chunks, one chunk at a time as they are recorded."""
 
     def __init__(self, request_body: JSON) -> None:
         self._is_streamed = asks_stream(request_body)
@@ -176,7 +176,7 @@ class CorrectionNotes:
         self.note(self.found(class_name, data, wire, text))
 
     def found(self, class_name: str | None, data: JSON, wire: Any, text: str | None = None) -> Found:
-        """Return what the next chunk needs, which is not yet noted.
+        """Return the corrections of the next chunk, or its text. They are not yet noted.
 
         Args:
             class_name, data: class and data of it in the recording.
@@ -198,7 +198,7 @@ class CorrectionNotes:
         return compact(_sent(class_name, wire)) if corrections is None else corrections
 
     def note(self, found: Found) -> None:
-        """Note what was found for the next chunk."""
+        """Note the result of `found` for the next chunk."""
         number = self._count
         self._count += 1
         if isinstance(found, str):
@@ -209,8 +209,8 @@ class CorrectionNotes:
                 self._runs.setdefault(correction, _Runs()).add(number)
 
     def _corrections_for(self, rebuilt: JSON, data: JSON, wire: JSON) -> tuple[_Correction, ...] | None:
-        """Return what makes `wire` of `rebuilt`, None if nothing but its text does."""
-        # The chunks of a stream are alike, and what the one before needed is often what this one needs.
+        """Return the corrections that turn `rebuilt` into `wire`, None if only the text can."""
+        # The chunks of a stream are alike, and often need the corrections of the previous chunk.
         if self._latest and _same(_corrected(rebuilt, data, self._latest), wire):
             return self._latest
         try:
@@ -268,14 +268,14 @@ def _kept_text(text: str, class_name: str | None, data: JSON) -> str:
 
 
 def _sent(class_name: str | None, wire: JSON) -> JSON:
-    """Return what of a chunk is its JSON text; the name of an assistants' event stands outside of it."""
+    """Return the part of a chunk that its JSON text holds: the name of an assistants' event stands outside."""
     if class_name is not None and classes.is_named_by_event(class_name) and isinstance(wire, dict):
         return wire.get("data")
     return wire
 
 
 def _corrections(rebuilt: JSON, wire: Any) -> Iterator[_Correction]:
-    """Yield what is to be corrected in a value, outer objects first, like items in one.
+    """Yield the corrections of a value, outer objects first, one correction for like items.
 
     Raises:
         _NoShape: the values differ in more than their shape.
@@ -371,7 +371,7 @@ def _applied(shape: _Shape, path: _Path, value: JSON, data: JSON) -> JSON:
 
 
 class CorrectionReader:
-    """Gives the chunks of a recording what the rules do not say of them."""
+    """Applies the corrections of a recording to its rebuilt chunks."""
 
     def __init__(self, corrections: JSON) -> None:
         """Read `response.wire.corrections`; None where there are none.
@@ -408,12 +408,12 @@ class CorrectionReader:
         return text
 
     def value(self, number: int, rebuilt: JSON, data: JSON) -> JSON:
-        """Return a chunk as the API sent it; `rebuilt` is what the rules made of `data`, its `__data__`."""
+        """Return a chunk as the API sent it; `rebuilt` is `data`, its `__data__`, rebuilt by the rules."""
         return _corrected(rebuilt, data, self._shapes.get(number, ()))
 
 
 def _says(text: str, class_name: str | None, data: JSON) -> bool:
-    """Tell whether a text is what `data` was recorded from."""
+    """Tell whether `data` was recorded from a text."""
     try:
         value = read(sse.readable(text)).value
     except ValueError:

@@ -1,8 +1,8 @@
 """The `text/event-stream` around the chunks: which lines an event has besides its data, and how a stream ends.
 
-What the API sends follows from the chunk: chat and legacy completions have `data` alone and end with `[DONE]`; the
-events of the Responses API and of images are named by their `type`; the events of assistants carry their name
-beside their data, and end with `event: done`. What differs is noted in the recording's `response.wire`:
+The API's usual framing follows from the chunks: chat and legacy completions have `data` alone and end with `[DONE]`;
+the events of the Responses API and of images are named by their `type`; the events of assistants carry their name
+beside their data, and end with `event: done`. Differences are noted in the recording's `response.wire`:
 
     lines         [{"chunks": "3-5", "lines": ["id: 7"]}]       all lines of these events but their data, which
                                                                 follows them, or stands where one of them is "data"
@@ -57,7 +57,7 @@ _UNTERMINATED: dict[str, JSON] = {sse.NEWLINE: True, sse.NOTHING: "line"}
 
 
 class FrameNotes:
-    """Notes what of a stream's framing does not follow from its chunks, while the stream is recorded."""
+    """Notes the parts of a stream's framing that do not follow from its chunks, while it is recorded."""
 
     def __init__(self) -> None:
         self._lines: dict[int, tuple[str, ...]] = {}
@@ -107,7 +107,7 @@ class Frames:
     """Gives a stream its framing back."""
 
     def __init__(self, notes: Mapping[str, JSON]) -> None:
-        """Read the members of `response.wire`; what is not of their form is as if it were not there."""
+        """Read the members of `response.wire`; malformed members are ignored."""
         self._lines: dict[int, tuple[str, ...]] = {}
         self._between: dict[int, list[tuple[str, ...]]] = {}
         for note in _objects(notes.get("lines")):
@@ -129,7 +129,7 @@ class Frames:
         return sse.serialize(Event(text, implied_lines(class_name, data) if lines is None else lines))
 
     def end(self, endpoint: str, chunks: int, *, is_broken: bool) -> Iterator[bytes]:
-        """Yield what comes after the last of so many chunks; in a stream that broke off, only what came."""
+        """Yield the bytes after the last of so many chunks; a stream that broke off has no implied end."""
         yield from self.before(chunks)
         implied = () if is_broken else implied_end(endpoint)
         lines = implied if self._end is None else self._end

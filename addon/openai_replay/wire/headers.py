@@ -1,7 +1,7 @@
-"""The headers of a response that a recording keeps, and those that go without saying.
+"""Response headers in a recording: the kept ones, and defaults that are not written down.
 
-All others change with each answer, or mean nothing later. A kept header that is empty says that the answer had none
-where one goes without saying.
+All other headers change with each answer, or mean nothing later. A kept header that is empty says that the answer
+lacked a default header.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ def implied(url: str) -> dict[str, str]:
 
 
 def said(kept: Mapping[str, str], implied_headers: Mapping[str, str]) -> dict[str, str]:
-    """Return what a recording has to say of the kept headers of an answer."""
+    """Return the kept headers of an answer as a recording has them: only differences from the defaults."""
     missing = {name: "" for name in implied_headers if name not in kept}
     return {name: value for name, value in kept.items() if implied_headers.get(name) != value} | missing
 
 
 def sent(recorded: Mapping[str, str], implied_headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers of an answer from what its recording says of them."""
+    """Return the headers of an answer: the defaults, with the headers of its recording over them."""
     headers = {**implied_headers, **{name.lower(): value for name, value in recorded.items()}}
     return {name: value for name, value in headers.items() if value}

@@ -1,12 +1,12 @@
 """How the API lays out its objects: the order of an object's members, and the nulls that it sends. Data, no code.
 
-An envelope's class says which members an object may have, not in which order the API writes them, nor which of those
-without a value it writes as null and which it leaves out. The orders and nulls here are those of api.openai.com at
-the time of the format's reference version; a null that is not named here is left out. Where a recording was made of
-something else (another time, another server), `corrections.py` keeps the difference.
+An envelope's class says which members an object may have. It does not say in which order the API writes them, nor which
+members without a value it writes as null. The orders and nulls here were read off api.openai.com at the time of the
+format's reference version; a null that is not named here is left out. Where a recording was made at another time or
+of another server, `corrections.py` keeps the difference.
 
-Names are those of the wire. A class is named without its `openai.types.` in front, and may be a pattern of `fnmatch`;
-an exact name goes before a pattern, and an earlier pattern before a later one.
+Members have their names on the wire. A class is named without its `openai.types.` in front, and may be a pattern of
+`fnmatch`; an exact name goes before a pattern, and an earlier pattern before a later one.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ OTHERS_BY_NAME = "*"
 class Layout:
     """The order of the members of an object, which of them the API sends as null, and which as integers.
 
-    `order` names members, whether the class knows them or not. Those that it does not name follow: members of the
-    class in the order of the class, then the others in the order they have. Where `order` holds a `*`, they stand in
-    its place instead, all sorted by name.
+    `order` names members, whether the class knows them or not. The remaining members follow: members of the class in
+    the order of the class, then the others in the order they have. Where `order` holds a `*`, the remaining members
+    stand in its place instead, all sorted by name.
     """
 
     order: str
     nulls: str = ""
     nulls_beside: Mapping[str, str] = field(default_factory=dict)  # {member: one that has to have a value}
     nulls_if_usage_asked: str = ""  # only where the request has stream_options.include_usage
-    integers: str = ""  # what the class makes floats of, and the API writes without a decimal point
+    integers: str = ""  # floats of the class that the API writes without a decimal point
     python_floats: str = ""  # lists of numbers whose exponents have two digits at least: 4.5e-05
 
 
@@ -104,7 +104,7 @@ LAYOUTS: dict[str, Layout] = {
     "moderation_create_response.ModerationCreateResponse": Layout("id model results"),
     "moderation.Moderation": Layout("flagged categories category_scores category_applied_input_types"),
     "moderation.Categor*": _MODERATION_CATEGORIES,
-    # Responses: the object, its tools, its items and their parts begin with what identifies them, and go on by name
+    # Responses: the object, its tools, its items and their parts begin with id and type, and go on by name
     "responses.response.Response": Layout(
         "id object created_at status * metadata",
         nulls="error incomplete_details instructions max_output_tokens max_tool_calls previous_response_id"
@@ -152,7 +152,7 @@ LAYOUTS: dict[str, Layout] = {
     "responses.response_text_*_event.*": Layout("token logprob top_logprobs"),
     "responses.response_output_text.Logprob*": Layout("token bytes logprob top_logprobs"),
     "responses.*": Layout("id object type created_at status *"),
-    # Realtime: events begin with what they are
+    # Realtime: events begin with their type
     "realtime.*Event": Layout("type event_id *"),
     "conversations.conversation.Conversation": Layout("id object created_at metadata"),
     "conversations.*Deleted*": Layout("id object deleted"),
@@ -263,7 +263,7 @@ LAYOUTS: dict[str, Layout] = {
     "evals.run_*_response.*TemplateTemplateEvalItem": Layout("role content type", nulls="type"),
     # Errors
     "shared.error_object.ErrorObject": Layout("message type param code", nulls="param code"),
-    # Everything else: what identifies an object first, then the order of its class
+    # Everything else: id and type of an object first, then the order of its class
     "*": Layout("id object type created_at"),
 }
 

@@ -1,11 +1,11 @@
-"""Back to the wire: from the null-filled `__data__` of an envelope to the object that the API sent.
+"""Rebuild the JSON object that the API sent from the null-filled `__data__` of its envelope.
 
 Rule 1: members have the order of the API, and a null is sent only where the API sends it (`layouts.py`).
-Rule 2: what the class does not know is kept as it is, null or not: null-filling did not put it there.
-Rule 3: the class dumps what is rebuilt as the `__data__` it came from, whatever server that was.
+Rule 2: a member that the class does not know is kept as it is, null or not: null-filling did not put it there.
+Rule 3: the class dumps the rebuilt object as the same `__data__`, for the objects of every server.
 
-Rule 3 needs values that are of their class. The package passes on others as they are, and so may this, in another
-order. Nothing here changes what it is given, and what it returns may share parts with it.
+Rule 3 needs values of their class. The package passes on other values unchanged; here these may get another order.
+No function here changes its arguments, and a result may share parts with them.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def rebuild(class_name: str | None, data: JSON, request_body: JSON) -> JSON:
     """Return the object that the API sent, by the rules alone.
 
     `class_name` and `data` are an envelope's `__type__` and `__data__`; with no class, or one that the table does
-    not know, `data` is what was on the wire. `request_body` decides what only some requests are answered with
+    not know, `data` is the object on the wire. `request_body` decides about members that only some requests get
     (`usage: null` in the chunks of a stream).
     """
     rebuild_object = rebuild_of(class_name, is_streamed=asks_stream(request_body))
@@ -60,7 +60,7 @@ def asks_usage(request_body: JSON) -> bool:
 
 
 def is_usage_chunk(class_name: str | None, data: JSON) -> bool:
-    """Tell whether a chunk is the one that `include_usage` brings: no choices, but the usage."""
+    """Tell whether a chunk is the extra one of `include_usage`: no choices, but the usage."""
     if class_name not in _CLASSES_WITH_USAGE_CHUNKS or not isinstance(data, dict):
         return False
     return data.get("choices") == [] and data.get("usage") is not None
@@ -68,7 +68,7 @@ def is_usage_chunk(class_name: str | None, data: JSON) -> bool:
 
 @cache
 def rebuild_of(class_name: str | None, *, is_streamed: bool) -> Rebuild | None:
-    """Return what rebuilds objects of a class, for many of them at a time; None where nothing has to be done."""
+    """Return a function that rebuilds objects of a class; None where nothing has to be done."""
     if class_name is None or class_name.removeprefix(_PACKAGE) not in classes():
         return None
     return _ObjectOf(class_name.removeprefix(_PACKAGE), is_streamed=is_streamed)
@@ -78,7 +78,7 @@ def rebuild_of(class_name: str | None, *, is_streamed: bool) -> Rebuild | None:
 
 
 class _Member(NamedTuple):
-    """What becomes of a member of `__data__`."""
+    """How a member of `__data__` is sent."""
 
     name: str
     name_on_wire: str
@@ -113,13 +113,13 @@ class _ObjectOf:
         return rebuilt
 
     def _members_named(self, names: tuple[str, ...]) -> list[_Member]:
-        """Return what becomes of an object's members of these names, in the order of the wire."""
+        """Return how an object's members of these names are sent, in the order of the wire."""
         # A member that has another name on the wire may be there by both, as sent and as the class understood it.
         members = {self._aliases.get(name, name): name for name in names}
         members.update((name, name) for name in names if name not in self._aliases)
         known = [*_named(self._layout), *(self._aliases.get(name, name) for name in self.fields)]
         arranged = [name for name in _arranged([*known, *members], self._layout) if name in members]
-        # What the class does not know stands in `__data__` in the order of the wire. A layout says only where.
+        # Members that the class does not know stand in `__data__` in the order of the wire. A layout says only where.
         unknown = iter([name for name in names if name not in self.fields])
         arranged = [name if members[name] in self.fields else next(unknown) for name in arranged]
         return [self._member(members[name], name) for name in arranged]
@@ -150,7 +150,7 @@ def _named(layout: Layout) -> list[str]:
 
 
 def _arranged(names: Iterable[str], layout: Layout) -> list[str]:
-    """Return the names, each once, in the order of a layout; those that it does not place as they come."""
+    """Return the names, each once, in the order of a layout; names that it does not place keep their order."""
     names = dict.fromkeys(names)
     before, by_name, after = layout.order.partition(OTHERS_BY_NAME)
     first = [name for name in before.split() if name in names]
@@ -209,7 +209,7 @@ def is_whole(number: Any) -> bool:
 
 
 def _rebuild_of_type(type_: _Type) -> Rebuild | None:
-    """Return what rebuilds values of a type, None if they are on the wire as they are in `__data__`."""
+    """Return a function that rebuilds values of a type, None if the wire has them as `__data__` has."""
     variants = list(_variants(type_))
     of_object = _rebuild_of_classes([variant for variant in variants if isinstance(variant, str)])
     of_item = _rebuild_of_parts(variants, "list")
@@ -275,12 +275,12 @@ class _OneOf:
         return data if name is None else _object_of(name)(data, usage_asked)
 
     def _class_of(self, data: Mapping[str, Any]) -> str | None:
-        """Return the class that `data` is of; what a class dumped begins with the members of the class."""
+        """Return the class of `data`, whose members come first in it."""
         candidates = [*self._leading(tuple(data)), *filter(_literals, self._names)]
         return next((name for name in candidates if _has_literals(data, name)), None)
 
     def _classes_with(self, members: tuple[str, ...]) -> list[str]:
-        """Return the classes whose members come first in `members`, the one with the most of them first."""
+        """Return the classes whose members come first in `members`, most members first."""
         fields = {name: tuple(_object_of(name).fields) for name in self._names}
         leading = [name for name in self._names if members[: len(fields[name])] == fields[name]]
         return sorted(leading, key=lambda name: len(fields[name]), reverse=True)
@@ -288,7 +288,7 @@ class _OneOf:
 
 @cache
 def _literals(class_name: str) -> Mapping[str, list[Any]]:
-    """Return the members of a class that tell it from others, such as its `type`, with what they are."""
+    """Return the members of a class that tell it from others, such as its `type`, with their allowed values."""
     types = _object_of(class_name).fields.items()
     return {name: type_["literal"] for name, type_ in types if isinstance(type_, dict) and "literal" in type_}
 

@@ -1,4 +1,4 @@
-"""What a recorded stream needs besides its chunks where it came over a WebSocket, noted in `response.wire`.
+"""Notes of a stream that came over a WebSocket: client messages and the close frame, in `response.wire`.
 
 client   [{"before": 7, "data": {…}}]    messages of the client, each with the chunk that it came before
 close    {"code": 1011, "reason": "…"}   the server's close frame, in a stream that broke off

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..format.recording import JSON
 
-# The format tags of WAVE (RFC 2361), and bytes a sample, by the API's names; beta sessions have names of their own.
+# The format tags of WAVE (RFC 2361), and bytes a sample, by the API's names; beta sessions use other names.
 _TAGS = {"audio/pcm": (1, 2), "audio/pcma": (6, 1), "audio/pcmu": (7, 1)}
 _BETA_NAMES = {"pcm16": "audio/pcm", "g711_alaw": "audio/pcma", "g711_ulaw": "audio/pcmu"}
 

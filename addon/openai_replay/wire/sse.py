@@ -1,4 +1,4 @@
-"""bytes → events → bytes: `text/event-stream` as the WHATWG HTML standard (9.2.5, 9.2.6) defines it, without I/O.
+"""Parse and serialize server-sent events (SSE), by the WHATWG HTML standard (9.2.5, 9.2.6), without I/O.
 
 Two decisions beyond the standard, because a recording has to give back each byte. Comments, `id`, `retry` and unknown
 fields are kept, where a browser drops them. Bytes that are not UTF-8 become lone surrogates (PEP 383), which are
@@ -46,9 +46,9 @@ def field_and_value(line: str) -> tuple[str, str]:
 
 
 class Parser:
-    """Turns bytes into events, whatever the pieces they arrive in.
+    """Turns bytes, cut anywhere, into events.
 
-    Feed it in order; `close` returns what an unterminated end holds.
+    Feed it in order; `close` returns the events of an unterminated end.
     """
 
     def __init__(self) -> None:
@@ -134,7 +134,7 @@ class _LineSplitter:
         return [rest] if rest else []
 
     def _without_bom(self, piece: bytes) -> bytes:
-        """Hold back while what has come so far may still become a byte order mark."""
+        """Hold back the first bytes while they may still become a byte order mark."""
         start = b"".join([*self._pieces, piece])
         self._pieces = []
         if len(start) < len(self._BOM) and self._BOM.startswith(start):
@@ -156,7 +156,7 @@ def readable(text: str) -> str:
 
 
 def lines_of(event: Event) -> list[str]:
-    """Return the lines of an event, in their order, without what ends it."""
+    """Return the lines of an event, in their order, without the event's ending."""
     if event.data is None:
         return list(event.lines)
     data = [f"data: {line}" for line in event.data.split("\n")]
@@ -167,5 +167,5 @@ def lines_of(event: Event) -> list[str]:
 
 
 def serialize(event: Event) -> bytes:
-    """Return the bytes of an event, what ends it included (lines end in LF)."""
+    """Return the bytes of an event with its ending (lines end in LF)."""
     return ("\n".join(lines_of(event)) + event.ending).encode("utf-8", "surrogateescape")

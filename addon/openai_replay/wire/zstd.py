@@ -33,7 +33,7 @@ class Compressor(NamedTuple):
 
 
 def installed_libraries() -> list[str]:
-    """Return the names of the modules that could be used here, the one that is used first."""
+    """Return the names of the modules that could be used here; the first is in use."""
     return [name for name in _LIBRARIES if _imported(name) is not None]
 
 
