@@ -1,4 +1,4 @@
-"""Every error of the package.
+"""The exceptions of the package, each with the situation that it means.
 
 OpenAIReplayError
 ├── BadOption          an option makes no sense: mitmdump does not start
@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 class OpenAIReplayError(Exception):
-    """What every error of this package is a kind of."""
+    """Base class of all errors of this package."""
 
 
 class BadOption(OpenAIReplayError):
@@ -27,7 +27,7 @@ class BadHeader(OpenAIReplayError):
 
 
 class NotRecordable(OpenAIReplayError):
-    """An exchange that a recording could only hold by changing it; the message says what is in the way."""
+    """An exchange that a recording could only hold by changing it; the message names the reason."""
 
 
 class HoldsSecret(NotRecordable):

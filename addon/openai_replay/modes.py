@@ -1,4 +1,4 @@
-"""The modes of the proxy. A module of its own, for those that must import nothing besides the standard library."""
+"""The modes of the proxy, in a separate module: some importers may load nothing besides the standard library."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import enum
 
 
 class Mode(enum.Enum):
-    """What the proxy does with a request to a recorded host."""
+    """How the proxy answers a request to a recorded host: from a recording, or from the API."""
 
     REPLAY = "replay"
     RECORD = "record"

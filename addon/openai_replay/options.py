@@ -31,14 +31,14 @@ class MatchPolicy(enum.Enum):
 
 
 class OtherHosts(enum.Enum):
-    """What becomes of connections to hosts that are not recorded."""
+    """Treatment of connections to hosts that are not recorded."""
 
     TUNNEL = "tunnel"
     REFUSE = "refuse"
 
 
 class WebSocketPolicy(enum.Enum):
-    """What becomes of an upgrade to a WebSocket at a recorded host."""
+    """Treatment of an upgrade to a WebSocket at a recorded host."""
 
     RECORD = "record"
     REFUSE = "refuse"
@@ -231,9 +231,9 @@ _MISSPELT = 0.85
 
 
 def meant_as_ours(names: Iterable[str], known: Iterable[str]) -> Iterator[str]:
-    """Yield the names that can only mean an option of ours: the known ones, and those that look like them.
+    """Yield the names that can only mean one of the addon's options: the known names, and similar ones.
 
-    What begins as they all do looks like them, whatever follows.
+    A name that begins with `recording` is always similar.
     """
     known = list(known)
     for name in names:
@@ -243,7 +243,7 @@ def meant_as_ours(names: Iterable[str], known: Iterable[str]) -> Iterator[str]:
 
 
 def refuse_unknown(names: Iterable[str], known: Iterable[str], what: str) -> None:
-    """Raise BadOption for the first of `names` that is not `known`, with what it may have been meant to be."""
+    """Raise BadOption for the first of `names` that is not `known`, with the nearest known name."""
     known = sorted(known)
     for name in names:
         if name not in known:
@@ -259,7 +259,7 @@ def settings(values: Mapping[str, object]) -> Settings:
         values: a str or a sequence of str for each name in OPTIONS.
 
     Raises:
-        BadOption: says which option, what was given and what is allowed, in one line.
+        BadOption: a value makes no sense; the message names option, value and allowed values in one line.
     """
     mode = Mode(_one_of("recording_mode", values, [mode.value for mode in Mode]))
     return Settings(

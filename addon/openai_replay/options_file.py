@@ -59,7 +59,7 @@ def resolve(given: Mapping[str, Value], environment: Mapping[str, str]) -> Setti
         environment: the environment's variables.
 
     Raises:
-        BadOption: says which option makes no sense, where it stands, and what is allowed.
+        BadOption: an option makes no sense; the message names it, its place and the allowed values.
     """
     above = {**environment_values(environment), **given}
     values = {option.name: option.default for option in OPTIONS} | above

@@ -1,4 +1,4 @@
-"""What a run did: what it replayed, recorded and missed, and which recordings nobody asked for."""
+"""The report of a run: replayed, recorded and missed requests, and unused recordings."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Report:
         self.not_recorded = [entry for entry in self.not_recorded if all(entry is not one for one in gone)]
 
     def add_miss(self, miss: Miss) -> None:
-        """Take note of a request without a recording, and of what is nearest to it."""
+        """Take note of a request without a recording, and of the recording nearest to it."""
         api_request = miss.api_request
         details: dict[str, JSON] = {
             "method": api_request.method,
@@ -111,7 +111,7 @@ class Report:
             self.misses.setdefault((test_id, request), details)
 
     def reset(self, test_id: str | None, *, all_tests: bool) -> None:
-        """Forget everything, or what concerns one test."""
+        """Forget everything, or the events of one test."""
         tables: tuple[dict[tuple[str | None, str], Any], ...] = (
             self.replayed,
             self.recorded,
@@ -144,8 +144,8 @@ class Report:
         """Return the report, of one test or of all.
 
         Args:
-            recordings: the paths of all recordings of the folder; `unused` are those that nobody asked for. Of one
-                test, they are those that others did not use either.
+            recordings: the paths of all recordings of the folder. `unused` lists recordings without any use in this
+                run, also in the report of one test.
         """
         used = {recording for _, recording in (*self.replayed, *self.recorded)}
         unused: list[JSON] = [recording for recording in sorted(recordings) if recording not in used]

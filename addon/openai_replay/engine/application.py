@@ -39,7 +39,7 @@ _MOST_READY_BYTES = 64 * 1024 * 1024
 
 @dataclass(slots=True)
 class Known:
-    """A request that was answered before: what is needed of it, and its latest answer, ready to be sent."""
+    """A request that was answered before, and its latest answer, ready to be sent."""
 
     request: ReceivedRequest
     answer: Answer | None = None
@@ -77,7 +77,7 @@ class Application:
 
     async def _reply(self, scope: Scope, body: bytes) -> Sequence[Message] | Delivery:
         digest = fingerprint(scope, body, self._commands)
-        # The events of the loop come first, those of the watched folder among them.
+        # Let the loop handle its events first, such as changes of the watched folder.
         await asyncio.sleep(0)
         known = self._known.get(digest) or Known(received(scope, body, self._service))
         try:

@@ -1,4 +1,4 @@
-"""The engine's command line: those of mitmdump's options that make sense for replay by base URL."""
+"""The engine's command line: the subset of mitmdump's options that makes sense for replay by base URL."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def checked(command_line: CommandLine, api: Target, environment: Mapping[str, st
     """Return the settings of a run, by command line, environment and options file.
 
     Raises:
-        BadOption: says which option makes no sense, what was given and what is allowed.
+        BadOption: an option makes no sense; the message names it, its value and the allowed values.
     """
     settings = resolve(command_line.given, environment)
     refuse_unrecorded(command_line.mode, api.host, api.port, settings)

@@ -1,7 +1,7 @@
 """Granian, embedded in this process's event loop: https://github.com/emmett-framework/granian.
 
-Its ASGI interface, not its own RSGI: that one hands over the path decoded, where `%2F` is a slash, and no header that
-is not ASCII, and cannot break a response off.
+It runs by its ASGI interface, because its RSGI interface lacks three things: it decodes the path (`%2F` becomes a
+slash), it drops headers that are not ASCII, and it cannot break a response off.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""ASGI messages: what the server is told to send (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
+"""ASGI messages that tell the server to send a response (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ _MISSING_EXTRA = (
 
 
 def serve(arguments: Sequence[str] | None = None) -> None:
-    """Serve until a signal comes; `arguments` are the command line's, those of the process by default."""
+    """Serve until a signal comes; `arguments` are the command line, by default the process's own."""
     workers, others = split_workers(sys.argv[1:] if arguments is None else arguments)
     if workers > 1:
         sys.exit(run_workers(workers, _WORKER, others))

@@ -40,9 +40,9 @@ class ClientSocket:
         return self._acknowledged() - self._acknowledged_before >= size
 
     def reset(self) -> None:
-        """End the connection with a TCP reset now: the server would close it in order, whatever its SO_LINGER says.
+        """End the connection with a TCP reset now: the server would close it in order, even with SO_LINGER set.
 
-        To connect to no address disconnects a TCP socket (connect(2)), which an established one does with a reset.
+        Connecting a TCP socket to no address disconnects it (connect(2)); an established connection is reset by that.
         """
         ctypes.CDLL(None).connect(self._connection.fileno(), _NO_ADDRESS, len(_NO_ADDRESS))
 

@@ -1,8 +1,8 @@
 """Fast path for stream chunks that differ from an earlier chunk only in a few strings or whole numbers.
 
 Theory of operation. To record a chunk in full, its JSON is parsed, dumped as its class does, rebuilt and compared with
-the wire. A stream has thousands of chunks that are alike but for a word, and for those the result can be filled into a
-template in a tenth of the time. A template is learned from two chunks, and tried before it is trusted:
+the wire. A stream has thousands of chunks that differ in one word only. Filling that word into a template gives the
+same result in a tenth of the time. A template is learned from two chunks, and tried before it is trusted:
 
 1. The text of a chunk is split at its quotes: pieces outside and inside of strings, in turn. Chunks with the same
    number of pieces, in events with the same other lines, are of one kind.
@@ -52,8 +52,8 @@ _USUAL_ESCAPES = re.compile(r'(?:[^\\]|\\[\\"bfnrt])*')
 # Stand for two escapes while a text is split at its quotes. Nothing that was read from UTF-8 has such characters.
 _BACKSLASH, _QUOTE = "\ud800", "\ud801"
 
-# What stands around a whole number, from the name of its member to the next string, and the number itself. Of 15 digits
-# at most: all readers agree on those.
+# A whole number and the text around it, from the name of its member to the next string. The number has at most 15
+# digits, because all JSON readers agree on such numbers.
 _NUMBER = re.compile(r"(\s*:\s*)([1-9][0-9]{0,14})([\s,}\]].*)", re.DOTALL)
 
 _LONGEST_SPELLING_OF_TRUTH = max(map(len, SPELLINGS_OF_TRUTH))
@@ -62,7 +62,7 @@ type Key = tuple[tuple[str, ...], int]
 
 
 class RecordedChunk(NamedTuple):
-    """What a recording holds of a chunk.
+    """A chunk as a recording holds it.
 
     `text` is its JSON, or gives it by `str`; `significant` is the part of it that counts when two answers are compared.
     `notes` is all else that was found out about it, and is the same for chunks that are alike.
@@ -85,9 +85,10 @@ class ChunkTemplates:
         """Prepare for a stream.
 
         Args:
-            make: what is made of a chunk at length, from its text and the event's other lines; None if nothing is.
+            make: the full path: records a chunk, from its text and the event's other lines; None if it is no chunk.
             meaningful: the strings that mean something to `make`.
-            may_hold_secret: whether a JSON text needs a close look; such a chunk is made at length and teaches nothing.
+            may_hold_secret: whether a JSON text needs a close look; such a chunk takes the full path, and no template
+                is learned from it.
         """
         self._make = make
         self._may_hold_secret = may_hold_secret
@@ -97,7 +98,7 @@ class ChunkTemplates:
         self._trials_left = _MOST_TRIALS
 
     def made(self, text: str, lines: tuple[str, ...]) -> RecordedChunk | None:
-        """Return what is made of a chunk.
+        """Record a chunk, by a template or else by the full path; None if it is no chunk.
 
         Args:
             text: its JSON text.
@@ -116,7 +117,7 @@ class ChunkTemplates:
         return made
 
     def _learn(self, key: Key, pieces: list[str], made: RecordedChunk) -> None:
-        """Make a template of a chunk and the one before it that has as many strings."""
+        """Make a template of a chunk and the latest earlier chunk with as many strings."""
         before = self._latest.pop(key, None)
         self._latest[key] = pieces
         if before is None:
@@ -136,7 +137,7 @@ class ChunkTemplates:
     def _tried(
         self, pieces: list[str], holes: Sequence[int], made: RecordedChunk, lines: tuple[str, ...]
     ) -> _Template | None:
-        """Return a template with these holes, None if what stands there does not just pass through."""
+        """Return a template with these holes, None if their values do not pass through unchanged."""
         values = [_value(pieces, hole) for hole in holes]
         template = None
         # A word in more than ASCII may be written in another way, and one that spells a number be taken for one.
@@ -189,7 +190,7 @@ class FilledTemplate:
 
 @dataclass(frozen=True, slots=True)
 class _Template:
-    """The pieces of a chunk, less those in its holes, and what is made of it."""
+    """The pieces of a chunk outside of its holes, and its recorded texts with the same holes."""
 
     pieces: list[str]
     holes: Sequence[int]
@@ -203,7 +204,7 @@ class _Template:
         meaningful: AbstractSet[str],
         may_hold_secret: Callable[[str], bool],
     ) -> RecordedChunk | None:
-        """Return what is made of a chunk, None if it is not alike, or holds a secret: only its holes can."""
+        """Record a chunk by filling the holes; None if it differs elsewhere, or a hole may hold a secret."""
         rest = pieces.copy()
         values = []
         for hole in self.holes:
@@ -225,7 +226,7 @@ class _Template:
 
 
 def _split(text: str) -> list[str]:
-    """Return what stands outside and inside of the quotes of a JSON text, in turn."""
+    """Split a JSON text at its quotes: pieces outside and inside of strings, in turn."""
     if "\\" in text:
         text = text.replace("\\\\", _BACKSLASH).replace('\\"', _QUOTE)
     return text.split('"')

@@ -1,4 +1,4 @@
-"""Tell whether a stream that the client left early had said all: then nothing is missing, and it is recorded as whole.
+"""Tell whether a stream that the client left early was complete: if its last event had come, it is recorded as whole.
 
 A chat completion is complete when each of its choices has a finish reason, and the usage has come if the request
 set `stream_options.include_usage`. The streams of the other operations end with an event of a certain type; images
@@ -37,7 +37,7 @@ _NONE: Final[frozenset[Milestone]] = frozenset()
 
 
 def milestones_of(chunk: JSON) -> frozenset[Milestone]:
-    """Return what a chunk contributes to the end of its stream."""
+    """Return the milestones of a complete stream that a chunk brings, such as a choice's end or the usage."""
     if not isinstance(chunk, dict):
         return _NONE
     choices = chunk.get("choices")
@@ -53,7 +53,7 @@ def _of_completion(choices: list[JSON], *, has_usage: bool) -> frozenset[Milesto
     ends = [choice for choice in choices if isinstance(choice, dict) and choice.get("finish_reason")]
     indices = [choice.get("index", 0) for choice in ends]
     finished = {("finished", index) for index in indices if isinstance(index, int)}
-    # Some servers send the usage with every chunk; only the one at the end is complete.
+    # Some servers send the usage with every chunk; only the last usage is complete.
     return frozenset(finished | ({_USAGE} if has_usage and (ends or not choices) else set()))
 
 

@@ -53,7 +53,7 @@ class Exchange:
     """A request and all that came back.
 
     `body` is decoded (no content coding), in pieces of any size. `timing` is None where times are not kept.
-    `socket` is what there is to note of a stream that came over a WebSocket.
+    `socket` holds the notes of a stream that came over a WebSocket.
     `keeps_ids`: record `id` and `created` of completions as they were on the wire.
     """
 
@@ -110,13 +110,12 @@ class Companion(NamedTuple):
 class Recorded:
     """A recording and where it goes: `<name>.json`, numbered by the store.
 
-    `chunks` are those of a stream, for `encode_with_chunks`; the recording's own body is empty then. `companions`
-    are the files beside it, which get their names from the store: what each holds (see `Response.companions`), the
-    ending of its name, and its content in pieces.
+    `chunks` are a stream's chunks, for `encode_with_chunks`; the recording's own body is empty then. `companions`
+    are the files beside it: kind (see `Response.companions`), ending of the name, and content in pieces. The store
+    gives them their names.
 
-    `digest` is the same for two recordings that answer alike. `obfuscation` is random padding of the API's, there to
-    hide the sizes of chunks, and does not count; nor do the comments between chunks, which say how long somebody
-    waited.
+    `digest` is the same for two recordings that answer alike. It ignores `obfuscation`, the API's random padding
+    against guesses from the sizes of chunks, and comments between chunks, which depend on waiting times.
 
     `redacted_needed_later` are the names of members that clients send back and that were redacted in the answer.
     """
@@ -139,7 +138,7 @@ class Recorded:
         return response.failure is None and 200 <= response.status < 300
 
     def pieces(self, companion_names: Mapping[str, str] = NO_COMPANIONS) -> Iterator[bytes]:
-        """Yield the file of the recording; `companion_names` are those of `companions`, by what each holds.
+        """Yield the file of the recording; `companion_names` has the name of each of `companions`, by its kind.
 
         Raises:
             NotRecordable: it is nested too deeply to be written.
@@ -153,7 +152,7 @@ class Recorded:
 
 
 class RecordedChunks:
-    """The chunks of a stream, encoded, and a hash of what counts of them when answers are compared."""
+    """The chunks of a stream, encoded, and a hash of their significant parts, for comparing answers."""
 
     def __init__(self) -> None:
         self.texts: list[str | FilledTemplate] = []

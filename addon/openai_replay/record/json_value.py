@@ -90,7 +90,7 @@ def _without_secrets(parsed: ParsedJson, exchange: Exchange) -> ParsedJson:
 
 
 def is_of_this_format(value: JSON) -> bool:
-    """Tell whether what the API sent would be read as an envelope, or as the name of a body's file."""
+    """Tell whether a value that the API sent would be mistaken for an envelope, or for the name of a body's file."""
     if isinstance(value, list):
         return bool(value) and all(is_of_this_format(item) for item in value)
     return opened(value)[0] is not None or (isinstance(value, dict) and value.keys() == {FILE})
@@ -145,7 +145,7 @@ class Normaliser:
 def found_corrections(
     corrections: CorrectionNotes, class_name: str | None, data: JSON, wire: JSON, text: str | None
 ) -> Found:
-    """Return what the rules do not say of an object.
+    """Return the corrections that an object needs.
 
     Raises:
         NotRecordable: a recording of it could not be replayed as it was.

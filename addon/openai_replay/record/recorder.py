@@ -10,8 +10,8 @@ be several tests', of which this run makes only some: each answer replaces the e
 later ones stay.
 
 Not every answer becomes a file. A failure that the client retried with success is taken out, and the files after it
-move up. An answer that equals the one before is held back in memory until a different one follows, for the last
-answer of a series is repeated in replay anyway.
+move up. Replay repeats the last answer of a series, so an answer that equals the previous one is held back in memory
+until a different answer follows.
 
 An example. A status is polled five times, and the third poll fails and is retried:
 
@@ -53,9 +53,9 @@ type SeriesKey = tuple[str | None, str, str]
 class Ticket:
     """One request of a series: when it was made, and later its answer and its file.
 
-    `recorded` is let go once it is written, so that a long run does not fill the memory; it stays where an answer
-    that equals the one before waits to be needed. `digest` is the same for answers that are equal. `status` and
-    `chunks` (of a stream) are those of the recorded answer.
+    `recorded` is let go once it is written, so that a long run does not fill the memory; only a held-back answer
+    keeps it. `digest` is the same for equal answers. `status` and `chunks` (their number, in a stream) describe the
+    recorded answer.
     """
 
     api_request: ApiRequest
@@ -74,10 +74,10 @@ class Ticket:
 class Series:
     """Identical requests of one run, in order, without those that were not recorded.
 
-    `name` is the name of their files without the number: that of the first answered one, for requests
-    that mean the same may have several. `numbers` are those of its files by place, some of them yet to be written.
-    `earlier` are files of an earlier run by place, which the answers at those places replace. `has_gaps` until the
-    numbers of tickets that were taken out are given to later ones.
+    `name` is the name of their files without the number. Requests that mean the same may have several names; the
+    first answered request decides. `numbers` are the numbers of its files by place, some of them yet to be written.
+    `earlier` are files of an earlier run by place; the answers at the same places replace them. `has_gaps` until the
+    numbers of removed tickets are given to later tickets.
     """
 
     tickets: list[Ticket] = field(default_factory=list)
@@ -159,11 +159,11 @@ class Recorder:
         """Record the answer of a request.
 
         Returns:
-            the file that now answers the request; None if a new one was needless, for it equals the one before.
+            the file that now answers the request; None if the answer equals the previous one and needs no file.
 
         Raises:
             OpenAIReplayError: the exchange cannot be recorded.
-            OSError: the file cannot be written; what was recorded before is as it was.
+            OSError: the file cannot be written; earlier recordings are unchanged.
         """
         try:
             recorded = record(exchange)
@@ -231,7 +231,7 @@ class Recorder:
         return self._store.directory / names.file_name(names.numbered_stem(series.name, number))
 
     def _retried_failures(self, success: Ticket) -> list[Ticket]:
-        """Return the failures right before a success that had ended when it was asked: it was their retry."""
+        """Return the failures right before a success that it retried: they had ended when its request came."""
         tickets = success.series.tickets
         place = first = success.series.place(success)
         while first and self._had_failed(tickets[first - 1], when=success.begun):
@@ -242,7 +242,7 @@ class Recorder:
         return ticket.is_retryable_failure and ticket.ended is not None and ticket.ended < when
 
     def _repeats_the_one_before(self, ticket: Ticket, at: int, retried: list[Ticket]) -> bool:
-        """Tell whether a ticket is the last of its series so far, and equals the one before it and its failures."""
+        """Tell whether a ticket is the last of its series so far, and equals the ticket before it and its failures."""
         series = ticket.series
         is_last = series.place(ticket) == len(series.tickets) - 1
         if at == 0 or not is_last or ticket.api_request.is_model_list() or len(series.earlier) > at + 1:
@@ -316,7 +316,7 @@ class Recorder:
         return names.numbered_stem(ticket.series.name, self._number(ticket.series, at))
 
     def _of_earlier_runs(self, api_request: ApiRequest) -> set[Path]:
-        """Return the recordings that earlier runs made of a request, whatever they are called."""
+        """Return the recordings that earlier runs made of a request, under any name."""
         rows = self._store.index.rows_of_earlier_runs(api_request.identity.key)
         found = {
             self._store.directory / row.path

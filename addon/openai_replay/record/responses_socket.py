@@ -1,8 +1,8 @@
 """Split the messages of a Responses WebSocket into exchanges that are recorded like streamed POSTs.
 
 A `response.create` is the body of `POST /v1/responses`, and its events are the JSON of the events that the POST would
-stream (API documentation, "WebSocket mode"). Rule: what leaves this module for the recorder looks as if it had come
-over HTTP, so that both transports make the same file.
+stream (API documentation, "WebSocket mode"). Rule: the recorder gets exchanges that look as if they had come over
+HTTP, so that both transports make the same file.
 
     client                                     server
     {"type": "response.create", "stream_id": "a", "model": …}
@@ -167,7 +167,7 @@ def _failure(event: dict[str, JSON]) -> tuple[int, bytes] | None:
 
 
 def _follow(response: OpenResponse, event: dict[str, JSON]) -> None:
-    """Take note of what an event means for the end of its exchange."""
+    """Update a response by its next event: it began, it ended, or a steer was accepted or failed."""
     kind = event.get("type")
     if kind == "response.created":
         _follow_created(response, event)

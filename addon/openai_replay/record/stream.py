@@ -1,4 +1,4 @@
-"""Record a stream: its events as chunks, or as lines where they are no chunks of the API."""
+"""Record an event stream: its events as chunks, or as raw lines where they are no chunks of the API."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _redacted(events: Iterable[sse.Event], exchange: Exchange) -> Iterator[sse.E
 
 
 class _ChunkNotes(NamedTuple):
-    """What there is to note of a chunk beside its text."""
+    """The notes of a chunk beside its text."""
 
     implied_lines: tuple[str, ...]
     corrections: Found
@@ -65,7 +65,7 @@ class _ChunkNotes(NamedTuple):
 
 
 class _Stream:
-    """Collects the chunks of a stream, and what its framing and its chunks do not tell by themselves.
+    """Collects the chunks of a stream, with notes about its framing and about corrections of its chunks.
 
     `is_raw` when its events turn out not to be chunks of the API.
     """
@@ -115,7 +115,7 @@ class _Stream:
         return api_request.rules.redactor.may_match(text, api_request.credentials)
 
     def _made(self, text: str, lines: tuple[str, ...]) -> RecordedChunk | None:
-        """Return what is recorded of a chunk, None if it is none; nothing is noted yet."""
+        """Record a chunk at length, None if the text is no chunk; its notes are not kept yet."""
         parsed = exact_json(text, self._exchange)
         if parsed is None or not isinstance(parsed.value, dict) or is_of_this_format(parsed.value):
             return None

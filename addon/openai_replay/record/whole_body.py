@@ -167,7 +167,7 @@ def _is_text(content: bytes) -> bool:
     return True
 
 
-# The kinds of sound that the API speaks in and Python's table lacks, or names after what is not used any more.
+# Audio types of the API that Python's table lacks, or has with an ending that is no longer used.
 _ENDINGS = {
     "audio/aac": ".aac",
     "audio/flac": ".flac",

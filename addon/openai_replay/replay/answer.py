@@ -1,7 +1,7 @@
-"""recording → the answer that a client gets: status, headers and bytes as the API sent them.
+"""Render the answer to a client from a recording: status, headers and bytes as the API sent them.
 
-What null-filling added is taken out again (`rebuild.py`); `id` and `created` stay as the recording has them, unless
-the recording maps the id back to the one on the wire.
+Nulls that null-filling added are taken out again (`wire/rebuild.py`). `id` and `created` stay as the recording has
+them, unless the recording maps its id back to the id on the wire.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def chunks_of(pieces: Iterable[bytes]) -> int:
 
 
 def render(stored: Sequence[Stored], api_request: ApiRequest) -> Answer:
-    """Return what answers a request: one recording, or several lists of models joined.
+    """Return the answer to a request, from one recording, or from several lists of models joined.
 
     Raises:
         BadRecording: the response cannot be sent as it stands; the message says where.
@@ -320,7 +320,7 @@ class _Chunks:
 def _chunks(stored: Stored, api_request: ApiRequest, items: list[JSON]) -> _Chunks:
     recording = stored.recording
     corrected = CorrectionReader(recording.response.wire.get("corrections"))
-    # Only where the recording has usage to give does it matter whether this request asked for it.
+    # Whether this request wants usage matters only if the recording has usage.
     recorded_body = recording.request.body
     request_body = api_request.body if rebuild.asks_usage(recorded_body) else recorded_body
     return _Chunks(recording, items, corrected, request_body)

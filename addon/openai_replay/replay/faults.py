@@ -102,7 +102,7 @@ def _later(steps: Iterable[Step], by_ms: float) -> list[Step]:
 
 
 def _slow(rule: FaultRule, delivery: Delivery) -> Delivery:
-    """Delay each chunk by the same time once more than the one before it."""
+    """Put a pause before the head and before each chunk; the pauses add up over the stream."""
     pause = rule.pause_ms or 0.0
     steps = [
         replace(step, at_ms=step.at_ms + pause * number) for number, step in enumerate(delivery.steps, 1)

@@ -27,7 +27,7 @@ from .differences import Difference, differences_between, shown
 
 STATUS = 400
 
-# How many recordings, the most alike by their sketches, are compared in full.
+# How many recordings, the most similar by their sketches, are compared in full.
 _CANDIDATES = 8
 
 _MOST_DIFFERENCES = 12

@@ -30,9 +30,9 @@ _MOST_KEPT_BYTES = 32 * 1024 * 1024
 class RecordedSeries:
     """The files that answer a request, as they were when they were found, and the answers read from them so far.
 
-    `is_named`: they bear the request's own name, and nothing else on disk could come before them. Those of its
-    numbers that there are not are `absent`. `signatures` are of each file that was read, other requests' among them;
-    the first `verified` paths are known to hold this request.
+    `is_named`: they bear the request's own name, and nothing else on disk could come before them. `absent` are the
+    paths of missing numbers. `signatures` has each file that was read, also files of other requests. The first
+    `verified` paths are known to hold this request.
     """
 
     api_request: ApiRequest
@@ -49,11 +49,11 @@ class RecordedSeries:
     is_model_list: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        # Worked out once: to bring the path into its normal form takes as long as all else that a repeat costs.
+        # Worked out once: the normal form of the path takes as long as everything else of a repeat.
         self.is_model_list = self.api_request.is_model_list()
 
     def is_current(self, store: Store) -> bool:
-        """Tell whether the files on disk are the same, and would still be the ones to answer.
+        """Tell whether the files on disk are unchanged, and would still answer this request.
 
         Where the folder is watched they are looked at once, and again after each change there.
         """

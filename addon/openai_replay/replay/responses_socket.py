@@ -1,4 +1,4 @@
-"""Answer the messages of a Responses WebSocket from recordings, whatever transport these were made over.
+"""Answer the messages of a Responses WebSocket from recordings of either transport, HTTP or WebSocket.
 
 Pure: messages in, messages out. An answer's stream becomes one message an event, with the lane of its request; an
 answer that is an error becomes an `error` event (API documentation, "WebSocket mode").

@@ -48,8 +48,8 @@ def resumption_of(api_request: ApiRequest) -> Resumption | None:
 def resumed(store: Store, api_request: ApiRequest, *, own_test_only: bool) -> Answer | None:
     """Return the rest of a recorded stream, None where none is wanted or recorded.
 
-    Streams of the request's test come first, then streams without a test, then, unless `own_test_only`, those of any
-    other test. Reads files, and blocks on the index.
+    Streams of the request's test come first, then streams without a test, then, unless `own_test_only`, streams of
+    any other test. Reads files, and blocks on the index.
     """
     wanted = resumption_of(api_request)
     if wanted is None:

@@ -1,4 +1,4 @@
-"""Ids in a Realtime session: those that the live client makes stand for those that the recorded one made.
+"""Map ids of a Realtime session: each id that the live client makes stands for an id of the recorded client.
 
 A client may name the items that it creates, and both sides refer to them later. Rule: an id counts as the client's own
 only where it creates something with it, and only if the recorded server had not said the recorded id before. Each

@@ -53,7 +53,7 @@ class Counters:
 
 
 def read(path: Path) -> memoryview:
-    """Return the values of a process's counters, by number; those of a file that is gone are none."""
+    """Return the values of a process's counters, by number; empty if its file is gone."""
     try:
         raw = path.read_bytes()
     except FileNotFoundError:

@@ -1,8 +1,8 @@
-"""One run of several proxies: the place in repeated answers, and one report, shared through a folder of the run's own.
+"""Share one run between several proxy processes, through a folder: positions in repeated answers, and one report.
 
-Positions are in SQLite, taken before the answer is sent; only requests with several recorded answers ask for one.
-Reports are journals, one for each process, to which an event is appended in one write, and counters in memory for the
-events that come again and again; whoever is asked reads them all. So a process that is killed takes nothing with it.
+Positions are in SQLite, taken before the answer is sent; only requests with several recorded answers need one.
+Each process has a journal, to which it appends an event in one write, and counters in shared memory for frequent
+events. The process that is asked for the report reads all of them. So a killed process takes nothing with it.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _ready_file(folder: Path, pid: int) -> Path:
 
 @dataclass(slots=True)
 class _Trouble:
-    """A full disk, say, which is pointed out once; `consequence` is what becomes of it."""
+    """A problem such as a full disk, pointed out once; `consequence` is the end of that message."""
 
     consequence: str
     is_pointed_out: bool = False
@@ -144,7 +144,7 @@ class SharedPositions(Positions):
         return int(rows[0][0])
 
     def reset(self, test_id: str | None, *, all_tests: bool) -> None:
-        """Begin all repeats anew, or those of one test."""
+        """Start the repeats of all tests, or of one test, from the first recording."""
         super().reset(test_id, all_tests=all_tests)
         with self._turn():
             for table in _TABLES:
@@ -185,7 +185,7 @@ type Counted = tuple[str, str | None, str]
 
 @dataclass(slots=True)
 class _Merged:
-    """What the journals of all processes say: the report of their events, and which counters count since when.
+    """The journals of all processes, read as one: the report of their events, and the counters since the last reset.
 
     A counter is known by its process's journal and its number.
     """

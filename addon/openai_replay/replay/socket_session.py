@@ -1,7 +1,7 @@
 """Replay a WebSocket's session, such as Realtime, message by message. Pure: messages in, steps out.
 
-The recorded messages are gone through in order. Those of the server are sent up to the next one of the client, which
-is awaited: the live client has to say the same. What counts as the same:
+The recorded messages are gone through in order. Messages of the server are sent until a message of the client is next.
+That one is awaited, and the live client has to send the same. Rules for "the same":
 
 - JSON by value; without `event_id` and `expires_at`, and without the position of `conversation.item.truncate`, which
   is a time;
@@ -182,7 +182,7 @@ class SessionReplay:
         self._learn_event(recorded, live)
 
     def _learn_event(self, recorded: JSON, live: JSON) -> None:
-        """Take what the server repeats of a message: its event id in errors, a position in milliseconds."""
+        """Learn values of a message that the server repeats: its event id in errors, a position in milliseconds."""
         if isinstance(recorded, dict) and isinstance(live, dict):
             self._ids.bind(recorded.get("event_id"), live.get("event_id"))
             if live.get("type") == _TRUNCATE:

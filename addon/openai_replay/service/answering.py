@@ -46,7 +46,7 @@ class Refusal:
 
 
 # The answer to an upgrade to a WebSocket after which clients use HTTP: status, headers and body. The status must name a
-# protocol to upgrade to (RFC 9110, section 15.5.22), so it names the one that the client may go on with.
+# protocol to upgrade to (RFC 9110, section 15.5.22), so it names a protocol that the client may go on with.
 USE_HTTP_INSTEAD: tuple[int, Headers, bytes] = (
     426,
     (("upgrade", "HTTP/1.1"), ("content-type", "text/plain")),
@@ -98,7 +98,7 @@ async def recorded_answer(
 
 
 def _with_made_headers[T: Answer | Delivery](service: Service, answer: T) -> T:
-    """Return an answer with the headers that change with each one; those of a recording or a fault come first."""
+    """Return an answer with made-up headers, except names that its recording or a fault has already set."""
     made = service.run.allowance.headers(service.settings.made_headers, answer.size(), time.monotonic())
     names = {name.lower() for name, _ in answer.headers}
     return replace(answer, headers=(*answer.headers, *(one for one in made if one[0] not in names)))
@@ -113,7 +113,7 @@ async def _under_terms(
 
 
 def _report_trouble(service: Service, test_id: str | None, delivery: Delivery) -> None:
-    """Count a paced or faulty answer, and log a fault, so that nobody takes it for a finding."""
+    """Count a paced or faulty answer, and log a fault, so that it is not taken for a bug."""
     name = service.name_of(delivery.path)
     if delivery.is_paced:
         service.run.report.add_paced(test_id)

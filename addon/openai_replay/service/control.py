@@ -1,8 +1,8 @@
-"""Asking the proxy: what it answers itself, and never sends upstream.
+"""The control page at http://openai-replay.test/: requests that the proxy answers itself, and never sends upstream.
 
-GET  /report            what this run replayed, recorded and missed, and which recordings nobody asked for
+GET  /report            replayed, recorded and missed requests of this run, and unused recordings
 GET  /metrics           the same in numbers, for Prometheus
-POST /reset             repeats begin anew, and the report is emptied
+POST /reset             repeats start from the first recording again, and the report is emptied
 POST /alias?alias=…     requests under this test id belong to the test of `test_id`; without that to none
 
 The report and the reset take `?test_id=` for one test alone.
@@ -24,7 +24,7 @@ def refusal_of(headers: Mapping[str, str], *, allowed_host: Callable[[str], bool
     """Return why a request to the proxy itself is refused, "" if it is not: web pages must not ask.
 
     A page of another site sends `Origin` (RFC 6454) or `Sec-Fetch-Site` (W3C, Fetch Metadata). A page whose name was
-    rebound to this address sends neither, but its own name as `Host`: a name with a dot that is nothing of ours.
+    rebound to this address sends neither, but its own name as `Host`: a foreign name with a dot.
 
     Args:
         headers: the last value of each header, names in lower case.
@@ -69,7 +69,7 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What was asked for, or the status and text of an error."""
+    """A command of the control page, or the status and text of an error."""
 
     name: str
     scope: Scope
@@ -121,7 +121,7 @@ def refused(reason: str) -> Answer:
 
 
 def body(api_request: Command, report: JSON = None) -> bytes:
-    """Return the JSON that answers a command; `report` is the one that was asked for."""
+    """Return the JSON that answers a command; `report` is for the command `report`."""
     if api_request.problem:
         return dump_json({"error": {"message": api_request.problem, "type": "recording_error"}})
     return dump_json(report if api_request.name == "report" else {api_request.name: True})

@@ -134,7 +134,7 @@ class Service:
     def recorded(self, api_request: ApiRequest, path: Path | None, status: int) -> None:
         """Take note of a recorded exchange, and of the status of its answer.
 
-        `path` is None where it equals the one before and needs no file.
+        `path` is None where its answer equals the previous one and needs no file.
         """
         self.run.report.take_back_given_up(api_request.test_id, api_request.name())
         if path is not None:

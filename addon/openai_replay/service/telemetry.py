@@ -5,7 +5,7 @@ from __future__ import annotations
 # The status of its answer in replay; in the other modes it passes.
 NO_CONTENT = 204
 
-# Traces of the Agents SDKs, sent in the background whenever they like.
+# Traces of the Agents SDKs, sent in the background at any time.
 _PATHS = frozenset({"/v1/traces/ingest", "/traces/ingest"})
 
 

@@ -1,7 +1,7 @@
-"""Several servers on one port: `openai-replay serve --workers N`, for as many cores.
+"""Run several server processes on one port: `openai-replay serve --workers N`, for as many cores.
 
-Each worker is a process of its own that listens on the same port (SO_REUSEPORT): the kernel hands every new
-connection to one of them. What they share is in `replay/shared_run.py`. One that dies is replaced.
+Each worker is a separate process that listens on the same port (SO_REUSEPORT): the kernel hands every new connection
+to one of them. They share positions and a report through `replay/shared_run.py`. A worker that dies is replaced.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _reserved_port(arguments: Sequence[str]) -> tuple[socket.socket | None, list
     parser.add_argument("-m", "--mode", dest="modes", action="append", default=[])
     known, _ = parser.parse_known_args(list(arguments))
     if known.port != 0:
-        if not any("@" in mode for mode in known.modes):  # such a mode has a port of its own
+        if not any("@" in mode for mode in known.modes):  # such a mode names its port itself
             refuse_taken(known.host, known.port)
         return None, list(arguments)
     holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -163,7 +163,7 @@ class Supervisor:
 
     def _started(self) -> _Worker:
         environment = {**os.environ, ENVIRONMENT_NAME: str(self._folder)}
-        # In a session of its own, so that Ctrl-C ends the workers in order, through this process.
+        # In a new session, so that Ctrl-C ends the workers in order, through this process.
         process = subprocess.Popen(self._command, env=environment, start_new_session=True)
         return _Worker(process, self._folder, time.monotonic())
 

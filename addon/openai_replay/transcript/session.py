@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from ..format.recording import JSON, opened
 from .turns import Kind, Turn, content_turns, members, text_of
 
-# What a message of the server says in full, and where.
+# Messages of the server with a whole text, and the member that holds it.
 _SAID = {
     "response.output_audio_transcript.done": "transcript",
     "response.audio_transcript.done": "transcript",

@@ -1,7 +1,7 @@
 """Make up the headers of an answer that change with each one, for programs that route or wait by them.
 
-No recording keeps them. `x-request-id` is another id for each answer. The rate limits are those that the API documents
-(https://platform.openai.com/docs/guides/rate-limits): what is left of so many requests and tokens a minute.
+No recording keeps them. `x-request-id` is another id for each answer. The rate limits follow the API's documentation
+(https://platform.openai.com/docs/guides/rate-limits): the remaining requests and tokens of the current minute.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def parse_made_headers(texts: Iterable[str]) -> MadeHeaders:
     """Read the values of the option.
 
     Raises:
-        ValueError: which text makes no sense, and what is allowed.
+        ValueError: a text makes no sense; the message names it and the allowed forms.
     """
     has_request_id, requests, tokens = False, 0, 0
     for text in texts:

@@ -69,7 +69,7 @@ INSTANT = Pacing()
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """When the parts of an answer are sent, in ms after its request; none is before the one that precedes it."""
+    """Sending times of an answer's parts, in ms after its request; no part is sent before an earlier part."""
 
     head: float
     pieces: tuple[float, ...]

@@ -1,4 +1,4 @@
-"""The pacing, the faults and the longest wait that apply to a request: those of the options, or of its own headers."""
+"""Choose the pacing, the faults and the longest wait of a request: from its headers, else from the options."""
 
 from __future__ import annotations
 
