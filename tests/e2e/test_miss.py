@@ -223,7 +223,8 @@ def test_the_nearest_of_many_is_found(tmp_path: Path) -> None:
 def test_the_log_says_what_to_do_next(replayed: Replayed) -> None:
     before = len(replayed.running.log())
     replayed.miss(with_text("Plan my day, it is Tuesday, March 4"))
-    assert replayed.running.log()[before:].splitlines()[2:5] == [
+    _, _, explained = replayed.running.log()[before:].partition("No recording for ")
+    assert explained.splitlines()[2:5] == [
         "  Next: record it, with recording_mode=record-if-missing and a key.",
         "  If this changes with each run, ignore it, both while recording and while replaying:",
         r"    --set 'recording_ignore=messages[1].content=\d+'",

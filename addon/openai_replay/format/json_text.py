@@ -137,6 +137,11 @@ def compact(value: Any) -> str:
     return _QUOTED_FRAGMENT.sub(r"\1", text)
 
 
+def showable(text: str) -> str:
+    """Return a text that UTF-8 can hold, for logs and terminals: lone surrogates are escaped, other letters are not."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def with_members(text: str, values: Mapping[str, JSON]) -> str:
     """Return the text of an object with the members that `values` names replaced.
 

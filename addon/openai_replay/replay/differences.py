@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from ..format.json_text import showable
 from ..format.recording import JSON
 from ..request.ignoring import DATE, UUID
 from ..request.normal_form import canonical
@@ -127,8 +128,7 @@ def _window(text: str, first: int) -> str:
 
 
 def _json(value: JSON) -> str:
-    """Return a JSON text that a terminal can show: lone surrogates are escaped, other letters are not."""
-    return json.dumps(value, ensure_ascii=False).encode("utf-8", "backslashreplace").decode()
+    return showable(json.dumps(value, ensure_ascii=False))
 
 
 def shown(value: JSON) -> str:

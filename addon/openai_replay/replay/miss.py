@@ -58,7 +58,7 @@ class Miss:
 
     def explanation(self) -> str:
         """Return the text for the log: the nearest recording and each place where it differs; UTF-8 can hold it."""
-        return "\n".join(self._lines()).encode("utf-8", "backslashreplace").decode()
+        return json_text.showable("\n".join(self._lines()))
 
     def _lines(self) -> Iterator[str]:
         test = f" by test {self.api_request.test_id}" if self.api_request.test_id else ""

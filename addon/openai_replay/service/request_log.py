@@ -11,6 +11,8 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..format.json_text import showable
+
 log = logging.getLogger("openai_replay.requests")
 
 # `none`, `plain` or `coloured`; set by `run`, whose own standard error the lines go to.
@@ -43,7 +45,7 @@ class RequestLine:
     ms: float | None = None
 
     def text(self, *, coloured: bool) -> str:
-        """Return the line."""
+        """Return the line; UTF-8 can hold it, whatever the request says."""
         word, colour = self.outcome.value
         shown = f"{colour}{word}{_RESET}" if coloured else word
         parts = [
@@ -54,7 +56,7 @@ class RequestLine:
             "" if self.ms is None else f"{self.ms:.0f} ms",
             f"[{self.test_id}]" if self.test_id else "",
         ]
-        return "  ".join(filter(None, parts))
+        return showable("  ".join(filter(None, parts)))
 
 
 def _shortened(recording: str) -> str:

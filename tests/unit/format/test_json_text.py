@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openai_replay.format.json_text import compact, read, strictly_equal, with_members
+from openai_replay.format.json_text import compact, read, showable, strictly_equal, with_members
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -183,3 +183,12 @@ def test_a_value_equals_its_copy_however_deep(value: Any) -> None:
     for _ in range(5000):
         deep, copy = [deep], [copy]
     assert strictly_equal(deep, copy)
+
+
+def test_text_that_is_shown_has_its_lone_surrogates_escaped_and_nothing_else() -> None:
+    assert showable("é \ud800 😀 \\") == "é \\ud800 😀 \\"
+
+
+@given(st.text(st.characters()))
+def test_text_that_is_shown_can_be_encoded(text: str) -> None:
+    showable(text).encode()

@@ -21,6 +21,11 @@ def test_parts_that_are_unknown_are_left_out() -> None:
     assert RequestLine(Outcome.MISSED, REQUEST).text(coloured=False) == f"missed  {REQUEST}"
 
 
+def test_a_model_that_is_no_unicode_can_be_written() -> None:
+    line = RequestLine(Outcome.REPLAYED, "POST /v1/responses \ud800", "\udcff")
+    assert line.text(coloured=False) == r"replayed  POST /v1/responses \ud800  [\udcff]"
+
+
 def test_on_a_terminal_the_outcome_is_coloured() -> None:
     assert LINE.text(coloured=True).startswith("\033[32mreplayed\033[0m  POST")
 
