@@ -1,4 +1,4 @@
-"""openai-replay: the command line.
+"""The command line `openai-replay`: its commands, grouped, and its help.
 
 `run` is here, because it starts each test run and must start quickly. The other commands are imported when one of them
 is called for.

@@ -41,7 +41,7 @@ def folder_settings(
     """Return the settings for a folder of recordings, by the command line or else the environment.
 
     Args:
-        more_hosts: recorded hosts besides those of the options.
+        more_hosts: recorded hosts in addition to the options.
 
     Raises:
         BadOption: an option makes no sense; in replay, also that the folder does not exist.

@@ -1,4 +1,4 @@
-"""The environment that brings a program in any language to the proxy: its variables, and how they are written down.
+"""Environment variables that lead a program in any language to the proxy (HTTPS_PROXY, certificates, base URL).
 
 Two ways. Through the proxy: proxy variables, and the proxy's certificate in every variable that a client looks in.
 Through the base URL: the variables that name the API, for clients that cannot be told about proxies or certificates.
@@ -88,7 +88,7 @@ def through_base_url(
 
 
 def tls_at_base_url(environment: Mapping[str, str], trust: Trust) -> Changes:
-    """Return what openai-node needs besides: its Realtime client uses TLS whatever scheme the base URL has."""
+    """Return variables for openai-node, whose Realtime client uses TLS even where the base URL is `http://`."""
     return {_NODE_CERTIFICATES: str(trust.addition(environment.get(_NODE_CERTIFICATES, "")))}
 
 

@@ -27,9 +27,9 @@ AI SDK 4, .NET and PHP read no variable for the base URL, and a base URL in the 
 
 
 def hint(plan: Plan, reported: Mapping[str, Any]) -> str:
-    """Return advice for a run that asked nothing of a recorded host, "" when there is no need of it.
+    """Return advice for a run without any request to a recorded host, "" when none is needed.
 
-    A client that came and did not trust the certificate has got its own advice already: it does not go past the proxy.
+    A client that did not trust the certificate has got other advice already: it does not go past the proxy.
     """
     if saw_request(reported["totals"]) or plan.settings.mode is Mode.LIVE or reported.get("distrusted"):
         return ""

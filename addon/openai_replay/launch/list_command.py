@@ -128,8 +128,8 @@ def show_command(name: str, directory: str | None, raw: bool) -> None:
 def prune_command(directory: str | None, dry_run: bool, all_tests: bool, reports: Sequence[Path]) -> None:
     """Remove recordings that no run used.
 
-    REPORTS are files that recording_report wrote, such as those of the parts of one test suite. Recordings of tests
-    that no report saw stay, and so do those of tests with a request that had no recording.
+    REPORTS are files that recording_report wrote, for instance one for each part of a test suite. A recording stays
+    if no report saw its test, or if its test had a request without a recording.
     """
 
     def pruned() -> int:

@@ -1,4 +1,4 @@
-"""The recordings as a person looks at them: one a line with their sums, or one of them at length."""
+"""Print recordings for a person: a table with one line each and totals, or one recording in full."""
 
 from __future__ import annotations
 

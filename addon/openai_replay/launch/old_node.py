@@ -1,4 +1,4 @@
-"""Find a Node that does not read proxy variables, for a command that Node runs."""
+"""Detect Node versions that ignore HTTPS_PROXY and its like, for a command that Node runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The proxy as a child process: started on free ports, awaited until it listens, asked, and ended by its handle.
+"""Run the proxy as a child process: start it on free ports, wait until it listens, read its report, and end it.
 
 It has its own session, so that Ctrl-C in a terminal, which is for the command, does not end the proxy under it. It ends
 by itself when this process is gone, for any reason: its standard input is a pipe from here.
@@ -46,7 +46,7 @@ class ProxyConfiguration:
         options: the options, as (name, value); a list has its name several times.
         environment: its variables, without real keys.
         real_keys: the real key for each dummy that the command has.
-        direct_hosts: the recorded hosts that are not asked through the proxy of `upstream:`.
+        direct_hosts: recorded hosts to connect to directly, past the proxy of `upstream:`.
         against_mock: the mock API takes the place of every host.
         request_log: `plain` or `coloured` for a line per request on standard error.
         log: the file descriptor that warnings and errors are written to, None for this process's standard error.

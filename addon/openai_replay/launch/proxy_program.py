@@ -36,11 +36,11 @@ class ProxyDescription:
     """A running proxy, and how a program reaches it.
 
     Attributes:
-        running: the proxy, to be asked.
-        url: its URL, or the base URL that it stands for; a place is left for the test id.
+        running: the control page of the proxy.
+        url: its URL, or the base URL that it stands for, with a placeholder for the test id.
         mode: its `recording_mode`.
         hosts: the recorded hosts, none in mode live.
-        environment: the variables of a program that uses it, None for one to be unset; with a place for the test id.
+        environment: variables for a program that uses it, None for a variable to be unset; with the same placeholder.
         unrecorded_base_url: OPENAI_BASE_URL where it leads to a host that is not recorded, "" otherwise.
     """
 
@@ -68,7 +68,7 @@ class ProxyDescription:
         return _for_test(self.url, test_id)
 
     def environment_for(self, test_id: str, environment: Mapping[str, str]) -> dict[str, str]:
-        """Return the environment of a test, made from the one that it would have without the proxy."""
+        """Return the environment of a test: `environment`, with the variables that lead to the proxy."""
         result = {name: value for name, value in environment.items() if name not in self.environment}
         set_here = {name: value for name, value in self.environment.items() if value is not None}
         return result | {name: _for_test(value, test_id) for name, value in set_here.items()}

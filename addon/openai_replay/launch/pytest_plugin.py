@@ -197,7 +197,7 @@ class ControllersProxy:
         self._maybe_described: ProxyDescription | None = None
 
     def described(self) -> ProxyDescription:
-        """Return the proxy, having asked the controller for it.
+        """Return the proxy; the first call gets it from the controller.
 
         Raises:
             ProxyFailed: the controller could not start it.
@@ -286,7 +286,7 @@ class Process:
 
     @contextmanager
     def attributed_to(self, test_id: str) -> Iterator[None]:
-        """Count requests of clients that were made before as those of a test, until the block ends."""
+        """Attribute requests of earlier made clients to a test, until the block ends."""
         running = self.proxies.described().running
         running.alias(self.alias, test_id)
         try:
@@ -411,7 +411,7 @@ def openai_replay(request: pytest.FixtureRequest) -> Iterator[RecordedTest]:
     """
     process = _process(request.config)
     recorded = _recorded_test(process, request.node.nodeid)
-    # A rerun of the test, and a fixture that asked before, must not count as repeats.
+    # A rerun of the test must not count as a repeat, nor must earlier requests of its fixtures.
     recorded.proxy.reset(recorded.test_id)
     request.node.stash[_RECORDED_TEST] = recorded
     with process.using_proxy(), process.attributed_to(recorded.test_id):

@@ -1,4 +1,4 @@
-"""`openai-replay run`: a proxy in front of a command, and gone with it.
+"""`openai-replay run`: start a proxy, run a command through it, and end the proxy with the command.
 
 Most of the time of a short run is the start of the proxy, so the rest is prepared meanwhile.
 """
@@ -207,7 +207,7 @@ def _described(folder: Path, name: str) -> str:
 
 
 def _without_key(plan: Plan, environment: Mapping[str, str]) -> list[str]:
-    """Return a line that says so where the API was asked without a key of OpenAI's."""
+    """Return a warning if requests went to the API and OPENAI_API_KEY was not set, else nothing."""
     is_asked = plan.settings.mode in (Mode.RECORD, Mode.RECORD_IF_MISSING) and not plan.options.against_mock
     is_openai = any(pattern.matches("api.openai.com", 443) for pattern in plan.settings.hosts)
     if not is_asked or not is_openai or environment.get("OPENAI_API_KEY") or plan.target is not None:

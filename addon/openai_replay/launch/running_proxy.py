@@ -1,4 +1,4 @@
-"""Ask a running proxy: its report, and its repeats from the start. Needs the standard library alone."""
+"""Client of a running proxy's control page: read the report, reset repeats. Needs the standard library alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts a long recording in the title of the terminal, where it does not disturb the command's output."""
+"""Show a recording's progress in the title of the terminal, where it does not disturb the command's output."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Trust stores for clients: their trusted certificates, and the proxy's.
+"""Trust stores (PEM bundles, and Java's) with a client's usual certificate authorities and the proxy's.
 
-SSL_CERT_FILE and its like replace a program's list of trusted authorities, and Java's trust store replaces Java's own,
-so each gets a file with both. The files are kept under a hash of their sources: a run that
-finds them makes none, and those of runs side by side are the same.
+SSL_CERT_FILE and its like replace a program's list of trusted authorities, and a Java trust store replaces Java's
+default one, so each gets a file with both. The files are kept under a hash of their sources: a run uses files that it
+finds, and runs side by side share them.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class Trust:
         )
 
     def addition(self, added: str) -> Path:
-        """Return a PEM with the proxy's certificate and those in the file `added`, if there is one."""
+        """Return a PEM with the proxy's certificate and the certificates in the file `added`, if there is one."""
         if not added or not Path(added).exists():
             return self.authority_file
         besides = set(_certificates(_content(Path(added)))) - set(_certificates(self._authority))

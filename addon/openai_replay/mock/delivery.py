@@ -68,7 +68,7 @@ class Delivery:
 
 
 class Ending(Enum):
-    """What follows the last flush."""
+    """The end of a body, after the last flush."""
 
     WHOLE = "whole"
     CUT = "cut"

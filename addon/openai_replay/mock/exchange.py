@@ -56,7 +56,7 @@ class Request:
 
     @property
     def query(self) -> str:
-        """What follows the question mark, or the empty string."""
+        """The query: the target after the question mark, or the empty string."""
         return self.target.partition("?")[2]
 
     @property
@@ -79,7 +79,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class EventStream:
-    """A body of server-sent events. Each event is a chunk of its own."""
+    """A body of server-sent events. Each event is sent as a separate chunk."""
 
     events: Iterable[ServerSentEvent]
 
@@ -103,7 +103,7 @@ Body = bytes | EventStream | Chunks | WebSocketBody
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What to say to one request, and how to deliver it."""
+    """The answer to one request, and how to deliver it."""
 
     status: int = 200
     headers: Headers = ()

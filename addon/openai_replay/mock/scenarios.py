@@ -142,7 +142,7 @@ def _answer(given: dict[str, Any], scenario: Scenario, request: Request, generat
 
 
 def _headers(headers: Headers, given: dict[str, Any]) -> Headers:
-    """Return `headers` with those of `given` in their place; null takes one out, a list repeats one."""
+    """Return `headers`, overridden by the headers of `given`; null removes a header, a list repeats it."""
     changes = dict(given.get("headers", {}))
     if "content_type" in given:
         changes["content-type"] = given["content_type"]

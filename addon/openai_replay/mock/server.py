@@ -84,7 +84,7 @@ class Upstream:
 
     @property
     def requests(self) -> list[Request]:
-        """What has come in since the start or the last reset, oldest first."""
+        """The requests since the start or the last reset, oldest first."""
         return list(self._service.requests)
 
     def add(self, scenario: dict[str, Any]) -> None:
@@ -158,7 +158,7 @@ class Upstream:
         try:
             await protocol(reader, writer, scheme, self._service.answer, self._service.report).serve()
         except (ConnectionError, ssl.SSLError):
-            # The client broke off; there is nobody left to tell.
+            # The client broke off, and cannot be sent an error.
             pass
         except asyncio.CancelledError:
             # The upstream ends; a polite end of TLS would wait for the client.

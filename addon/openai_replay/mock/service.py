@@ -52,7 +52,7 @@ class Service:
         try:
             return self._answer(request)
         except Exception as error:
-            # A fault of ours (or a request that no client makes) must not leave the client waiting.
+            # A bug of the mock (or a request that no client makes) must not leave the client waiting.
             log.exception("%s %s", request.method, request.target)
             return error_answer(ApiError(500, f"The mock API failed: {error!r}", type="server_error"))
 

@@ -28,8 +28,8 @@ class WebSocketConnection:
 
     Args:
         request: the GET.
-        headers: fields of the 101 besides those of the handshake.
-        conversation: who answers.
+        headers: additional headers of the 101, besides the handshake's.
+        conversation: answers the client's messages.
         gap_ms: the wait between two messages of the server.
         reader, writer: the connection; the caller closes it.
     """

@@ -1,7 +1,7 @@
 """Per-flow state of a request to a recorded host.
 
 It lies beside the flow and not in `flow.metadata`: mitmproxy copies and saves that with the flow (`mitmdump -w`), and
-the state holds what cannot be copied, such as the recorder.
+the state holds objects that cannot be copied, such as the recorder.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class FlowState:
     """A request to a recorded host while it is under way, or one to the proxy itself.
 
-    `session` is the one that was open when the request came in: changed options count for later requests.
+    `session` was open when the request came in: changed options count for later requests.
     """
 
     session: Session

@@ -72,7 +72,7 @@ class Ticket:
 
 @dataclass(slots=True, eq=False)
 class Series:
-    """Identical requests of one run, in order, without those that were not recorded.
+    """Identical requests of one run, in order. Requests that were not recorded are left out.
 
     `name` is the name of their files without the number. Requests that mean the same may have several names; the
     first answered request decides. `numbers` are the numbers of its files by place, some of them yet to be written.

@@ -21,7 +21,7 @@ class ApiError(Exception):
     Args:
         status: the HTTP status.
         message, type, param, code: the members of the `error` object.
-        headers: fields besides those of every answer, `retry-after` for one.
+        headers: additional headers, such as `retry-after`.
     """
 
     def __init__(

@@ -54,7 +54,7 @@ def _deltas(reply: Reply) -> Iterator[Delta]:
 
 def _tool_deltas(calls: tuple[ToolCall, ...]) -> Iterator[Delta]:
     if len(calls) > 1:
-        # Parallel calls are announced by a chunk of their own; a single one comes with the role.
+        # Parallel calls are announced by a separate chunk; a single call comes with the role.
         yield {"role": "assistant", "content": None, "refusal": None}
     for index, call in enumerate(calls):
         opening = {

@@ -1,6 +1,6 @@
 """Chat completions of hosts that speak the API with an accent: Ollama, vLLM, OpenRouter, Azure. Chosen by host.
 
-What each adds and leaves out was read off recorded traffic and the servers' sources.
+The differences of each host from the API were read off recorded traffic and the servers' sources.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from .response_output import Item
 from .text import tokens
 
 Event = dict[str, Any]
-# What a response does not have before it is finished.
+# The members of a response before it is finished.
 UNFINISHED: dict[str, Any] = {"status": "in_progress", "output": [], "usage": None}
 
 

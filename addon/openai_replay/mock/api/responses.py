@@ -16,7 +16,7 @@ from .routes import Route
 from .text import count_tokens
 
 BACKGROUND = ("queued", "in_progress", "completed")
-# What is kept beside a response, and never sent with it.
+# The member for the request, kept with a stored response and never sent.
 REQUEST = "request"
 
 

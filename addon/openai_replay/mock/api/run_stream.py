@@ -48,7 +48,7 @@ def _step_delta(step: dict[str, Any], tool_call: dict[str, Any]) -> ServerSentEv
 
 
 def _with_status(message: dict[str, Any], status: str) -> dict[str, Any]:
-    """Return `message` with the members that it has in a stream only, after those that it has everywhere."""
+    """Return `message` with the additional members that it has in a stream, at its end."""
     return {
         **message,
         "status": status,

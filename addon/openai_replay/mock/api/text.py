@@ -59,7 +59,7 @@ def count_tokens(value: Any) -> int:
 
 
 def wants_refusal(question: str) -> bool:
-    """Tell whether `question` is one of those that the stand-in model declines."""
+    """Tell whether the mock model declines `question`."""
     return "please refuse" in question.lower()
 
 

@@ -105,7 +105,7 @@ def _text(call: Call, id: str) -> str:
 
 
 def _attach(call: Call, file_id: str) -> dict[str, Any]:
-    """Attach a file; it is in progress until it is asked for."""
+    """Attach a file; it is in progress until it is first retrieved."""
     file = {
         "id": file_id,
         "object": "vector_store.file",

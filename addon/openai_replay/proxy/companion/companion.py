@@ -1,7 +1,7 @@
-"""A script for the proxy that `openai-replay run` starts: it speaks to the process that started it.
+"""mitmproxy script in the proxy of `openai-replay run`: announces the port, and ends the proxy with its parent process.
 
-It tells where the proxy listens once it does, ends the proxy when that process is gone, and hands on warnings and
-errors of the log, but no line per connection.
+It announces the port once the proxy listens, ends the proxy when the parent is gone, and writes the addon's warnings,
+all errors and, if `run` wants it, a line per request to standard error.
 
 mitmproxy puts its folder first on sys.path, so only scripts like this one are in it.
 """

@@ -52,7 +52,7 @@ class Redirect:
         routes = dict(route.split("=", 1) for route in ctx.options.upstream_routes)
         if f"{host}:{port}" in routes:
             return "127.0.0.1", int(routes[f"{host}:{port}"])
-        # A connection that says loopback means it: the addon has an origin of its own there.
+        # Connections to loopback stay: the addon's own server is there.
         if _is_loopback(host) or not targets.get(port):
             return host, port
         return "127.0.0.1", targets[port]

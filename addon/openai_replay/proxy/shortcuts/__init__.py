@@ -1,5 +1,5 @@
-"""Every replaced internal of mitmproxy: each says what it expects, what it gains, and how it is undone.
+"""Faster replacements for internals of mitmproxy, each with its expected signatures, measured gain and undo function.
 
-Where mitmproxy differs from the expectation it is left alone, with one debug line: a new version costs speed, never
-function. OPENAI_REPLAY_SHORTCUTS=refused in the environment leaves all of it alone.
+A replacement is skipped, with one debug line, where a signature differs: a new version of mitmproxy costs speed, never
+function. OPENAI_REPLAY_SHORTCUTS=refused in the environment skips all of them.
 """

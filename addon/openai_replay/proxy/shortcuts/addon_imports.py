@@ -21,7 +21,7 @@ def import_addons_singly() -> None:
 
 
 def _stand_in(name: str, attribute: Callable[[ModuleType, str], Any]) -> None:
-    """Put a module in place that has nothing yet, and asks `attribute` for what it does not have (PEP 562)."""
+    """Install an empty module that gets each missing attribute from `attribute` on first use (PEP 562)."""
     spec = importlib.util.find_spec(name) if name not in sys.modules else None
     if spec is None or spec.loader is None:
         return

@@ -35,7 +35,7 @@ class ChunkWriter(Protocol):
 
 
 class DirectWriter:
-    """Writes to the client of one flow. As mitmproxy's stream callable it sees what the relay passes on."""
+    """Writes to the client of one flow. As mitmproxy's stream callable it sees the bytes that the relay passes on."""
 
     def __init__(self, handler: ConnectionHandler, transport: asyncio.Transport) -> None:
         self._handler = handler

@@ -1,7 +1,7 @@
-"""Certificates for an elliptic key: to sign a handshake with mitmproxy's RSA key is a third of what a connection costs.
+"""Use an ECDSA key for leaf certificates: signing with RSA takes a third of the time of a new connection.
 
-They are the certificates that mitmproxy makes, signed by the same authority; only the key is another one, of this
-process alone. Certificates that the user gives (mitmproxy's option `certs`) stay what they are.
+mitmproxy makes the certificates and its authority signs them, as always. Only their key is replaced, by an ECDSA key of
+this process. Certificates that the user gives (mitmproxy's option `certs`) stay unchanged.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ ELLIPTIC_CERTIFICATES = Shortcut(
     },
 )
 
-# As many as mitmproxy keeps of its own.
-_MOST_KEPT_BYTES = 100
+# As many certificates as mitmproxy's certificate store keeps.
+_MOST_KEPT = 100
 
 
 class EllipticTlsConfig(tlsconfig.TlsConfig):
-    """mitmproxy's addon of that name, less the RSA."""
+    """mitmproxy's addon `tlsconfig`, with an ECDSA key for certificates that mitmproxy makes."""
 
-    name = "tlsconfig"  # what mitmproxy and other addons know it by
+    name = "tlsconfig"  # mitmproxy and other addons look it up by this name
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -54,19 +54,19 @@ class EllipticTlsConfig(tlsconfig.TlsConfig):
             self._read_from = ctx.options.confdir
 
     def running(self) -> None:
-        """Read the authority, unless that has been done: to check its RSA key takes 50 ms of each start."""
+        """Read the authority, unless `configure` has read it: checking its RSA key takes 50 ms."""
         if self._read_from != ctx.options.confdir:
             super().running()  # type: ignore[no-untyped-call]
 
     def get_cert(self, conn_context: context.Context) -> CertStoreEntry:
         """Return the certificate for a connection's server, and its key."""
         entry = super().get_cert(conn_context)
-        # A list of ciphers may lack those that such a key needs before TLS 1.3.
+        # A user's list of ciphers may lack the ECDSA ciphers, which TLS before 1.3 needs for such a key.
         if not self._is_of_authority(entry) or ctx.options.ciphers_client:
             return entry
         serial = entry.cert.serial
         if serial not in self._kept:
-            if len(self._kept) == _MOST_KEPT_BYTES:
+            if len(self._kept) == _MOST_KEPT:
                 del self._kept[next(iter(self._kept))]
             self._kept[serial] = self._for_key(entry)
         return self._kept[serial]
@@ -78,14 +78,14 @@ class EllipticTlsConfig(tlsconfig.TlsConfig):
     def _for_key(self, entry: CertStoreEntry) -> CertStoreEntry:
         made = entry.cert.to_cryptography()
         certificate = with_key(made, self._key.public_key(), signed_by=self.certstore.default_privatekey)
-        # mitmproxy's annotation says RSA; what it does with the key holds for each kind.
+        # mitmproxy's annotation says RSA, but its code works with keys of every kind.
         return CertStoreEntry(Cert(certificate), self._key, entry.chain_file, entry.chain_certs)  # type: ignore[arg-type]
 
 
 def with_key(
     certificate: x509.Certificate, key: ec.EllipticCurvePublicKey, *, signed_by: rsa.RSAPrivateKey
 ) -> x509.Certificate:
-    """Return a certificate that says the same of another key."""
+    """Return a copy of a certificate for another key."""
     builder = (
         x509.CertificateBuilder()
         .subject_name(certificate.subject)

@@ -1,8 +1,8 @@
-"""Who handles which of mitmproxy's hooks, and how they get them.
+"""Skip mitmproxy hooks that no addon implements, and look up the handlers of each hook once.
 
-mitmproxy hands each hook, in a task of its own, to all of some forty addons, and looks each time for who handles it;
-behind every hook of a flow comes one more, `update`, for the lists that mitmweb and mitmproxy show. Together that is
-six tenths of what a replayed request costs.
+mitmproxy starts a task for each hook, and searches all of some forty addons for handlers each time. After every hook of
+a flow it triggers one more, `update`, for the lists of flows in mitmweb and mitmproxy. Together that is 60 % of the
+cost of a replayed request.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ _LIFECYCLE = AddonManager.handle_lifecycle.__name__
 
 
 def skip_unhandled_hooks(manager: AddonManager) -> Undo:
-    """Let a manager of mitmproxy's own trigger the hooks of connections and flows only if an addon handles them.
+    """Let mitmproxy's AddonManager trigger the hooks of connections and flows only if an addon handles them.
 
-    All else is as it was: in a mitmdump that is the user's, with whatever addons, hooks are handed on by mitmproxy.
+    mitmproxy still calls the handlers itself, so that every addon of a user's mitmdump gets its hooks as before.
     """
     if type(manager) is AddonManager:
         vars(manager)[_LIFECYCLE] = _Lifecycle(manager)
@@ -108,7 +108,7 @@ def skip_test_lookup_in_task_names() -> Undo:
 def _set_task_debug_info(
     task: asyncio.Task[Any], *, name: str, client: tuple[Any, ...] | None = None
 ) -> None:
-    """Say of a task what mitmproxy's log says of it when it fails."""
+    """Set the details of a task that mitmproxy logs when it fails."""
     task.set_name(name)
     setattr(task, "created", time.time())  # noqa: B010
     if client:
@@ -123,7 +123,7 @@ class Addons(AddonManager):
         self._handlers: dict[str, tuple[Handler, ...]] = {}
 
     async def handle_lifecycle(self, event: hooks.Hook) -> None:
-        """Call the handlers of a hook, and those of `update` after the hook of a flow."""
+        """Call the handlers of a hook, and after the hook of a flow the handlers of `update`."""
         await self.trigger_event(event)
         if self._handlers_of(_UPDATE) and isinstance(message := event.args()[0], flow.Flow):
             await self.trigger_event(hooks.UpdateHook([message]))

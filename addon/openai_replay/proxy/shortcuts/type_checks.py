@@ -1,6 +1,6 @@
-"""The types of a message's members, which mitmproxy checks for each message that it makes: a twentieth of a request.
+"""Cache mitmproxy's type checks of HTTP messages: it checks each member of each message that it makes.
 
-They are checked all the same, but once for all messages whose members have the same types.
+With the cache it checks each combination of types once, for all messages whose members have these types.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _passed: set[tuple[type, ...]] = set()
 
 
 def cache_type_checks() -> Undo:
-    """Let mitmproxy check a combination of types once; one that is wrong is refused as before."""
+    """Let mitmproxy check a combination of types once; a wrong combination is refused as before."""
     original = getattr(http.MessageData, _METHOD)
     setattr(http.MessageData, _METHOD, _check_once)
     return lambda: setattr(http.MessageData, _METHOD, original)
@@ -38,6 +38,6 @@ def _check_once(message: http.MessageData) -> None:
     if types in _passed or _check is None:
         return
     _check(message)
-    # What is in a list or a tuple has types of its own.
+    # The items of a list or a tuple may have other types the next time.
     if list not in types and tuple not in types:
         _passed.add(types)
