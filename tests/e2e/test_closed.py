@@ -20,6 +20,7 @@ import pytest
 from openai_replay.mock import Upstream
 from openai_replay.proxy.addon import OpenAIReplay
 from support.proxy import MITMDUMP, ROOT, Proxy, bare_environment, curl, proxy, wait_until
+from support.websocket import WebSocket, through_proxy
 
 HOST = "api.openai.com"
 URL = f"https://{HOST}/v1/chat/completions"
@@ -106,6 +107,14 @@ def replaying(
     assert upstream.requests == []
 
 
+def assert_only_itself(observed: Observed, before: int) -> None:
+    """Assert that a proxy's process connected since, and to a server in itself alone; `before`: to how many then."""
+    addresses = [json.loads(line)[1] for line in observed.connected_to()[before:]]
+    assert addresses
+    assert {address[0] for address in addresses} == {"127.0.0.1"}
+    assert observed.upstream.port not in {address[1] for address in addresses}
+
+
 def refused(asked: subprocess.CompletedProcess[bytes]) -> str:
     """Return the code of the addon's own error, which must be all that a client got."""
     assert asked.returncode == 0, asked.stderr
@@ -149,10 +158,7 @@ def test_a_stream_that_breaks_off_again_connects_to_nothing_but_this_process(
     broken = replayer.post(BROKEN_OFF, protocol)
     assert broken.returncode == exit_status
     assert broken.stdout.count(b"chat.completion.chunk") == 3
-    addresses = [json.loads(line)[1] for line in replayer.connected_to()[before:]]
-    assert addresses
-    assert {address[0] for address in addresses} == {"127.0.0.1"}
-    assert replayer.upstream.port not in {address[1] for address in addresses}
+    assert_only_itself(replayer, before)
 
 
 def test_an_address_in_connect_does_not_hide_the_recorded_host(replayer: Observed) -> None:
@@ -175,16 +181,23 @@ def test_connect_for_something_that_is_not_http_is_refused(replayer: Observed) -
     assert replayer.connected_to() == before
 
 
-def test_a_websocket_is_refused_with_the_miss(replayer: Observed) -> None:
-    headers = (
-        "connection: upgrade",
-        "upgrade: websocket",
-        "sec-websocket-version: 13",
-        "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
-    )
-    arguments = [word for header in headers for word in ("-H", header)]
-    asked = curl(replayer.proxy, f"https://{HOST}/v1/realtime?model=gpt-realtime", "--http1.1", *arguments)
-    assert refused(asked) == "recording_not_found"
+@pytest.mark.parametrize("target", ["/v1/realtime?model=gpt-realtime", "/v1/responses"])
+def test_a_websocket_gets_the_miss_and_connects_to_nothing_but_this_process(
+    replayer: Observed, target: str
+) -> None:
+    before = len(replayer.connected_to())
+    with through_proxy(replayer.proxy) as connection:
+        client = WebSocket(connection, target)
+        client.accepted()
+        if target == "/v1/responses":
+            client.send(type="response.create", model="gpt-4o", input="Something else")
+            assert (miss := client.receive())["status"] == 400
+            client.close()
+        else:
+            miss = client.receive()
+            assert client.closed()[0] == 1008
+    assert (miss["type"], miss["error"]["code"]) == ("error", "recording_not_found")
+    assert_only_itself(replayer, before)
     assert replayer.upstream.connections == 0
 
 
