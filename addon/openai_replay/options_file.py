@@ -165,7 +165,7 @@ _HEAD = """\
 # this file. Remove the # in front of a line to set an option.
 """
 
-# Options of one run. In the file they would surprise whoever runs the next one.
+# Options of a single run. In the file they would surprise a person in a later run.
 _OF_A_RUN = ("mode", "test_id", "report")
 
 

@@ -1,4 +1,4 @@
-"""The test that a cassette belongs to, worked out from its path.
+"""Guess the test id of a cassette from its path.
 
 pytest-recording writes `tests/cassettes/test_chat/TestIt.test_ask.yaml` for `tests/test_chat.py::TestIt::test_ask`,
 pytest-vcr `tests/cassettes/test_ask.yaml` without the module. Other cassettes get their path as the test id.

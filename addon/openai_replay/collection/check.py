@@ -1,6 +1,6 @@
 """Checks a folder of recordings: each file reads, replays under its name, and holds no secret; nothing else lies there.
 
-A finding is a problem, or a note where the recordings work all the same. `fix` mends the mechanical ones.
+A finding is a problem, or a note where the recordings still work. `fix` mends the mechanical findings.
 """
 
 from __future__ import annotations

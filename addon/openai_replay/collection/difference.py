@@ -1,4 +1,4 @@
-"""Compares recordings as a person reads them: texts as texts, tool calls as calls, without ids, times and padding.
+"""Compare recordings by meaning: texts as texts, tool calls as calls, without ids, times and padding.
 
 Recordings are paired by path. A changed request gets another name, so the rest are paired with the most
 alike recording of the same test and endpoint.
@@ -68,7 +68,7 @@ class _Read:
 
 
 def differences(before: Side, after: Side, step: Callable[[], None] = lambda: None) -> Iterator[Difference]:
-    """Yield the differences between two sides, in path order; a file on each side is compared whatever the names.
+    """Yield the differences between two sides, in path order; two single files are compared under any names.
 
     Args:
         step: called for each pair of paths that is compared.

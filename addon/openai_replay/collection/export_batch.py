@@ -1,4 +1,4 @@
-"""The requests that a run missed, as input of OpenAI batches: answers at half the price, to be imported afterwards.
+"""Export missed requests as input of OpenAI batches, for answers at half the price. `import` reads the output files.
 
 A batch is of one endpoint and answers whole objects: streams, uploads and other endpoints cannot be asked that way.
 """

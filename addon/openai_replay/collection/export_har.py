@@ -1,4 +1,4 @@
-"""Recordings as a HAR (HTTP Archive 1.2), which browsers, proxies and test tools read."""
+"""Export recordings as a HAR (HTTP Archive 1.2), which browsers, proxies and test tools read."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..store import names
 
-# Files that one process reads at a time, and how many there must be before a second process pays for itself.
+# Files that one process reads at a time, and the smallest number of files for which a second process pays off.
 _BATCH = 64
 _FEW = 500
 

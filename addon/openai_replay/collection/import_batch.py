@@ -1,4 +1,4 @@
-"""Input and output files of the OpenAI Batch API, joined by `custom_id`.
+"""Import input and output files of the OpenAI Batch API, joined by `custom_id`.
 
 Input lines are {custom_id, method, url, body}, output lines {custom_id, response: {status_code, body}, error}
 (https://platform.openai.com/docs/guides/batch). The two come in any order, and output lines in another order than

@@ -1,4 +1,4 @@
-"""HAR (HTTP Archive 1.2): exports of browsers, of mitmproxy, of Polly.js and of other tools.
+"""Import HAR files (HTTP Archive 1.2), as browsers, mitmproxy, Polly.js and other tools export them.
 
 Traps: a body may be base64 (`encoding`); Polly.js stores a compressed body as a JSON list of base64 texts, one for
 each piece; browsers leave bodies of streams out, or cut them; forms may be there as `params` alone; messages of a

@@ -1,4 +1,4 @@
-"""Cassettes of VCR.py, Ruby's VCR and go-vcr: YAML (or JSON) with a list of interactions.
+"""Import cassettes of VCR.py, Ruby's VCR and go-vcr: YAML (or JSON) with a list of interactions.
 
     VCR.py     interactions: [{request: {method, uri, body, headers}, response: {status: {code}, body: {string}, …}}]
     Ruby VCR   http_interactions: [{request: {method, uri, body: {string, encoding}, …}, response: {status: {code}, …}}]
@@ -26,7 +26,7 @@ from .values import (
     text,
 )
 
-# Names of the list, in whichever tool's file.
+# Names of the list in the files of the different tools.
 LISTS = ("interactions", "http_interactions")
 
 

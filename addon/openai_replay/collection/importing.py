@@ -1,7 +1,7 @@
-"""Makes recordings of another tool's exchanges, through the recorder's own code.
+"""Record exchanges that another tool has stored, by the code that also records live traffic.
 
 An imported recording equals the recording of the same exchange by the proxy: the same name, the same
-redaction, the same order of repeats. Whatever cannot become a recording is reported with its file and place.
+redaction, the same order of repeats. An exchange that cannot become a recording is reported with its file and place.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Recordings in short, one entry each, and their sums."""
+"""Summarise recordings for `list`: model, endpoint, test and tokens of each, and their totals."""
 
 from __future__ import annotations
 

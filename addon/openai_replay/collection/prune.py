@@ -20,7 +20,7 @@ from .reports import Reported
 
 @dataclass(slots=True)
 class Plan:
-    """The recordings to remove, and those to keep though unused, by the reason and their tests."""
+    """The recordings to remove, and the unused recordings to keep, by reason and test."""
 
     remove: list[str] = field(default_factory=list)
     kept_unseen: dict[str | None, list[str]] = field(default_factory=dict)

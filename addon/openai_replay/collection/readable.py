@@ -1,4 +1,4 @@
-"""A recording as lines that a person reads: texts and settings of the request and the answer, no ids, no padding.
+"""Print a recording as readable text for diffs: texts and settings of request and answer, without ids and padding.
 
 The same lines are shown by `show`, compared by `diff`, and given to git as its textconv.
 """

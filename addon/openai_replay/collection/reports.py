@@ -17,7 +17,7 @@ class Reported:
     Attributes:
         unused: recordings that none of the runs used, as paths in the folder.
         tests: ids of the tests that made requests; None among them stands for requests without a test id.
-        missed_tests: ids of tests with a request that had no recording: they may not have come to their other requests.
+        missed_tests: ids of tests with a missed request: such a test may not have reached its later requests.
         missed: the requests without a recording.
     """
 

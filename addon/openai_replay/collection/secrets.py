@@ -1,4 +1,4 @@
-"""Finds secrets that lie in recordings already, by the rules that take them out before a recording is written.
+"""Find secrets in existing recordings, by the rules that redact new recordings.
 
 A part of a recording holds a secret if the redaction would change it.
 """

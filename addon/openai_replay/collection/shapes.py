@@ -1,4 +1,4 @@
-"""The shape of an answer: its members, their types, its events and its class of error, without its words.
+"""Shapes of answers, for finding API drift: members, their types, events and classes of errors, without texts.
 
 A shape is a set of places with types. Items of a list share a place; items that name their `type` share one with those
 of the same type: `output[message].content[output_text].text`. Events of a stream are items of this kind.

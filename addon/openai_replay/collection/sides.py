@@ -1,4 +1,4 @@
-"""The two sides of a comparison: a file, a folder, or a folder as a git revision has it."""
+"""The sides of a comparison (`diff A B`): a file, a folder, or the folder at a git revision."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Typed reads from the loosely typed values of other tools' files, with errors that name the place."""
+"""Read members of another tool's file with their expected type, or raise an error that names the place."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def _untagged(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> object:
         return loader.construct_mapping(node, deep=True)
     if isinstance(node, yaml.SequenceNode):
         return loader.construct_sequence(node, deep=True)
-    return loader.construct_scalar(node)  # type: ignore[arg-type]  # the one kind of node that is left
+    return loader.construct_scalar(node)  # type: ignore[arg-type]  # only scalar nodes are left
 
 
 for _tag in _BINARY_TAGS:

@@ -27,7 +27,7 @@ from ..errors import BadRecording, NotRecordable, NotReplayable
 _NEWLINE_IN_CHUNK = "\n      "
 _BETWEEN_CHUNKS = f",{_NEWLINE_IN_CHUNK}"
 
-# Stands for the chunks while all else is written. No JSON text has such a character.
+# Placeholder for the chunks while the rest is written. No JSON text has such a character.
 _PLACEHOLDER = b"\0"
 
 # How many chunks are written at once.

@@ -29,7 +29,7 @@ _HANDED_ON = frozenset(
     }
 )
 
-# Whoever sends one of these before the command runs does not want it to.
+# A signal that comes before the command runs means that it should not run.
 _GIVING_UP = frozenset({signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT})
 
 # Sent by a terminal, to its whole foreground process group.

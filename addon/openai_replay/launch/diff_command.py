@@ -64,7 +64,7 @@ def diff_command(directory: str | None, textconv: bool, only_names: bool, sides:
 
 
 def _converted(sides: Sequence[str]) -> int:
-    """Print a file as text; a file that is no recording is printed as it is, for git must get something."""
+    """Print a file as text; a file that is no recording is printed unchanged, because git must get some text."""
     if len(sides) != 1:
         raise BadOption(f"--textconv: expected one file, got {len(sides)}")
     path = Path(sides[0])

@@ -146,7 +146,7 @@ def _proxy_variables(url: str) -> Changes:
 def _trust_variables(environment: Mapping[str, str], trust: Trust) -> Changes:
     """Return the variables by which clients trust the proxy; CLIENTS.md says which client reads which.
 
-    A variable that replaces a list of authorities gets all of them; one that adds to it, the proxy's certificate.
+    A variable that replaces a list of authorities gets all of them; a variable that adds to it gets the proxy's alone.
     """
     own = environment.get("SSL_CERT_FILE", "")
     requests = environment.get("REQUESTS_CA_BUNDLE", "")

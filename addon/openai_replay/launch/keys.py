@@ -1,4 +1,4 @@
-"""Dummy API keys for a command that is recorded: the proxy has the real ones, the command's environment has not.
+"""Dummy API keys for a recorded command: only the proxy has the real keys, not the command's environment.
 
 A request that goes past the proxy then fails with 401, in place of being paid for in silence. The proxy replaces
 exactly the dummies, in the credential headers of requests to recorded hosts.

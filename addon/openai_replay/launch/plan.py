@@ -90,7 +90,7 @@ def planned(options: RunOptions, environment: Mapping[str, str]) -> Plan:
 def _host_of_base_url(target: Target | None, checked: Settings, environment: Mapping[str, str]) -> str:
     """Return the host to record besides, "" for none: that of a base URL for which `recording_hosts` says nothing.
 
-    With --base-url it is added in any case, for nothing else can come to the proxy then.
+    With --base-url it is added in any case, because no other host can come to the proxy then.
     """
     if target is None:
         are_default = tuple(pattern.text for pattern in checked.hosts) == _DEFAULT_HOSTS

@@ -338,7 +338,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 @contextmanager
 def _using_proxy_if(process: Process, is_used: bool) -> Iterator[None]:
-    """Use the proxy in the block. One that does not start is for the tests to say, which then fail."""
+    """Use the proxy in the block. If it does not start, the tests report that and fail."""
     with ExitStack() as stack:
         if is_used:
             with suppress(OpenAIReplayError):

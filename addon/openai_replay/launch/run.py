@@ -200,7 +200,7 @@ def _closed(plan: Plan, status: int, proxy: ProxyProcess, environment: Mapping[s
 
 
 def _described(folder: Path, name: str) -> str:
-    # Imported by those runs alone that name unused recordings: each start of a run would wait for it.
+    # Imported only to name unused recordings: the import would delay every start.
     from .unused import described
 
     return described(folder, name)
@@ -220,7 +220,7 @@ def _write_reports(plan: Plan, reported: dict[str, Any], environment: Mapping[st
     step = environment.get("GITHUB_STEP_SUMMARY")
     if not step and not plan.options.reports:
         return
-    # Imported by those runs alone that write a report: each start of a run would wait for it.
+    # Imported only to write a report: the import would delay every start.
     from ..report_files.files import report_file
     from ..report_files.step_summary import step_summary
 
@@ -246,7 +246,7 @@ def _prune(plan: Plan, status: int, reported: Mapping[str, Any]) -> int:
         if applies and reported["unused"]:
             say(f"pruned nothing: {reason}")
             return 0
-    # Imported by those runs alone that remove something: each start of a run would wait for it.
+    # Imported only to remove recordings: the import would delay every start.
     from ..collection import prune
     from ..collection.reports import joined
     from ..request.rules import Rules

@@ -154,7 +154,7 @@ def system_bundle() -> Path:
 
 
 def java_home(environment: Mapping[str, str]) -> Path | None:
-    """Return the home of the Java that a command would run, None when there is none."""
+    """Return the home of the Java that a command would run, None without Java."""
     candidates = [Path(environment["JAVA_HOME"])] if environment.get("JAVA_HOME") else []
     if program := shutil.which("java", path=environment.get("PATH", os.defpath)):
         candidates.append(Path(program).resolve().parent.parent)
@@ -219,7 +219,7 @@ def _pkcs12(certificates: Iterable[bytes]) -> bytes:
 
     entries = []
     for number, certificate in enumerate(certificates):
-        # An authority that today's parser refuses, or warns that tomorrow's will, is none that a client needs here.
+        # Skip an authority that the parser refuses, or will refuse by its warning: clients do not need it here.
         with suppress(ValueError, Warning), warnings.catch_warnings(action="error"):
             parsed = x509.load_pem_x509_certificate(certificate)
             entries.append(pkcs12.PKCS12Certificate(parsed, f"ca-{number}".encode()))

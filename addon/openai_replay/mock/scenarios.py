@@ -46,7 +46,7 @@ class Scenario:
         return self.used < self.match.get("times", self.used + 1) and _matches(self.match, request)
 
     def answer(self, request: Request, generate: Generate) -> Answer:
-        """Return the next answer of the sequence, after the last one that one again."""
+        """Return the next answer of the sequence; the last answer is then reused."""
         number = min(self.used, len(self.sequence) - 1)
         self.used += 1
         return _answer(self.sequence[number], self, request, generate)

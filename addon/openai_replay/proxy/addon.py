@@ -301,7 +301,7 @@ class OpenAIReplay:
                 reset_client(flow.client_conn)
 
     async def websocket_message(self, flow: http.HTTPFlow) -> None:
-        """Record a message of a WebSocket, and let go of those before it."""
+        """Record a message of a WebSocket, and drop the earlier messages from memory."""
         state = state_of(flow)
         if state is not None and state.socket is not None:
             await capture_message(flow, state.socket)
@@ -350,7 +350,7 @@ def _register_options(loader: Loader) -> None:
     try:
         defaults = default_values(os.environ)
     except BadOption:
-        defaults = default_values({})  # `configure` reads the environment, too, and says what is wrong
+        defaults = default_values({})  # `configure` reads the environment, too, and reports the error
     for option in OPTIONS:
         typespec: Any = str if isinstance(option.default, str) else Sequence[str]
         loader.add_option(option.name, typespec, defaults[option.name], option.help)

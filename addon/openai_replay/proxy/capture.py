@@ -158,7 +158,7 @@ def write(
 
 
 def _recorded(session: Session, ticket: Ticket, path: Path | None, started_s: float | None) -> None:
-    """Take note of a recorded exchange; `path` is None where it equals the one before and needs no file."""
+    """Take note of a recorded exchange; `path` is None where its answer equals the previous one and needs no file."""
     session.recorded(ticket.api_request, path, ticket.status)
     name = "" if path is None else session.name_of(path)
     ms = None if started_s is None else (time.monotonic() - started_s) * 1000

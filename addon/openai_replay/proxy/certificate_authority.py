@@ -1,4 +1,4 @@
-"""The certificate authority that the proxy signs with: made once per user, the private key readable by its owner alone.
+"""The proxy's certificate authority: created once per user, with a private key that only its owner can read.
 
 The files have the names under which mitmproxy looks for them in its `confdir`. They are made here, before any proxy
 starts, because two proxies that start at once in an empty folder would each make an authority, and one of them would

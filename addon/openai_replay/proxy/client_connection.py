@@ -1,4 +1,4 @@
-"""mitmproxy's handler of a client connection, for the few things that a hook cannot ask of mitmproxy."""
+"""Find mitmproxy's handler of a client connection, for the few actions that hooks do not offer."""
 
 from __future__ import annotations
 

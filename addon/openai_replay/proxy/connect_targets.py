@@ -1,4 +1,4 @@
-"""Targets of CONNECT, per client connection: behind another proxy they are all that tells where a tunnel leads.
+"""Remember the CONNECT target of each client connection: behind another proxy only the target names the tunnel's host.
 
 In mitmproxy's `upstream:` mode `server_connect` sees the address of the other proxy. Bytes that are neither TLS nor
 HTTP, or a ClientHello that breaks off, tell nothing more. So in replay such a connection is opened only for a client

@@ -29,7 +29,7 @@ class ConversationView(Contentview):
         """Return the conversation as text.
 
         Raises:
-            ValueError: the body is none of the API's.
+            ValueError: the body is not one of the API.
         """
         if isinstance(metadata.http_message, http.Request):
             return "\n".join(_turn_lines(sent_turns(data)))

@@ -1,4 +1,4 @@
-"""How a response ended: whole, left by the client, or cut by the API. mitmproxy tells it only in words."""
+"""How a response ended: whole, left by the client, or cut by the API, read from mitmproxy's error texts."""
 
 from __future__ import annotations
 

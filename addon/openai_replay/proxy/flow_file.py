@@ -19,7 +19,7 @@ from .websocket_capture import ending_of
 
 
 def exchanges(path: Path) -> Iterator[RawExchange | NotTaken]:
-    """Yield the exchanges of a flow file in their order; of one that breaks off, those before the break."""
+    """Yield the exchanges of a flow file in order; of a truncated file, all before the break."""
     number = 0
     with open(path, "rb") as plain:
         is_compressed = plain.read(2) == b"\x1f\x8b"

@@ -91,7 +91,7 @@ def refuse_passed_hosts(checked: Settings) -> None:
 
 
 def refuse_unregistered(command_line: Sequence[str]) -> None:
-    """Check the names after `--set`: mitmproxy keeps one that it does not know for an addon that may yet come.
+    """Check the names after `--set`: mitmproxy keeps an unknown name for an addon that may be loaded later.
 
     Raises:
         BadOption: no addon has registered an option of that name.

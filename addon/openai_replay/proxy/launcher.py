@@ -41,7 +41,7 @@ class Launcher:
     Attributes:
         real_keys: the real key for each dummy that the command has.
         is_run: there are any: `run` has started this proxy.
-        direct_hosts: recorded hosts, as `recording_hosts` has them, that are not asked through `upstream:`.
+        direct_hosts: recorded hosts, as `recording_hosts` has them, to connect to past the proxy of `upstream:`.
     """
 
     real_keys: Mapping[str, str] = field(default_factory=dict, repr=False)

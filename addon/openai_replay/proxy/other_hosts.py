@@ -38,7 +38,7 @@ def is_known_api(host: str) -> bool:
 
 
 class OtherHostWatch:
-    """Says once for each host that is not recorded what becomes of it, where that matters."""
+    """Logs once for each host that is not recorded how it is treated, where that matters."""
 
     def __init__(self, report: Report) -> None:
         self._report = report

@@ -138,7 +138,7 @@ class ResponsesReplay:
                 self._warm_ups.learn(body, response_id)
 
     async def _take(self, message: dict[str, JSON], received: str | bytes) -> None:
-        """Hand a message to the answer that waits for it; one that none waits for is a miss."""
+        """Hand a message to the answer that waits for it; if no answer waits for it, it is a miss."""
         redacted = self._upgrade.redacted(message)
         if not message or not self._client.take(redacted, is_busy=self._busy > 0):
             await self._refuse_message(redacted)

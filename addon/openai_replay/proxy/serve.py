@@ -46,7 +46,7 @@ def serve(arguments: Sequence[str] | None = None) -> None:
     from .replay_master import ReplayMaster
 
     collect_garbage_rarely()
-    # Each connection that opens and closes is nothing that one wants to read, or to pay for.
+    # No log lines for connections that open and close: they are noise, and cost time.
     logging.getLogger("mitmproxy.proxy.server").setLevel(logging.WARNING)
     main.run(ReplayMaster, cmdline.mitmdump, others)
     _exit_at_once()

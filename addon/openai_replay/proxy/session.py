@@ -22,7 +22,7 @@ from .websocket_origin import WebSocketOrigin
 
 @dataclass(frozen=True, slots=True)
 class ProxyRun(Run):
-    """The parts that live as long as the proxy. `recorded_flows` are those whose responses are under way, by id."""
+    """The parts that live as long as the proxy. `recorded_flows` has each flow whose response is under way, by id."""
 
     recorded_flows: dict[str, tuple[http.HTTPFlow, FlowState]] = field(default_factory=dict)
     origin: OwnOrigin = field(init=False)

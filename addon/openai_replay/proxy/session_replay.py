@@ -1,4 +1,4 @@
-"""Replay a WebSocket's session: what the state machine says, on the socket of the own origin."""
+"""Replay a recorded WebSocket session to a client, message by message, from the addon's own WebSocket server."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SessionServer:
         self._stored = stored
 
     async def run(self) -> None:
-        """Go through a recorded session with the client; whatever it ends in, nothing reaches the API."""
+        """Go through a recorded session with the client. Also after an error nothing reaches the API."""
         try:
             session = RecordedSession(self._stored)
             await self._run(SessionReplay(session, self._upgrade.session.rules))

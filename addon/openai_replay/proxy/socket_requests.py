@@ -21,7 +21,7 @@ _PROTOCOLS = "sec-websocket-protocol"
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """An upgrade to a WebSocket: where it leads, and what its messages have in common."""
+    """An upgrade to a WebSocket: its target, and values that all its messages share."""
 
     session: Session
     url: str

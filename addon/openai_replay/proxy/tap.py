@@ -16,7 +16,7 @@ _READ_BYTES = 64 * 1024
 
 
 class Tap:
-    """Keeps the bytes of one body, large ones on disk. An exception here would hang the client, so none leaves."""
+    """Keeps the bytes of one body, a large body on disk. Never raises: an exception would hang the client."""
 
     def __init__(self) -> None:
         self._spool = tempfile.SpooledTemporaryFile(max_size=_MOST_IN_MEMORY_BYTES)  # noqa: SIM115  # closed with the exchange
@@ -44,7 +44,7 @@ class Tap:
         return None
 
     def close(self) -> None:
-        """Let go of the bytes."""
+        """Free the bytes."""
         self._spool.close()
 
 

@@ -1,4 +1,4 @@
-"""Record the messages of a WebSocket while they pass. What goes wrong here costs a recording, never a message."""
+"""Record the messages of a WebSocket while they pass. An error here costs a recording, never a message."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class ResponsesCapture:
 
 
 async def capture_message(flow: http.HTTPFlow, capture: SocketCapture) -> None:
-    """Record the latest message of a flow; the message passes whatever happens."""
+    """Record the latest message of a flow. The message passes even if that fails."""
     assert flow.websocket is not None
     message = flow.websocket.messages[-1]
     if message.injected:
@@ -149,6 +149,6 @@ _ABNORMAL = 1006
 
 
 def forget_passed_messages(flow: http.HTTPFlow) -> None:
-    """Let go of all messages but the latest, which other addons still look at; mitmproxy keeps them all."""
+    """Drop all messages but the latest, which other addons still look at; mitmproxy would keep them all."""
     if flow.websocket is not None:
         del flow.websocket.messages[:-1]

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 _READ_BYTES = 64 * 1024
 
-# A client of a session that plays along reads as fast as it is sent; more is not kept for one that does not.
+# A cooperating client reads as fast as it is sent. This bounds the memory for a client that does not.
 _MOST_WAITING_MESSAGES = 1024
 
 
@@ -63,7 +63,7 @@ class Socket:
         """
         message = await self._heard.get()
         if message is None:
-            self._heard.put_nowait(None)  # for whoever asks next
+            self._heard.put_nowait(None)  # for the next caller
             raise Gone
         return message
 

@@ -65,7 +65,7 @@ class RecordedChunk(NamedTuple):
     """A chunk as a recording holds it.
 
     `text` is its JSON, or gives it by `str`; `significant` is the part of it that counts when two answers are compared.
-    `notes` is all else that was found out about it, and is the same for chunks that are alike.
+    `notes` holds its other results (corrections, event lines, ids), and is the same for similar chunks.
     """
 
     text: str | FilledTemplate
@@ -140,7 +140,7 @@ class ChunkTemplates:
         """Return a template with these holes, None if their values do not pass through unchanged."""
         values = [_value(pieces, hole) for hole in holes]
         template = None
-        # A word in more than ASCII may be written in another way, and one that spells a number be taken for one.
+        # One word is not ASCII, which may be written in another way; the other could be taken for a number.
         for word in ("openai-réplay-", "7073"):
             trial = [
                 f"{word}{9_000_000 + n}" if hole % 2 else f"{8_000_000 + n}" for n, hole in enumerate(holes)

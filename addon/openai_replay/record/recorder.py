@@ -248,12 +248,12 @@ class Recorder:
         if at == 0 or not is_last or ticket.api_request.is_model_list() or len(series.earlier) > at + 1:
             return False
         before = series.tickets[at - 1]
-        # Somebody may have taken its file away.
+        # A person may have removed its file.
         is_there = before.recorded is not None or (before.path is not None and before.path.exists())
         return is_there and before.digest == ticket.digest
 
     def _hold_back(self, ticket: Ticket, before: Ticket) -> None:
-        """Keep an answer that may yet be needed; of several equal ones, one is enough."""
+        """Hold an answer back until it is needed; of several equal answers only one is kept."""
         ticket.recorded = before.recorded or ticket.recorded
 
     def _write_held_back(self, series: Series, at: int) -> None:
@@ -362,7 +362,7 @@ class Recorder:
     def _move(self, ticket: Ticket, path: Path, target: Path) -> None:
         if path == target:
             return
-        with suppress(FileNotFoundError):  # somebody took it away
+        with suppress(FileNotFoundError):  # a person removed it
             self._store.move(path, target)
         with self._lock:
             self._written.discard(path)

@@ -90,7 +90,7 @@ class ResponsesSocket:
         return [response for lane in self._lanes.values() for response in lane]
 
     def from_client(self, text: str) -> Iterator[Step]:
-        """Take a message of the client; one that belongs to no exchange says nothing."""
+        """Take a message of the client; a message without an exchange is ignored."""
         message = message_of(text)
         if message.get("type") == CREATE:
             yield from self._begun(message)
@@ -99,7 +99,7 @@ class ResponsesSocket:
             response.unanswered_steers += message.get("type") == _STEER
 
     def from_server(self, text: str) -> Iterator[Step]:
-        """Take a message of the server; one that belongs to no exchange says nothing."""
+        """Take a message of the server; a message without an exchange is ignored."""
         event = message_of(text)
         response = self._owner(lane_of(event))
         if response is None:
@@ -191,7 +191,7 @@ def _follow_created(response: OpenResponse, event: dict[str, JSON]) -> None:
 
 
 def _follow_failed_steer(response: OpenResponse, event: dict[str, JSON]) -> None:
-    """One that was accepted before bears the id that it got then."""
+    """Take a steer off its count: an id tells that it was accepted before it failed."""
     steer = event.get("steer")
     if isinstance(steer, dict) and steer.get("id"):
         response.queued_steers -= 1

@@ -180,7 +180,7 @@ def _white_space(stored: Stored) -> WhiteSpace:
 
 
 def _whole(stored: Stored, api_request: ApiRequest, value: JSON) -> Answer:
-    """Return one JSON value; one that no value holds is its recorded text."""
+    """Return one JSON value, as its recorded text where a Python value cannot hold it."""
     chunks = _chunks(stored, api_request, [value])
     text = chunks.kept_text(0)
     if text is not None:
@@ -236,7 +236,7 @@ def _failure(stored: Stored, api_request: ApiRequest, failed: FailedCall) -> Ans
 def _whole_error(body: JSON, message: str) -> dict[str, JSON] | None:
     """Return the whole JSON of an error, which recorders inside the Python SDK keep only in its message.
 
-    None where the message says another thing than `body`, because somebody edited one of them, or no JSON at all.
+    None where the message differs from `body`, because a person edited one of them, or where it is no JSON.
     """
     _, _, literal = message.partition(" - ")
     try:

@@ -1,6 +1,6 @@
 """An answer as a schedule: which bytes are sent when, and how it ends.
 
-Whoever sends answers (the proxy's own origin, another server) keeps to this schedule, and needs no rule besides it.
+Every sender of answers (the proxy's own origin, the engine) follows this schedule, and needs no other rules.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ _CANDIDATES = 8
 
 _MOST_DIFFERENCES = 12
 
-# The beginning of the API's paths, wherever a compatible host has them.
+# The beginning of the API's paths; compatible hosts may have a prefix before it.
 _VERSION = re.compile(r".*/v[0-9]")
 
 

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 # Without one of these in it, a JSON text holds no key: they begin one, name one, or hide the letters of one.
 _ALL_SIGNS = (*secret_looks.SIGNS, *SIGNS_IN_ANSWERS, "\\u", "%")
 
-# One that another is a part of would find nothing more.
+# A sign that contains another sign would find nothing more.
 _SIGNS = tuple(sign for sign in _ALL_SIGNS if not any(o in sign for o in _ALL_SIGNS if o != sign))
 
 # Secrets of a body that are searched for in the answer: each costs time with every string of it.

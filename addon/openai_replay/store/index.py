@@ -388,7 +388,7 @@ def _files(top: Path, folder: str) -> Iterator[tuple[str, Signature, bool]]:
 
 
 def _status_of_file(entry: os.DirEntry[str]) -> os.stat_result | None:
-    """Return the status of a file, None for all else: a pipe would never end, a link may lead in a circle."""
+    """Return the status of a regular file, else None: a pipe would never end, a link may lead in a circle."""
     try:
         return entry.stat() if entry.is_file() else None
     except OSError:

@@ -6,7 +6,7 @@ recording is kept in the index as the packed numbers of its leaves. `Neighbours`
 the recordings that hold it.
 
 Most leaves (the model, the system prompt) are in nearly all recordings. Going through these would cost as much as going
-through all recordings, so a leaf that more than half of them hold is counted for everybody, and taken back from the few
+through all recordings, so a leaf that more than half of them hold is counted for all, and subtracted for the few
 recordings without it.
 
 Where one text differs, all recordings of one shape share the same number of leaves. Their texts decide then: a text of

@@ -26,7 +26,7 @@ from .index import Index, Row, signature_of
 from .index_rows import Signature, identity_of
 from .watch import FolderWatch
 
-# How much of a name that is none is quoted.
+# How much of an invalid name an error message quotes, in characters.
 _LONGEST_SHOWN = 60
 
 

@@ -1,9 +1,9 @@
 """Watch the recordings' folder with inotify: as long as nothing changed there, no file has to be looked at again.
 
-The kernel queues an event before the system call that changes a file returns. So whoever takes the events first, and
-then compares `changes`, overlooks no change that was made before. Not every folder can be watched like that: inotify
-is Linux's, network file systems report only changes made on this machine, and a file with a second name (a symbolic
-or hard link) can be changed through the other one. Then the caller has to look at the files, as without a watch.
+The kernel queues an event before the system call that changes a file returns. So a caller that first takes the events
+and then compares `changes` overlooks no earlier change. Not every folder can be watched like that: only Linux has
+inotify, network file systems report only changes made on this machine, and a file with a second name (a symbolic or
+hard link) can be changed through the other name. Then the caller has to look at the files, as without a watch.
 """
 
 from __future__ import annotations

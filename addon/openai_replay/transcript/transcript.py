@@ -1,4 +1,4 @@
-"""Read a recording as a conversation, whichever endpoint it is of."""
+"""Read a recording of any endpoint as a conversation."""
 
 from __future__ import annotations
 

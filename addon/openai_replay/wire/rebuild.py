@@ -230,7 +230,7 @@ def _rebuild_of_type(type_: _Type) -> Rebuild | None:
 
 
 def _variants(type_: _Type) -> Iterator[_Type]:
-    """Yield the types that a value of a type may be of: classes, lists and dicts, but not those without parts."""
+    """Yield the variants of a type that have parts: classes, lists and dicts."""
     if isinstance(type_, str):
         if type_ in classes():
             yield type_

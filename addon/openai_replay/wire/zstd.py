@@ -1,4 +1,4 @@
-"""Zstandard (RFC 8878) with whichever library is installed: Python's own, its backport, or `zstandard`.
+"""Decompress Zstandard (RFC 8878) with an installed library: Python's own, its backport, or `zstandard`.
 
 mitmproxy brings one of the last two, depending on its version; Python has had its own since 3.14. A stream may be
 several frames in a row, of which Python's decompressor reads one. Windows are at most 8 MiB, the limit that RFC 9659

@@ -1,6 +1,6 @@
 """Import mitmproxy's addons one by one: the package's `__init__` imports all forty, with a web server and LDAP.
 
-That is a quarter of the time until the proxy listens. Whoever asks the package for more than a module gets all of it.
+That is a quarter of the time until the proxy listens. Other attributes of the package still import all of it.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def are_refused() -> bool:
 
 
 def apply(shortcuts: Iterable[tuple[Shortcut, Callable[[], Undo]]]) -> list[Undo]:
-    """Apply those shortcuts that are possible; return the functions that undo them, the last one first."""
+    """Apply the shortcuts whose signatures match; return their undo functions, in reverse order."""
     undo = [replace() for shortcut, replace in shortcuts if shortcut.is_possible()]
     return undo[::-1]
 

@@ -129,7 +129,7 @@ class Addons(AddonManager):
             await self.trigger_event(hooks.UpdateHook([message]))
 
     async def trigger_event(self, event: hooks.Hook) -> None:
-        """Call the handlers of a hook; one that fails is logged, and does not keep it from the next."""
+        """Call the handlers of a hook; if one fails, that is logged, and the next is called."""
         handlers = self._handlers_of(event)
         if not handlers:
             return
