@@ -124,6 +124,57 @@ def test_curl_sees_the_break_by_base_url(by_base_url: Both) -> None:
     assert [received(done.stdout) for done in replayed] == [received(done.stdout) for done in recorded]
 
 
+def head_of_request(test_id: str, version: str, payload: bytes, *more: str) -> bytes:
+    lines = (
+        f"POST /v1/chat/completions HTTP/{version}",
+        "host: api.openai.com",
+        "content-type: application/json",
+        f"x-test-id: {test_id}",
+        f"content-length: {len(payload)}",
+        *more,
+    )
+    return "\r\n".join((*lines, "", "")).encode()
+
+
+def by_socket(running: Proxy, request: dict[str, Any], test_id: str, *more: str, version: str) -> list[bytes]:
+    """Return head and body of an answer, read until the connection ends."""
+    payload = json.dumps(request).encode()
+    with tls_through(running) as connection:
+        connection.sendall(head_of_request(test_id, version, payload, *more) + payload)
+        answer = b""
+        while data := connection.recv(65536):
+            answer += data
+    return answer.split(b"\r\n\r\n", 1)
+
+
+@pytest.mark.parametrize("count", [0, 3, CHUNKS])
+def test_a_client_of_http_1_0_misses_bytes_that_the_head_promised(proxies: Both, count: int) -> None:
+    test_id = f"http-1.0-{count}"
+    curl(proxies.recorder, URL, "-d", json.dumps(cut_after(count)), test_id=test_id)
+    wait_for_recordings(proxies, test_id, 1)
+    head, body = by_socket(proxies.replayer, cut_after(count), test_id, version="1.0")
+    length = re.search(rb"content-length: (\d+)", head)
+    replayed = curl(proxies.replayer, URL, "--http1.0", "-d", json.dumps(cut_after(count)), test_id=test_id)
+
+    assert b"transfer-encoding" not in head
+    assert length is not None and int(length[1]) > len(body)
+    assert len(received(body)) == count
+    assert (replayed.returncode, replayed.stdout) == (PARTIAL_FILE, body)
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_stream_breaks_for_a_request_with_large_headers(proxies: Both, version: str) -> None:
+    test_id = f"large-{version}"
+    curl(proxies.recorder, URL, "-d", json.dumps(cut_after(3)), test_id=test_id)
+    wait_for_recordings(proxies, test_id, 1)
+    large = [f"x-part-{number}: {'x' * 7_000}" for number in range(10)]
+    head, body = by_socket(proxies.replayer, cut_after(3), test_id, *large, version=version)
+
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert body.count(b"data: ") == 3
+    assert not body.endswith(b"0\r\n\r\n")
+
+
 def drained(running: Proxy, request: dict[str, Any], test_id: str, *, http2: bool) -> tuple[list[Any], str]:
     """Return the chunks that openai-python gets, and the class of the error that ends them."""
     with listening_client(running, test_id, http2=http2) as (http_client, _):
@@ -257,11 +308,7 @@ def leave_after(running: Proxy, request: dict[str, Any], chunks: int, test_id: s
     """Read so many chunks with a connection of one's own, and close it."""
     payload = json.dumps(request).encode()
     with tls_through(running) as connection:
-        connection.sendall(
-            b"POST /v1/chat/completions HTTP/1.1\r\nhost: api.openai.com\r\ncontent-type: application/json\r\n"
-            + f"x-test-id: {test_id}\r\ncontent-length: {len(payload)}\r\n\r\n".encode()
-            + payload
-        )
+        connection.sendall(head_of_request(test_id, "1.1", payload) + payload)
         body = b""
         while body.count(b"\n\n") < chunks:
             data = connection.recv(65536)

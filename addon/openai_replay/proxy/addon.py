@@ -34,7 +34,7 @@ from .capture import finish, finish_all, finish_and_wait, pass_through, record_o
 from .client_connection import reset_client
 from .connect_targets import ConnectTargets
 from .distrust import DistrustingClients
-from .endings import ending_after_error, error_message
+from .endings import ending_after_error, error_message, reason_without_tunnel
 from .flow_state import FlowState, state_of
 from .guard import Guard, refusal_to_connect, relieve_guard
 from .hosts import (
@@ -190,12 +190,12 @@ class OpenAIReplay:
             self._other_hosts.connected(flow.request.host, settings)
 
     def http_connect_error(self, flow: http.HTTPFlow) -> None:
-        """Say that the API could not be reached, when that already shows at CONNECT."""
+        """Say why nothing can be recorded, when that already shows at CONNECT."""
         if self._session is not None and is_recorded(flow.request, self._session.settings):
             test_id = self._test_ids.of(flow.client_conn.id)
             test_id = test_id and self._session.rules.redactor.text(test_id)
             what = f"CONNECT {flow.request.host}:{flow.request.port}"
-            reason = f"the API was not reached, {flow.server_conn.error or 'the connection failed'}"
+            reason = reason_without_tunnel(flow)
             log.error("Not recorded: %s: %s", what, reason)
             self._run.report.add_not_recorded(test_id, what, reason)
 

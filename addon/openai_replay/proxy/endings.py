@@ -31,6 +31,13 @@ def reason_without_response(end: End, message: str) -> str:
     return f"the API was not reached, {message}"
 
 
+def reason_without_tunnel(flow: http.HTTPFlow) -> str:
+    """Return why no tunnel was opened to a recorded host: its client gave up, or the API was not reached."""
+    if flow.client_conn.state is not connection.ConnectionState.OPEN:
+        return "the client left before its tunnel was open, perhaps by its own time-out"
+    return f"the API was not reached, {flow.server_conn.error or 'the connection failed'}"
+
+
 def refusal_of_users_proxy(flow: http.HTTPFlow) -> str:
     """Return why a response is not the API's but a refusal of the user's own proxy, "" when it is the API's.
 

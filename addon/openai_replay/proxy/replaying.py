@@ -9,7 +9,7 @@ from pathlib import Path
 from mitmproxy import http
 
 from ..replay.answer import Answer
-from ..replay.delivery import Delivery, Ending, at_once
+from ..replay.delivery import Delivery, Ending, at_once, with_length
 from ..service.answering import REPLAY_FAILED, Refusal, explained_miss, recorded_answer
 from .client_connection import handler_of, lift_connection_limit
 from .flow_state import FlowState
@@ -83,13 +83,26 @@ async def _send(flow: http.HTTPFlow, state: FlowState, delivery: Delivery) -> No
 
 
 async def _redirect_to_origin(flow: http.HTTPFlow, state: FlowState, delivery: Delivery) -> None:
-    """Redirect a request to the origin that keeps to the schedule of its answer."""
+    """Redirect a request to the origin that keeps to the schedule of its answer.
+
+    mitmproxy relays the head of the answer as it is, so a client of HTTP/1.0 gets a length here: it knows no chunks
+    (RFC 9112, section 6.1), and without a length the end of the connection would pass for the end of the body.
+    """
     origin = state.session.run.origin
+    request = flow.request
+    if request.http_version == "HTTP/1.0":
+        delivery = with_length(delivery)
     state.direct_writer = direct_writer(flow, handler_of(flow.client_conn))
     path = await origin.prepare(delivery, state.direct_writer)
     state.ends_in_reset = delivery.ending is Ending.RESET
-    flow.request.method, flow.request.content = "GET", None
+    request.method, request.content = "GET", None
+    request.headers = http.Headers([field for field in request.headers.fields if _is_kept(field[0])])
     send_to_origin(flow, state, (ORIGIN_HOST, origin.port or 0), path)
+
+
+def _is_kept(name: bytes) -> bool:
+    """Tell whether a header of a redirected request stays: mitmproxy ends or keeps the client's connection by it."""
+    return name.lower() == b"connection"
 
 
 def send_to_origin(flow: http.HTTPFlow, state: FlowState, address: tuple[str, int], path: str) -> None:

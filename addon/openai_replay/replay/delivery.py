@@ -98,3 +98,11 @@ def cut(delivery: Delivery, steps: tuple[Step, ...], ending: Ending) -> Delivery
     """Return a delivery that ends after some first steps."""
     last = steps[-1].at_ms if steps else delivery.head_at_ms
     return replace(delivery, steps=steps, end_at_ms=last, ending=ending)
+
+
+def with_length(delivery: Delivery) -> Delivery:
+    """Return a delivery that says a length; one that breaks off says more than it sends, so that the break shows."""
+    if delivery.length is not None:
+        return delivery
+    is_whole = delivery.ending is Ending.WHOLE
+    return replace(delivery, length=delivery.size() + (0 if is_whole else 1))

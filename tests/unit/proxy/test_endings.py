@@ -5,7 +5,11 @@ from mitmproxy import http
 from mitmproxy.connection import ConnectionState
 from mitmproxy.test import tflow
 
-from openai_replay.proxy.endings import reason_without_response, refusal_of_users_proxy
+from openai_replay.proxy.endings import (
+    reason_without_response,
+    reason_without_tunnel,
+    refusal_of_users_proxy,
+)
 from openai_replay.record.exchange import End
 
 
@@ -14,6 +18,17 @@ def test_a_client_that_gave_up_is_told_from_an_api_that_was_not_reached() -> Non
         End.LEFT_BY_CLIENT, "Client disconnected."
     )
     assert reason_without_response(End.CUT_BY_UPSTREAM, "no route") == "the API was not reached, no route"
+
+
+@pytest.mark.parametrize("state", [ConnectionState.CLOSED, ConnectionState.CAN_WRITE])
+def test_a_client_that_gave_up_within_connect_is_told_from_an_api_that_was_not_reached(
+    state: ConnectionState,
+) -> None:
+    flow = tflow.tflow()
+    flow.server_conn.error = "no route"
+    assert reason_without_tunnel(flow) == "the API was not reached, no route"
+    flow.client_conn.state = state
+    assert reason_without_tunnel(flow).startswith("the client left before its tunnel was open")
 
 
 @pytest.mark.parametrize(

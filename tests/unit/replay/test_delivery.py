@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from openai_replay.replay.delivery import Delivery, Ending, Step, at_once, cut, deliver
+from openai_replay.replay.delivery import Delivery, Ending, Step, at_once, cut, deliver, with_length
 from openai_replay.trouble.pacing import parse_pacing, plan
 from unit.deliveries import STREAM_HEADERS, a_body, a_stream, chunks
 
@@ -45,3 +45,15 @@ def test_a_cut_comes_right_after_the_last_step(kept: int, end_ms: float) -> None
     broken = cut(whole, whole.steps[:kept], Ending.STALL)
 
     assert (broken.steps, broken.end_at_ms, broken.ending) == (whole.steps[:kept], end_ms, Ending.STALL)
+
+
+def test_a_length_tells_a_whole_stream_from_one_that_broke() -> None:
+    whole, broken = (at_once(a_stream(*chunks(2), is_broken=is_broken)) for is_broken in (False, True))
+
+    assert with_length(whole).length == whole.size()
+    assert with_length(broken).length == broken.size() + 1
+
+
+def test_a_length_that_is_said_already_stays() -> None:
+    body = at_once(a_body(b"{}"))
+    assert with_length(body) == body
