@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..errors import BadRecording
 from ..format.recording import JSON, Messages, opened
+from ..store import files
 from ..store.store import Stored, companions_of
 from ..wire import rebuild
 from ..wire.corrections import CorrectionReader
@@ -89,7 +90,7 @@ class RecordedSession:
         if path is None:
             raise BadRecording(self.path, f"expected the file of the {side}'s sound", "$.response.wire.audio")
         try:
-            with open(path, "rb") as file:
+            with files.open_file(path) as file:
                 file.seek(HEADER_BYTES + first)
                 content = file.read(end - first)
         except OSError as exc:

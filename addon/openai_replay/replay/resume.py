@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 from ..errors import BadRecording
 from ..format.recording import JSON, opened
 from ..request.identity import ApiRequest
+from ..store import files
 from ..store.store import Store, Stored
 from .answer import Answer, render
 
@@ -80,7 +81,7 @@ def _streams_of(store: Store, response_id: str) -> Iterator[Stored]:
 
 def _stream_at(store: Store, path: Path, response_id: str) -> Stored | None:
     """Return a recording if it is a stream of a response; most files are told apart by their bytes."""
-    if response_id.encode() not in path.read_bytes():
+    if response_id.encode() not in files.read_file(path)[1]:
         return None
     stored = store.read(path)
     if stored is None or not stored.recording.response.is_streaming:

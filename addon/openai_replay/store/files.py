@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
+from io import BufferedReader
 from pathlib import Path
 
 from . import names
@@ -22,20 +23,37 @@ _IGNORED = "# Files that are being written.\n.*.tmp\n"
 
 
 def read_file(path: Path, most: int = MOST_FILE_BYTES) -> tuple[os.stat_result, bytes]:
-    """Return the state and the content of a regular file, which may stand behind links.
-
-    A pipe or a device is not read: it might never end. It is not waited for, either.
+    """Return the state and the content of a regular file; see `open_file`.
 
     Raises:
         OSError: it cannot be read, is no regular file, or is larger than `most` bytes.
     """
-    with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(0, "it is no regular file")
-        if status.st_size > most:
-            raise OSError(0, f"it has {status.st_size:,} bytes, more than {most:,}")
-        return status, file.read(most)
+    with open_file(path, most) as file:
+        return os.fstat(file.fileno()), file.read(most)
+
+
+def open_file(path: Path, most: int = MOST_FILE_BYTES) -> BufferedReader:
+    """Open a regular file, which may stand behind links, for reading.
+
+    A pipe or a device is not opened: it might never end. It is not waited for, either.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, or is larger than `most` bytes.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+    try:
+        _check(os.fstat(descriptor), most)
+        return open(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def _check(status: os.stat_result, most: int) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(0, "it is no regular file")
+    if status.st_size > most:
+        raise OSError(0, f"it has {status.st_size:,} bytes, more than {most:,}")
 
 
 def prepare_folder(folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,14 @@ def test_sound_that_is_not_there_is_an_error_of_the_file(
     session = RecordedSession(stored(tmp_path, APPEND, audio=names))
 
     with pytest.raises(BadRecording):
+        session.data(0)
+
+
+def test_sound_in_a_pipe_is_an_error_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.client.wav")
+    session = RecordedSession(stored(tmp_path, APPEND, audio={"client": "a.client.wav"}))
+
+    with pytest.raises(BadRecording, match="it is no regular file"):
         session.data(0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -56,6 +57,16 @@ def test_the_rest_of_a_stream_comes_from_its_recording(
 ) -> None:
     write_recording(folder, "a.json", create(), events(range(10)), is_streaming=True)
     assert numbers(replay, after) == expected
+
+
+def test_a_recording_that_became_a_pipe_is_not_waited_for(folder: Path, replay: Replay) -> None:
+    write_recording(folder, "a.json", create(), events(range(10)), is_streaming=True)
+    write_recording(folder, "b.json", create("Bye"), events(range(3)), is_streaming=True)
+    assert numbers(replay, 8) == [9]
+    (folder / "b.json").unlink()
+    os.mkfifo(folder / "b.json")
+
+    assert numbers(replay, 8) == [9]
 
 
 def test_another_response_is_not_resumed(folder: Path, replay: Replay) -> None:
