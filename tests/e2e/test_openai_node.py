@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +10,7 @@ import pytest
 
 from clients.toolchains import client_named
 from support.client_runs import Run, built, comparable, recorded_and_replayed
-from support.node import PROGRAM
-from support.proxy import CEILING_S
+from support.node import answers
 
 TOOL = {
     "type": "function",
@@ -66,17 +63,7 @@ def test_objects_say_in_replay_what_they_said_while_recording(
     executable, program = built(client_named(client), in_ci=bool(os.environ.get("CI")))
 
     def use(run: Run) -> list[Any]:
-        ended = subprocess.run(
-            [executable, "--input-type=module", "-", json.dumps([*CALLS, *FAILING]), ""],
-            input=PROGRAM.read_bytes(),
-            cwd=Path(program).parent,  # where the package is found
-            env=run.environment(),
-            capture_output=True,
-            timeout=CEILING_S,
-            check=False,
-        )
-        assert ended.returncode == 0, ended.stderr.decode()
-        said: list[Any] = comparable(json.loads(ended.stdout))
+        said: list[Any] = comparable(answers(executable, program, run.environment(), [*CALLS, *FAILING]))
         return said
 
     recorded, replayed = recorded_and_replayed(tmp_path, connection, use)

@@ -31,15 +31,29 @@ def node(
     if (reason := client.available()) and os.environ.get("CI") != "true":
         pytest.skip(reason)
     executable, program = client.build()
+    environment = running.environment(NODE_USE_ENV_PROXY="1")
+    return answers(executable, program, environment, calls, test_id=test_id, options=options)
+
+
+def answers(
+    executable: str,
+    program: str,
+    environment: Mapping[str, str],
+    calls: list[Any],
+    *,
+    test_id: str = "",
+    options: Mapping[str, Any] | None = None,
+) -> list[dict[str, Any]]:
+    """Return the same of one Node.js: its executable, a program beside its packages, and its environment."""
     done = subprocess.run(
         [executable, "--input-type=module", "-", json.dumps(calls), test_id, json.dumps(options or {})],
         input=PROGRAM.read_bytes(),
         cwd=Path(program).parent,  # where the package is found
-        env=running.environment(NODE_USE_ENV_PROXY="1"),
+        env=environment,
         capture_output=True,
         timeout=CEILING_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
-    answers: list[dict[str, Any]] = json.loads(done.stdout)
-    return answers
+    said: list[dict[str, Any]] = json.loads(done.stdout)
+    return said
