@@ -68,8 +68,8 @@ OPTIONS = (
     Option(
         "recording_mode",
         Mode.REPLAY.value,
-        "What to do with requests to recorded hosts: replay answers from recordings and never connects; record asks "
-        "upstream and overwrites; record-if-missing replays what was recorded before and records the rest; live "
+        "The mode for requests to recorded hosts: replay answers from recordings and never connects; record asks "
+        "upstream and overwrites; record-if-missing replays earlier recordings and records all other requests; live "
         "passes everything through and writes nothing.",
     ),
     Option("recording_dir", "recordings", "The folder of the recordings, read with its subfolders."),
@@ -82,9 +82,9 @@ OPTIONS = (
     Option(
         "recording_other_hosts",
         "tunnel",
-        "What becomes of every other host: tunnel passes it untouched; refuse answers with an error that names it.",
+        "Treatment of all other hosts: tunnel passes them untouched; refuse answers with an error that names the host.",
     ),
-    Option("recording_test_id", "", "The test id of requests that bring none of their own."),
+    Option("recording_test_id", "", "The test id of requests without one."),
     Option(
         "recording_test_match",
         MatchPolicy.PREFER.value,
@@ -94,7 +94,7 @@ OPTIONS = (
         "recording_ignore",
         (),
         "A path into the request's body that is left out of matching, such as metadata.run_id; "
-        "with =REGEX after it, only what the expression matches in the strings there. Or one of @uuid, @date, @codex "
+        "with =REGEX after it, only matches of the expression in the strings there. Or one of @uuid, @date, @codex "
         "and @reference.",
     ),
     Option(
@@ -105,7 +105,7 @@ OPTIONS = (
     Option(
         "recording_websocket",
         WebSocketPolicy.RECORD.value,
-        "What becomes of WebSockets to recorded hosts: record treats them like other requests, by recording_mode; "
+        "Treatment of WebSockets to recorded hosts: record treats them like other requests, by recording_mode; "
         "refuse answers the upgrade with 426, in every mode, and clients such as Codex use HTTP instead.",
     ),
     Option(

@@ -1,4 +1,4 @@
-"""`recording_ignore`: what a program puts into its requests anew counts neither for matching nor for names."""
+"""`recording_ignore`: values that a program changes with each run count neither for matching nor for names."""
 
 import copy
 from collections.abc import Iterator

@@ -52,7 +52,7 @@ class CommandFailed(Exception):
 
 @contextmanager
 def held_signals() -> Iterator[frozenset[signal.Signals]]:
-    """Keep the signals that are for the command until it is there to get them; yield those held before.
+    """Hold signals for the command until it runs and can get them; yield the signals that were held before.
 
     They are not handled but waited for, because only so is it known who sent them.
     """

@@ -47,7 +47,7 @@ _HOUR_S = 3600
     "--max-cost", type=click.FloatRange(min=0), metavar="USD", help="Ask no more than costs about this."
 )
 @click.option("--seed", type=int, help="Take the same sample each time.")
-@click.option("--update", is_flag=True, help="Record the changed ones anew.")
+@click.option("--update", is_flag=True, help="Record changed answers again.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def drift_command(
     directory: str | None,

@@ -121,10 +121,10 @@ class Trust:
 
     def _joined(self, source: Path) -> Path:
         if source not in self._joined_with:
-            self._joined_with[source] = self._joined_anew(source)
+            self._joined_with[source] = self._newly_joined(source)
         return self._joined_with[source]
 
-    def _joined_anew(self, source: Path) -> Path:
+    def _newly_joined(self, source: Path) -> Path:
         pem = b"\n".join(_certificates(_content(source), self._authority)) + b"\n"
         return self._kept(f"bundle-{_digest(pem)}.pem", pem)
 

@@ -1,4 +1,4 @@
-"""Content codings (RFC 9110, section 8.4.1) that let out every chunk as soon as it is in."""
+"""Compress answers (gzip, deflate, br, zstd; RFC 9110, section 8.4.1), flushed after each chunk."""
 
 from __future__ import annotations
 

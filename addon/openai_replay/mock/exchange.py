@@ -1,4 +1,4 @@
-"""One request as it came in, and the answer to it, before anything is put on a wire.
+"""A request that the mock received, and its answer, before anything is sent.
 
 Rule: the content (`api/`, `scenarios.py`) knows nothing of its transport
 (`delivery.py`), and neither knows the protocol that carries it (`http1.py`, `http2.py`, `websocket.py`).

@@ -1,4 +1,4 @@
-"""Put an answer on the wire, for both protocols: its chunks, header fields and timed flushes."""
+"""Send an answer over HTTP/1.1 or HTTP/2: its header fields, chunks and timed flushes."""
 
 from __future__ import annotations
 

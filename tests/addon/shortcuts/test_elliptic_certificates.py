@@ -1,4 +1,4 @@
-"""`elliptic_tls`: the certificates that mitmproxy makes, for a key that is quicker to sign with."""
+"""`elliptic_certificates`: mitmproxy's leaf certificates with an ECDSA key, which signs faster than RSA."""
 
 from __future__ import annotations
 

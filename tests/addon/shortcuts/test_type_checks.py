@@ -1,4 +1,4 @@
-"""`message_types`: mitmproxy's check of types, made once for each combination."""
+"""`type_checks`: mitmproxy checks each combination of types once."""
 
 from __future__ import annotations
 

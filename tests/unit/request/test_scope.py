@@ -1,4 +1,4 @@
-"""`test_id`: a test id is the same wherever it comes from."""
+"""`scope`: a test id is the same from a header, from the user name in the proxy's URL, and from the path."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`envelope` against the package that it stands in for: the same JSON text, whatever comes over the wire."""
+"""`classes` against the `openai` package: both dump the same JSON text, for any object on the wire."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`coercion` against pydantic, whose readings it repeats."""
+"""`lax_values` against pydantic: both read the same numbers and truth values."""
 
 from __future__ import annotations
 

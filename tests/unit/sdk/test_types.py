@@ -1,4 +1,4 @@
-"""`sdk_types` against the package, on classes that have in a small space what the package's own have far apart."""
+"""`types` against the `openai` package, on small classes that combine features of many classes of the package."""
 
 # ruff: noqa: UP007, UP045  # the package's own types are written so, and it cannot deal with `X | Y` everywhere
 

@@ -1,4 +1,4 @@
-"""Messages as Anthropic's API has them, whole and streamed: another vendor's manner on a recorded host."""
+"""Anthropic's Messages API, whole and streamed: an API of another vendor on a recorded host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Assistants."""
+"""Assistants: create, list in pages, retrieve, update, delete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chat completions of hosts that speak the API with an accent: Ollama, vLLM, OpenRouter, Azure. Chosen by host.
+"""Chat completions of compatible hosts, with their differences: Ollama, vLLM, OpenRouter, Azure. Chosen by host.
 
 The differences of each host from the API were read off recorded traffic and the servers' sources.
 """

@@ -1,4 +1,4 @@
-"""Conversations and their items."""
+"""Conversations of the Responses API, and their items: create, list in pages, retrieve, delete."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models: list, retrieve, delete a fine-tuned one."""
+"""Models: list, retrieve, delete a fine-tuned model."""
 
 from __future__ import annotations
 

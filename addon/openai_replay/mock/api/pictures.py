@@ -1,4 +1,4 @@
-"""Small real PNG pictures, one colour each, by the words that asked for them."""
+"""Draw small real PNG pictures, each in one colour that depends on the prompt."""
 
 from __future__ import annotations
 

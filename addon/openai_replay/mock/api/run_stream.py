@@ -1,4 +1,4 @@
-"""The events of a streamed run: an object as it stands at that moment, named after its last change."""
+"""The events of a streamed run: each has an object in its state at that moment, and the name of its last change."""
 
 from __future__ import annotations
 

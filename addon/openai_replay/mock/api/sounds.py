@@ -1,4 +1,4 @@
-"""Short real sounds, one tone each, by the words to be said."""
+"""Make short real sounds, each with one tone that depends on the text to say."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads and their messages."""
+"""Threads of the Assistants API, and their messages: create, list in pages, retrieve, update, delete."""
 
 from __future__ import annotations
 
