@@ -230,7 +230,7 @@ def test_all_streams_of_one_http2_connection_run_side_by_side(proxies: Both) -> 
         "-H",
         "X-Replay-Fault: stall_after=3",
         "--max-time",
-        "2",
+        "10",
         "-w",
         "%{num_connects} %{size_download}\n",
     ]
