@@ -6,7 +6,8 @@ OpenAIReplayError
 ├── BadRecording       a file among the recordings cannot be read
 │   └── NotReplayable  a well-formed file that is no HTTP exchange
 └── NotRecordable      an exchange that no recording can hold without changing it
-    └── HoldsSecret    a recording that would hold a credential of its request
+    ├── HoldsSecret    a recording that would hold a credential of its request
+    └── KeptSuccess    a failure that would replace the success of an earlier run
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ class NotRecordable(OpenAIReplayError):
 
 class HoldsSecret(NotRecordable):
     """A recording that would hold a credential of its request; the message does not quote it."""
+
+
+class KeptSuccess(NotRecordable):
+    """A failed call whose recording would replace a success of an earlier run; the message names the success."""
 
 
 class BadRecording(OpenAIReplayError):

@@ -143,6 +143,12 @@ OPTIONS = (
         "with the id and created that the API sent.",
     ),
     Option(
+        "recording_replace",
+        "failures",
+        "What a failed call may replace of an earlier run: failures, so that a recorded success stays; any: a success "
+        "too.",
+    ),
+    Option(
         "recording_max_body",
         str(MOST_BODY_BYTES),
         "The most bytes that an answer may have, once its compression is undone, to be recorded.",
@@ -167,6 +173,7 @@ class Settings:
     report: Path | None
     keeps_times: bool
     keeps_ids: bool
+    replaces_any: bool
     most_body_bytes: int
     terms: Terms
     made_headers: MadeHeaders
@@ -280,6 +287,7 @@ def settings(values: Mapping[str, object]) -> Settings:
         ),
         report=_report(values),
         keeps_ids=_one_of("recording_ids", values, ("normalised", "kept")) == "kept",
+        replaces_any=_one_of("recording_replace", values, ("failures", "any")) == "any",
         most_body_bytes=_size("recording_max_body", values),
         keeps_times=_one_of("recording_timing", values, ("false", "true")) == "true",
         terms=_terms(values),

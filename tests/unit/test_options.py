@@ -59,6 +59,7 @@ def test_each_option_comes_from_the_environment() -> None:
         "recording_report": "",
         "recording_other_hosts": "tunnel",
         "recording_ids": "normalised",
+        "recording_replace": "failures",
         "recording_max_body": "268435456",
         "recording_timing": "false",
         "recording_pacing": "instant",
@@ -111,6 +112,7 @@ def test_a_misspelt_option_is_refused_with_what_was_meant() -> None:
             {"recording_mode": "REPLAY"},
             "recording_mode='REPLAY': expected one of replay, record, record-if-missing, live",
         ),
+        ({"recording_replace": "all"}, "recording_replace='all': expected one of failures, any"),
         ({"recording_ids": "keep"}, "recording_ids='keep': expected one of normalised, kept"),
         *(
             (

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mitmproxy import http
 
-from ..errors import OpenAIReplayError
+from ..errors import KeptSuccess, OpenAIReplayError
 from ..options import Mode
 from ..record.exchange import End, Exchange
 from ..record.recorder import Ticket
@@ -180,9 +180,9 @@ def _write(
     The report belongs to the loop's thread.
     """
 
-    def not_recorded(reason: str) -> None:
+    def not_recorded(reason: str, *, is_kept: bool = False) -> None:
         loop.call_soon_threadsafe(session.renamed, session.recorder.take_renamed())
-        may_be_retried = exchange.end is End.LEFT_BY_CLIENT
+        may_be_retried = is_kept or exchange.end is End.LEFT_BY_CLIENT
         loop.call_soon_threadsafe(
             partial(session.not_recorded, ticket.api_request, reason, may_be_retried=may_be_retried)
         )
@@ -196,7 +196,7 @@ def _write(
         loop.call_soon_threadsafe(session.renamed, session.recorder.take_renamed())
         loop.call_soon_threadsafe(_recorded, session, ticket, path, started_s)
     except (OpenAIReplayError, OSError) as exc:
-        not_recorded(str(exc))
+        not_recorded(str(exc), is_kept=isinstance(exc, KeptSuccess))
     except Exception as exc:
         log.exception("A bug of this addon")
         session.recorder.drop(ticket)

@@ -137,6 +137,10 @@ class Recorded:
         response = self.recording.response
         return response.failure is None and 200 <= response.status < 300
 
+    def is_failure(self) -> bool:
+        """Tell whether the call failed: a status of 400 and above, or an answer that is not whole."""
+        return is_failure(self.recording.response)
+
     def pieces(self, companion_names: Mapping[str, str] = NO_COMPANIONS) -> Iterator[bytes]:
         """Yield the file of the recording; `companion_names` has the name of each of `companions`, by its kind.
 
@@ -149,6 +153,11 @@ class Recorded:
             yield from encode_with_chunks(recording, self.chunks)
         else:
             yield encode(recording)
+
+
+def is_failure(response: Response) -> bool:
+    """Tell whether a response is of a failed call: a status of 400 and above, or an answer that is not whole."""
+    return response.failure is not None or response.sent_status() >= 400
 
 
 class RecordedChunks:

@@ -7,7 +7,7 @@ requests may have one name, for the format's hash reads some of them as the same
 
 The first answer to a request of a test replaces all that an earlier run recorded of it. Requests without a test id may
 be several tests', of which this run makes only some: each answer replaces the earlier one at its place, and the
-later ones stay.
+later ones stay. A failure replaces no success of an earlier run, unless the recorder is told to replace any.
 
 Not every answer becomes a file. A failure that the client retried with success is taken out, and the files after it
 move up. Replay repeats the last answer of a series, so an answer that equals the previous one is held back in memory
@@ -36,11 +36,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from ..errors import NotRecordable, OpenAIReplayError
+from ..errors import BadRecording, KeptSuccess, NotRecordable, OpenAIReplayError
 from ..request.identity import ApiRequest
 from ..store import names
 from ..store.store import Store
-from .exchange import Exchange, Recorded
+from .exchange import Exchange, Recorded, is_failure
 from .record import record
 from .socket_session import SocketSession
 
@@ -96,8 +96,10 @@ class Series:
 class Recorder:
     """Writes the recordings of a run."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, replaces_any: bool = False) -> None:
+        """Begin a run; `replaces_any`: a failure may replace a success that an earlier run recorded."""
         self._store = store
+        self._replaces_any = replaces_any
         self._series: dict[SeriesKey, Series] = {}
         self._by_name: dict[str, list[Series]] = {}
         self._written: set[Path] = set()
@@ -162,6 +164,7 @@ class Recorder:
             the file that now answers the request; None if the answer equals the previous one and needs no file.
 
         Raises:
+            KeptSuccess: it failed, and would replace a success of an earlier run.
             OpenAIReplayError: the exchange cannot be recorded.
             OSError: the file cannot be written; earlier recordings are unchanged.
         """
@@ -190,6 +193,8 @@ class Recorder:
         if ticket.ended is None:
             self.end(ticket)
         at = series.place(ticket) - len(retried)
+        if recorded.is_failure() and not self._replaces_any:
+            self._keep_successes(ticket, at)
         if self._repeats_the_one_before(ticket, at, retried):
             self._hold_back(ticket, series.tickets[at - 1])
             self._remove_all(self._replaced(ticket, at, retried))
@@ -293,6 +298,21 @@ class Recorder:
         if not ticket.series.is_begun:
             replaced |= self._outdated(ticket)
         return replaced | set(ticket.series.earlier[at : at + 1])
+
+    def _keep_successes(self, ticket: Ticket, at: int) -> None:
+        """Refuse a failure in whose place a success of an earlier run stands."""
+        for path in sorted(self._replaced(ticket, at, ())):
+            if self._is_success(path):
+                raise KeptSuccess(
+                    f"Kept the recorded success {path.name}, for this call failed with status {ticket.status} "
+                    "or broke off (recording_replace=any replaces it)"
+                )
+
+    def _is_success(self, path: Path) -> bool:
+        with suppress(BadRecording):
+            stored = self._store.read(path)
+            return stored is not None and not is_failure(stored.recording.response)
+        return False
 
     def _outdated(self, ticket: Ticket) -> set[Path]:
         """Return the files of earlier runs that the first answer replaces; others stay until their place is written."""

@@ -86,8 +86,9 @@ class Service:
         rules = Rules(settings.ignore, settings.redactor)
         index = Index(settings.directory, rules, cache_folder(environment))
         store = Store(settings.directory, rules, index, watch)
+        recorder = Recorder(store, replaces_any=settings.replaces_any)
         replayer = Replayer(store, settings.test_match, run.positions, run.worker.call)
-        return cls(run, settings, rules, store, Recorder(store), replayer, RuleUse(rules))
+        return cls(run, settings, rules, store, recorder, replayer, RuleUse(rules))
 
     def announce_terms(self) -> None:
         """Say in the log that answers are delayed or get faults, so that these are not taken for findings."""

@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openai_replay.errors import NotRecordable
+from openai_replay.errors import KeptSuccess, NotRecordable
 from openai_replay.format.recording import JSON
 from openai_replay.record.exchange import End
 from openai_replay.record.recorder import Recorder, Ticket
@@ -400,6 +401,47 @@ def test_what_was_recorded_before_stays_until_the_first_new_answer_is_on_disk(
     assert said(folder) == ["old"]
 
 
+def broken(recorder: Recorder) -> Path | None:
+    return recorder.finish(recorder.ask(REQUEST), streamed(REQUEST, [{}], end=End.CUT_BY_UPSTREAM))
+
+
+@pytest.mark.parametrize("failing", [fail, broken], ids=["refused", "broken"])
+def test_a_failure_leaves_the_success_of_an_earlier_run(
+    folder: Path, open_store: OpenStore, failing: Callable[[Recorder], Path | None]
+) -> None:
+    before = Recorder(open_store())
+    for text in ("ok", "b"):
+        succeed(before, text)
+    recorder = Recorder(open_store())
+    with pytest.raises(KeptSuccess, match=f"Kept the recorded success {NAME}"):
+        failing(recorder)
+
+    assert said(folder) == ["ok", "b"]
+    assert succeed(recorder, "new") == folder / f"{NAME}.json"
+    assert said(folder) == ["new"]
+
+
+def test_a_failure_replaces_a_success_of_an_earlier_run_for_a_run_that_replaces_any(
+    folder: Path, open_store: OpenStore
+) -> None:
+    succeed(Recorder(open_store()))
+    fail(Recorder(open_store(), replaces_any=True))
+
+    assert said(folder) == [None]
+
+
+def test_a_failure_replaces_a_failure_of_an_earlier_run_and_follows_a_success_of_its_own(
+    folder: Path, open_store: OpenStore
+) -> None:
+    fail(Recorder(open_store()), 400)
+    recorder = Recorder(open_store())
+    fail(recorder, 404)
+    succeed(recorder)
+    fail(recorder, 404)
+
+    assert said(folder) == [None, "ok", None]
+
+
 def test_a_list_of_models_replaces_all_lists_of_models(folder: Path, open_store: OpenStore) -> None:
     request = get("/v1/models", test_id="t")
 
@@ -515,7 +557,7 @@ def test_an_equal_answer_at_the_end_takes_the_place_of_the_earlier_last_one(
 
 def test_a_retry_takes_the_place_of_one_earlier_answer(folder: Path, open_store: OpenStore) -> None:
     recorded_by_tests_without_id(open_store(), "1", "2")
-    run = Recorder(open_store())
+    run = Recorder(open_store(), replaces_any=True)
     run.finish(run.ask(chat("Hi")), refused(chat("Hi"), 500))
     recorded(run, chat("Hi"), completion("new"))
 
