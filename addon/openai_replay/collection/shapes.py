@@ -1,7 +1,7 @@
 """Shapes of answers, for finding API drift: members, their types, events and classes of errors, without texts.
 
-A shape is a set of places with types. Items of a list share a place; items that name their `type` share one with those
-of the same type: `output[message].content[output_text].text`. Events of a stream are items of this kind.
+A shape is a set of places with types. Items of a list share one place; items with a `type` member share a place with
+items of the same type: `output[message].content[output_text].text`. Events of a stream are items with a type, too.
 """
 
 from __future__ import annotations
@@ -122,8 +122,8 @@ def _type(value: JSON) -> str:
 def changes(recorded: Sequence[Shape], live: Sequence[Shape]) -> list[Change]:
     """Return the changes between recorded and live answers of one operation.
 
-    New is a place that no recorded answer has and a live one has, gone one that all recorded answers have and no live
-    one. A place counts only where its surroundings are on both sides, for models choose their words and tools.
+    A place is new if a live answer has it and no recorded answer, and gone if all recorded answers have it and no live
+    answer. It counts only where its surroundings are on both sides, because models choose their words and tools.
     """
     found = [*_changes_of_status(recorded, live)]
     before = [shape for shape in recorded if shape.types]

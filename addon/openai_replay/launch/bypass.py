@@ -1,8 +1,8 @@
 """Refuse connections of this process that go past the proxy to a recorded host, and remember them.
 
-A client that uses the proxy never looks the API's name up: the proxy does. So a look-up of a recorded host is a client
-that goes past it, because it was made before the proxy was known or reads no proxy variables. Python tells of each
-look-up by an audit event (PEP 578), so no library has to be patched.
+A client that uses the proxy does not resolve the API's host name: the proxy does. So a DNS look-up of a recorded host
+means that a client bypasses the proxy: it was made before the proxy was known, or it ignores HTTPS_PROXY and its like.
+Python raises an audit event for each look-up (PEP 578), so no library has to be patched.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ def import_command(
 
     \b
     Each exchange is recorded as the proxy would have recorded it: same name, same redaction, same order of repeats.
-    Whatever cannot be taken over is named with its file and place, and the exit status is 1 then.
+    Exchanges that cannot be imported are named with file and place, and the exit status is then 1.
 
     \b
     Examples:

@@ -19,7 +19,7 @@ from typing import Self
 from ..proxy.companion import ANNOUNCE_FD, DIRECT_HOSTS, KEYS_FD, MOCK_SCRIPT, REQUEST_LOG, SCRIPT
 from .running_proxy import ADDRESS, ProxyFailed, RunningProxy
 
-# A proxy that was told to end and has not after this long is ended the hard way.
+# Seconds that a proxy has to end by itself; after that it is killed.
 _LONGEST_END_S = 30
 
 # The proxy goes by its options. Python's own variables stay: they may be how it is installed.

@@ -115,7 +115,7 @@ class Http1Connection:
             await asyncio.gather(sending, watching, return_exceptions=True)
 
     async def _watch_for_departure(self) -> None:
-        """Return when the client has closed. What it sends before its answer is out waits in h11."""
+        """Return when the client has closed. Bytes that it sends before its answer is out wait in h11."""
         while data := await self._reader.read(READ_SIZE):
             self._h11.receive_data(data)
 

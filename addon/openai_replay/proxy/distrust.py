@@ -1,9 +1,9 @@
 """Clients that do not trust the proxy's certificate: noticed, counted, and advised once per run.
 
-Most end the TLS handshake with an alert. Newer versions of libcurl, and GnuTLS, finish it, look at the certificate
-afterwards and leave without a word: a client that came for a recorded host and left without a request is one of them.
-But clients that trust it leave so, too, when they have opened more connections than they need. So a silent one counts
-only while no request has come.
+Most clients end the TLS handshake with an alert. Newer versions of libcurl, and GnuTLS, finish the handshake, check the
+certificate afterwards and close the connection. So a connection to a recorded host that closes without a request
+hints at distrust. But clients that trust the certificate close spare connections in the same way. So a connection
+without a request counts only while no request has come.
 """
 
 from __future__ import annotations

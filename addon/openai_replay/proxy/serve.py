@@ -35,7 +35,7 @@ def serve(arguments: Sequence[str] | None = None) -> None:
     workers, others = split_workers(sys.argv[1:] if arguments is None else arguments)
     sys.argv[0] = "openai-replay serve"  # as which mitmproxy tells of options that it does not know
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # the log, which somebody may follow in a file
+        sys.stdout.reconfigure(line_buffering=True)  # the log may go to a file that is watched with `tail -f`
     if workers > 1:
         sys.exit(run_workers(workers, _WORKER, others))
     _allow_many_connections()

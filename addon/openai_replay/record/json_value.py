@@ -48,7 +48,7 @@ class ParsedJson:
 
 
 def exact_json(text: str, exchange: Exchange) -> ParsedJson | None:
-    """Parse a JSON text without loss; None where it is none.
+    """Parse a JSON text without loss; None if the text is no JSON.
 
     Lone surrogates in the text stand for bytes that are not UTF-8; see `sse`.
     """
@@ -62,7 +62,7 @@ def exact_json(text: str, exchange: Exchange) -> ParsedJson | None:
 
 
 def exact_body(content: bytes, exchange: Exchange) -> ParsedJson | None:
-    """Parse a body that is a JSON text, its white space included; None where it is none."""
+    """Parse a body that is a JSON text, its white space included; None if the body is no JSON."""
     try:
         text = content.decode("utf-8-sig")
         value, is_exact, spelt = json_text.read(text)

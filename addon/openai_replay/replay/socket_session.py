@@ -6,8 +6,8 @@ That one is awaited, and the live client has to send the same. Rules for "the sa
 - JSON by value; without `event_id` and `expires_at`, and without the position of `conversation.item.truncate`, which
   is a time;
 - ids that the client made itself stand for the recorded ids, see `session_ids.py`;
-- sound by its samples: appends with no other message of the client between them are one piece of sound, whatever their
-  cuts, and messages of the server between them come when as much sound was sent.
+- sound by its samples: appends with no other message of the client between them are one piece of sound and may be cut
+  at other places, and messages of the server between them come when as much sound was sent.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Run a user's regular expression, and name it when it takes so long that it holds up every client.
+"""Run a user's regular expression, and warn if it is so slow that it holds up every client.
 
-Python's `re` cannot be interrupted. So an expression with a repetition inside a repetition, whose work may double with
-each character, is pointed out at start, and one that was slow on a text is pointed out once when that happened.
+Python's `re` cannot be interrupted. An expression with a repetition inside a repetition may take twice as long for each
+further character, so the log warns of it at start. If an expression was slow on a text, the log says so once.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """`multipart/form-data` (RFC 7578) as it passes: its parts' names, file names, sizes and hashes, never their bytes.
 
-The parser holds one part's header and at most one short field in memory, whatever the size of the upload.
+The parser holds one part's header and at most one short field in memory, for uploads of any size.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Normal form of a request body: two bodies have the same one exactly if they mean the same to the API.
 
-Equal are: `1.0` and `1`; fractions that are the same 32-bit float, for some SDKs send those (`0.7` as `0.699999988`);
-a null member and an absent one, in the body and in messages; `stream: false` and none. Members that cannot change
-an answer are left out.
+Equal are: `1.0` and `1`; fractions with the same 32-bit float, because some SDKs send such floats (`0.7` as
+`0.699999988`); a null member and an absent member, in the body and in messages; `stream: false` and no `stream`.
+Members that cannot change an answer are left out.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Redaction: replace API keys, credentials and the user's `recording_redact` matches before anything is written.
 
-Three kinds of secrets: by their place (`secret_places`), by their look (`secret_looks`), and the request's own
-credentials wherever they are quoted. These become `REDACTED`. A match of `recording_redact` becomes `REDACTED-` and
-four hex digits of its hash, so that two requests that differ in it stay two requests.
+Three kinds of secrets become `REDACTED`: secrets by their place (`secret_places.py`), secrets by their look
+(`secret_looks.py`), and quotations of the request's own credentials. A match of `recording_redact` becomes `REDACTED-`
+and four hex digits of its hash, so that two requests with different matches stay different.
 """
 
 from __future__ import annotations

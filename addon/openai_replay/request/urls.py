@@ -49,7 +49,7 @@ def _octets_of(text: str) -> bytes:
     """Return the bytes that a percent-encoded text stands for; bytes that are no UTF-8 are lone surrogates in it."""
     try:
         return unquote_to_bytes(text.encode("utf-8", "surrogateescape"))
-    except UnicodeEncodeError:  # a surrogate that stands for no byte, in a URL that somebody edited
+    except UnicodeEncodeError:  # a surrogate that stands for no byte, in an edited URL
         return unquote_to_bytes(text.encode("utf-8", "surrogatepass"))
 
 

@@ -80,7 +80,7 @@ def dump(class_name: str, wire: JSON, *, event: str | None = None) -> JSON:
     order of the wire. For the classes that `is_named_by_event`, `wire` is the event's data and `event` its name.
     `types.py` says where the two differ, because the package would fail or lose something.
 
-    Raises KeyError for a class that the table has not, and nothing else.
+    Raises KeyError for a class that is not in the table, and nothing else.
     """
     model = _types().model(class_name.removeprefix(_PACKAGE))
     value: JSON = (

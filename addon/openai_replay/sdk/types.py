@@ -567,7 +567,7 @@ class Types:
         self._models: dict[str, Model] = {}
 
     def model(self, name: str) -> Model:
-        """Return the class of a name. Raises KeyError for one that the table has not."""
+        """Return the class of a name. Raises KeyError for a name that is not in the table."""
         if name not in self._models:
             entry = self._classes[name]
             self._models[name] = Model(name, lambda: self._members(entry))

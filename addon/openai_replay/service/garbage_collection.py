@@ -1,7 +1,7 @@
 """Collect garbage rarely, for servers with thousands of open streams.
 
-With those, a full collection takes a tenth of a second to half of one, in which nothing is sent, and Python's own
-thresholds make one for every few dozen streams.
+With so many streams a full collection takes 0.1 to 0.5 s, in which nothing is sent, and Python's default thresholds
+start one for every few dozen streams.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _THRESHOLDS = (10_000, 20, 40)
 
 
 def collect_garbage_rarely() -> None:
-    """Leave all objects there are out of collections from now on, and collect new ones at larger intervals."""
+    """Exclude all existing objects from collections, and collect new objects at larger intervals."""
     gc.freeze()
     gc.set_threshold(*_THRESHOLDS)
     gc.enable()

@@ -45,7 +45,7 @@ class RequestLine:
     ms: float | None = None
 
     def text(self, *, coloured: bool) -> str:
-        """Return the line; UTF-8 can hold it, whatever the request says."""
+        """Return the line, in characters that UTF-8 can hold."""
         word, colour = self.outcome.value
         shown = f"{colour}{word}{_RESET}" if coloured else word
         parts = [

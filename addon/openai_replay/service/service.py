@@ -42,8 +42,8 @@ log = logging.getLogger(__name__)
 class Run:
     """The parts that live as long as the process.
 
-    `shared` is the folder that several workers share, None without. `untimed` is the first recording without times
-    that was to be replayed with its recorded ones.
+    `shared` is the folder that several workers share, None for a single process. `untimed` is the first recording
+    without recorded times that was to be replayed with them.
     """
 
     shared: Path | None

@@ -50,7 +50,7 @@ _HELPER = "import sys; sys.path.insert(0, sys.argv[1]); from openai_replay.store
 class FileRow:
     """A file as the index keeps it.
 
-    `problem` says why it is no recording that can be replayed; its `key` is None if it cannot be read at all, and "" if
+    `problem` says why it cannot be replayed as a recording; its `key` is None if it cannot be read at all, and "" if
     it holds no HTTP exchange.
     """
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 ENDING = ".json"
 
-# How many numbers in a row may be missing from a series whose files somebody deleted.
+# How many numbers in a row may be missing from a series after a person deleted files.
 _LONGEST_GAP = 8
 
 _NUMBERED = re.compile(r"(?P<base>.+)-(?P<number>[1-9][0-9]*)")

@@ -149,7 +149,7 @@ def whole_number(text: str) -> int:
     """Return a whole number from 0.
 
     Raises:
-        ValueError: the text is none, or has more than 18 digits.
+        ValueError: the text is no whole number, or has more than 18 digits.
     """
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise ValueError(f"expected a whole number, got {text!r}")

@@ -1,14 +1,14 @@
-"""The white space and the escapes of a JSON answer: found while recording, written again in replay.
+"""Keep the white space and the escapes of a JSON answer: detect them while recording, write them again in replay.
 
-Who reads answers with `sed`, or compares error texts, depends on them. Where they are not the usual ones of the
+Programs that read answers with `sed`, or compare error texts, depend on them. Where they are not usual for the
 operation, a recording notes them as `response.wire.layout`, words in any order:
 
     compact, spaced, indent N    {"a":1,"b":2}, {"a": 1, "b": 2}, or a line for each member, indented by N spaces
     newline                      a newline at the end
     ascii, html                  the escapes of Python (each character beyond ASCII) or of Go (<, >, & and U+2028/9)
 
-The usual ones of api.openai.com were counted in the recordings of public projects; FORMAT.md has the figures. A server
-of another name is assumed to write compact JSON.
+The usual layouts of api.openai.com were counted in the recordings of public projects; FORMAT.md has the figures. Other
+servers are assumed to write compact JSON.
 """
 
 from __future__ import annotations

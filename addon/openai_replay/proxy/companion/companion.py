@@ -24,7 +24,7 @@ REQUEST_LOG = "openai_replay.requests"
 
 
 class StandardError(logging.Handler):
-    """Writes the addon's warnings, and everybody's errors, to standard error, where the command writes, too."""
+    """Writes the addon's warnings, and errors of all loggers, to standard error, where the command writes, too."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Leave out mitmproxy's warnings: the addon itself warns of everything that matters to a person."""
