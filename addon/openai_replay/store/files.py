@@ -8,6 +8,7 @@ a recording is worth that can be made again.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from contextlib import suppress
@@ -50,6 +51,8 @@ def open_file(path: Path, most: int = MOST_FILE_BYTES) -> BufferedReader:
 
 
 def _check(status: os.stat_result, most: int) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if not stat.S_ISREG(status.st_mode):
         raise OSError(0, "it is no regular file")
     if status.st_size > most:
