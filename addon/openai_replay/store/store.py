@@ -7,11 +7,13 @@ Files are written beside their target and moved into place, so that a crash leav
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from ..errors import BadRecording, NotReplayable
@@ -22,9 +24,12 @@ from ..request.rules import Rules
 from ..request.stream_options import suffices
 from ..request.urls import authority
 from . import files, names
+from .claim import claimed
 from .index import Index, Row, signature_of
 from .index_rows import Signature, identity_of
 from .watch import FolderWatch
+
+log = logging.getLogger(__name__)
 
 # How much of an invalid name an error message quotes, in characters.
 _LONGEST_SHOWN = 60
@@ -58,6 +63,7 @@ class Store:
         self.watch = watch
         self._rules = rules
         self._is_prepared = False
+        self._claim: BinaryIO | None = None
 
     def read(self, path: Path) -> Stored | None:
         """Read a file; None when it does not exist.
@@ -234,6 +240,23 @@ class Store:
             files.prepare_folder(self.directory)
             files.remove_left_behind(self.directory)
             self._is_prepared = True
+            self._claim_folder()
+
+    def _claim_folder(self) -> None:
+        """Warn if another process records into the folder: each replaces recordings of the other's requests."""
+        path = self.index.lock_path()
+        if path is None or self._claim is not None:
+            return
+        try:
+            self._claim = claimed(path)
+        except OSError as exc:
+            log.debug("The folder %s cannot be claimed: %s", self.directory, exc)
+            return
+        if self._claim is None:
+            log.warning(
+                "Another process records into %s, too. Each replaces what the other records of the same request.",
+                self.directory,
+            )
 
     def move(self, path: Path, target: Path) -> None:
         """Give a recording another name in its folder, and the files beside it with it.
