@@ -145,8 +145,8 @@ OPTIONS = (
     Option(
         "recording_replace",
         "failures",
-        "What a failed call may replace of an earlier run: failures, so that a recorded success stays; any: a success "
-        "too.",
+        "Recordings of an earlier run that a failed call may replace: failures, so that a recorded success stays; "
+        "any: a success, too.",
     ),
     Option(
         "recording_max_body",
