@@ -7,7 +7,7 @@ import re
 import socket
 import ssl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,10 @@ PARTIAL_FILE, HTTP2_STREAM = 18, 92
 
 # What openai-python raises for both: the error of its HTTP library.
 BROKEN_IN_PYTHON = "RemoteProtocolError"
+
+# The protocols that a client offers. With both the proxy takes its first, and speaks HTTP/2 to the API.
+HTTP1, HTTP2 = ("http/1.1",), ("h2",)
+OFFERS = (HTTP1, HTTP2, HTTP1 + HTTP2)
 
 
 @pytest.fixture(scope="module")
@@ -176,21 +180,23 @@ def test_a_stream_breaks_for_a_request_with_large_headers(proxies: Both, version
     assert not body.endswith(b"0\r\n\r\n")
 
 
-def drained(running: Proxy, request: dict[str, Any], test_id: str, *, http2: bool) -> tuple[list[Any], str]:
+def drained(
+    running: Proxy, request: dict[str, Any], test_id: str, *, protocols: Sequence[str] = HTTP1
+) -> tuple[list[Any], str]:
     """Return the chunks that openai-python gets, and the class of the error that ends them."""
-    with listening_client(running, test_id, http2=http2) as (http_client, _):
+    with listening_client(running, test_id, protocols=protocols) as (http_client, _):
         client = OpenAI(api_key="sk-test", http_client=http_client, max_retries=0)
         chunks, error = received_until_error(client.chat.completions.create(**request))
     return [chunk.model_dump(exclude={"id", "created"}) for chunk in chunks], type(error).__name__
 
 
-@pytest.mark.parametrize("http2", [False, True], ids=["HTTP/1.1", "HTTP/2"])
-def test_python_sees_the_break_after_every_chunk(proxies: Both, http2: bool) -> None:
-    test_id = f"python {http2}"
+@pytest.mark.parametrize("protocols", OFFERS, ids=" or ".join)
+def test_python_sees_the_break_after_every_chunk(proxies: Both, protocols: Sequence[str]) -> None:
+    test_id = f"python {protocols}"
     counts = range(CHUNKS + 1)
-    recorded = [drained(proxies.recorder, cut_after(count), test_id, http2=http2) for count in counts]
+    recorded = [drained(proxies.recorder, cut_after(count), test_id, protocols=protocols) for count in counts]
     wait_for_recordings(proxies, test_id, CHUNKS + 1)
-    replayed = [drained(proxies.replayer, cut_after(count), test_id, http2=http2) for count in counts]
+    replayed = [drained(proxies.replayer, cut_after(count), test_id, protocols=protocols) for count in counts]
 
     assert replayed == recorded
     assert [len(chunks) for chunks, _ in recorded] == [*range(CHUNKS), CHUNKS - 1]  # [DONE] is none
@@ -222,10 +228,10 @@ def test_a_break_in_the_middle_of_a_chunk_gives_the_whole_chunks_before_it(
     proxies: Both, scenario: str
 ) -> None:
     request = asked(f"Hello [scenario: {scenario}]")
-    recorded = drained(proxies.recorder, request, scenario, http2=False)
+    recorded = drained(proxies.recorder, request, scenario)
     wait_for_recordings(proxies, scenario, 1)
 
-    assert drained(proxies.replayer, request, scenario, http2=False) == recorded
+    assert drained(proxies.replayer, request, scenario) == recorded
     assert recorded[1] == BROKEN_IN_PYTHON
 
 
@@ -265,15 +271,17 @@ ODD_STREAMS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("http2", [False, True], ids=["HTTP/1.1", "HTTP/2"])
+@pytest.mark.parametrize("protocols", OFFERS, ids=" or ".join)
 @pytest.mark.parametrize("name", ODD_STREAMS)
-def test_an_odd_stream_breaks_after_the_same_events(proxies: Both, name: str, http2: bool) -> None:
-    request = asked(f"Hello, {name}; {http2}")
+def test_an_odd_stream_breaks_after_the_same_events(
+    proxies: Both, name: str, protocols: Sequence[str]
+) -> None:
+    request = asked(f"Hello, {name}; {protocols}")
     proxies.upstream.add({"match": {"body": request}, "answer": ODD_STREAMS[name]})
-    test_id = f"odd {name} {http2}"
+    test_id = f"odd {name} {protocols}"
 
     def act(running: Proxy) -> tuple[bytes, str]:
-        with listening_client(running, test_id, http2=http2) as (client, _):
+        with listening_client(running, test_id, protocols=protocols) as (client, _):
             with client.stream("POST", URL, json=request) as response:
                 pieces, error = received_until_error(response.iter_bytes())
         return b"".join(pieces), type(error).__name__
@@ -293,7 +301,7 @@ def events_of(body: bytes) -> list[list[bytes]]:
 
 
 def test_a_broken_recording_says_what_it_is(proxies: Both) -> None:
-    drained(proxies.recorder, cut_after(3), "says", http2=False)
+    drained(proxies.recorder, cut_after(3), "says")
     wait_for_recordings(proxies, "says", 1)
     response = proxies.recordings_of("says")[0]["response"]
 
@@ -326,14 +334,14 @@ def tls_through(running: Proxy) -> ssl.SSLSocket:
     return context.wrap_socket(connection, server_hostname="api.openai.com")
 
 
-@pytest.mark.parametrize("http2", [False, True], ids=["HTTP/1.1", "HTTP/2"])
+@pytest.mark.parametrize("protocols", OFFERS, ids=" or ".join)
 def test_a_stream_that_the_client_left_is_replayed_to_that_point_and_breaks(
-    proxies: Both, http2: bool
+    proxies: Both, protocols: Sequence[str]
 ) -> None:
-    test_id = f"left-{http2}"
-    request = asked(f"Hello [scenario: stall] {http2}")
-    if http2:
-        with listening_client(proxies.recorder, test_id, http2=True) as (client, wires):
+    test_id = f"left {protocols}"
+    request = asked(f"Hello [scenario: stall] {protocols}")
+    if "h2" in protocols:
+        with listening_client(proxies.recorder, test_id, protocols=protocols) as (client, wires):
             with client.stream("POST", URL, json=request) as response:
                 for _ in response.iter_bytes():
                     if wires[0].body.count(b"\n\n") >= 3:
@@ -342,7 +350,7 @@ def test_a_stream_that_the_client_left_is_replayed_to_that_point_and_breaks(
         leave_after(proxies.recorder, request, 3, test_id)
     wait_for_recordings(proxies, test_id, 1)
     [recording] = proxies.recordings_of(test_id)
-    chunks, error = drained(proxies.replayer, request, test_id, http2=http2)
+    chunks, error = drained(proxies.replayer, request, test_id, protocols=protocols)
 
     assert recording["response"]["exception_data"]["ended_by"] == "client"
     assert len(chunks) == len(recording["response"]["body"]) >= 3
@@ -390,12 +398,14 @@ def test_a_client_that_leaves_before_the_last_event_of_a_response_gets_a_broken_
 
 
 def test_breaks_are_replayed_side_by_side(proxies: Both) -> None:
-    drained(proxies.recorder, cut_after(4), "side by side", http2=False)
+    drained(proxies.recorder, cut_after(4), "side by side")
     wait_for_recordings(proxies, "side by side", 1)
     with ThreadPoolExecutor(8) as pool:
         results = list(
             pool.map(
-                lambda number: drained(proxies.replayer, cut_after(4), "side by side", http2=number % 2 == 0),
+                lambda number: drained(
+                    proxies.replayer, cut_after(4), "side by side", protocols=OFFERS[number % 3]
+                ),
                 range(8),
             )
         )

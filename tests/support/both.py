@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,15 +101,29 @@ def both(
 
 @contextmanager
 def listening_client(
-    running: Proxy, test_id: str, *, http2: bool = False
+    running: Proxy, test_id: str, *, protocols: Sequence[str] = ("http/1.1",)
 ) -> Iterator[tuple[httpx.Client, list[Wire]]]:
-    """Give a client that goes through a proxy, and the list of what it sees on the wire."""
-    context = ssl.create_default_context(cafile=str(running.ca_file))
+    """Give a client that goes through a proxy, and the list of its exchanges; `protocols` are those of its ALPN."""
+    context = _Context(running, protocols)
     wires: list[Wire] = []
-    through = httpx.HTTPTransport(verify=context, proxy=running.url, http2=http2)
+    through = httpx.HTTPTransport(verify=context, proxy=running.url, http2="h2" in protocols)
     headers = {"x-test-id": quote(test_id, safe="")} if test_id else {}
     with httpx.Client(transport=_Listening(through, wires), headers=headers, timeout=CEILING_S) as client:
         yield client, wires
+
+
+class _Context(ssl.SSLContext):
+    """Trusts a proxy, and offers protocols in an order that httpx does not change: it puts HTTP/1.1 first."""
+
+    def __new__(cls, *_: object) -> _Context:
+        return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
+
+    def __init__(self, running: Proxy, protocols: Sequence[str]) -> None:
+        self._protocols = protocols
+        self.load_verify_locations(str(running.ca_file))
+
+    def set_alpn_protocols(self, alpn_protocols: Iterable[str]) -> None:
+        super().set_alpn_protocols(self._protocols)
 
 
 class _Listening(httpx.BaseTransport):

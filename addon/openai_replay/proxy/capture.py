@@ -17,6 +17,7 @@ from ..record.exchange import End, Exchange
 from ..record.recorder import Ticket
 from ..record.socket_session import SocketSession
 from ..service.request_log import Outcome, RequestLine
+from .body_ends import mark_end_of_body
 from .endings import has_all_bytes, reason_without_response, refusal_of_users_proxy
 from .flow_state import FlowState
 from .replaying import replay_earlier
@@ -78,6 +79,7 @@ def tap_response(flow: http.HTTPFlow, state: FlowState) -> None:
         flow.response.stream = state.tap
     elif state.is_from_origin or state.session.settings.mode is Mode.LIVE:
         flow.response.stream = state.direct_writer or True
+    mark_end_of_body(flow)
 
 
 async def finish_and_wait(flow: http.HTTPFlow, state: FlowState) -> None:
