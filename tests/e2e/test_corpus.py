@@ -10,7 +10,6 @@ import importlib
 import json
 import os
 import shutil
-import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ import pytest
 from openai._models import construct_type
 
 from openai_replay.mock import Upstream
+from support.both import TrustingContext
 from support.proxy import ROOT, Proxy, proxy
 from support.reference_recorder import request_hash
 
@@ -125,7 +125,7 @@ def replayer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         with proxy(top / "home", f"recording_dir={folder}", *options, upstream=upstream) as replaying:
             with httpx.Client(
                 proxy=replaying.url,
-                verify=ssl.create_default_context(cafile=str(replaying.ca_file)),
+                verify=TrustingContext(replaying, ["h2" if is_among_others else "http/1.1"]),
                 http2=is_among_others,
                 trust_env=False,
                 timeout=60,

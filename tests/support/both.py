@@ -104,7 +104,7 @@ def listening_client(
     running: Proxy, test_id: str, *, protocols: Sequence[str] = ("http/1.1",)
 ) -> Iterator[tuple[httpx.Client, list[Wire]]]:
     """Give a client that goes through a proxy, and the list of its exchanges; `protocols` are those of its ALPN."""
-    context = _Context(running, protocols)
+    context = TrustingContext(running, protocols)
     wires: list[Wire] = []
     through = httpx.HTTPTransport(verify=context, proxy=running.url, http2="h2" in protocols)
     headers = {"x-test-id": quote(test_id, safe="")} if test_id else {}
@@ -112,10 +112,10 @@ def listening_client(
         yield client, wires
 
 
-class _Context(ssl.SSLContext):
+class TrustingContext(ssl.SSLContext):
     """Trusts a proxy, and offers protocols in an order that httpx does not change: it puts HTTP/1.1 first."""
 
-    def __new__(cls, *_: object) -> _Context:
+    def __new__(cls, *_: object) -> TrustingContext:
         return super().__new__(cls, ssl.PROTOCOL_TLS_CLIENT)
 
     def __init__(self, running: Proxy, protocols: Sequence[str]) -> None:
