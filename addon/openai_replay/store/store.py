@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -257,6 +258,8 @@ class Store:
                 "Another process records into %s, too. Each replaces what the other records of the same request.",
                 self.directory,
             )
+            return
+        weakref.finalize(self, self._claim.close)
 
     def move(self, path: Path, target: Path) -> None:
         """Give a recording another name in its folder, and the files beside it with it.
