@@ -60,8 +60,8 @@ def set_mitmproxy_options(checked: Settings, reverse_host: ReverseHost) -> None:
     in replay, and while recording it fails without an answer, a line in the log or a count.
     """
     changes = {"connection_strategy": "lazy", **reverse_host.options()}
-    if checked.mode in (Mode.REPLAY, Mode.RECORD_IF_MISSING):
-        changes["upstream_cert"] = False
+    if checked.mode is not Mode.LIVE:
+        changes["upstream_cert"] = False  # else the handshake with the client waits for one with the API
     if not ctx.options.allow_hosts and not ctx.options.ignore_hosts:
         changes["allow_hosts"] = [pattern.authority_regex() for pattern in checked.hosts] + [
             f"^{control.HOST}:"
