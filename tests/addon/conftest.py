@@ -108,6 +108,7 @@ async def loaded(recording_dir: Path, **options: Any) -> AsyncIterator[Loaded]:
         if addon in context.master.addons:
             context.master.addons.remove(addon)
         await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+        context.master._legacy_log_events.uninstall()  # it would log to this loop after the loop is closed
 
 
 def request_flow(
