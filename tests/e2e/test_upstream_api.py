@@ -558,7 +558,7 @@ def test_unknown_paths_are_refused_as_the_api_does(client: OpenAI) -> None:
 
 
 def test_a_fault_of_the_upstream_is_an_answer(client: OpenAI) -> None:
-    with pytest.raises(openai.InternalServerError, match="The upstream of the tests failed: KeyError"):
+    with pytest.raises(openai.InternalServerError, match="The mock API failed: KeyError"):
         client.with_options(max_retries=0).post("/vector_stores/vs_1/files", body={}, cast_to=object)
 
 
