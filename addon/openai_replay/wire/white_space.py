@@ -31,7 +31,8 @@ _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^{}\[\],:"]+')
 _INDENTED = re.compile(r"[\[{]\n(?P<indent> *)")
 _WORD = re.compile(r"(?P<kind>compact|spaced|newline|ascii|html)|indent (?P<indent>[0-9]{1,2})")
 
-_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
+# Python escapes DEL, too, which is ASCII.
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7e]")
 _HTML = re.compile("[<>&\u2028\u2029]")
 
 
