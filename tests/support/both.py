@@ -1,4 +1,10 @@
-"""A proxy that records and one that replays, side by side on one folder: what is done with both must come out alike."""
+"""A proxy that records and one that replays, side by side on one folder: an act through both must come out alike.
+
+with both(tmp_path) as proxies:
+    ask = lambda client: client.models.retrieve("gpt-4o").id
+    recorded, replayed = proxies.twice(ask, "a test id")
+    assert replayed.result == recorded.result    # and upstream heard nothing in replay
+"""
 
 from __future__ import annotations
 
