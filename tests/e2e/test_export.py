@@ -2,28 +2,13 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 from openai_replay.mock import Upstream
 from support.base_url import REVERSE, BaseURL, chat
 from support.cassettes import CASSETTES
-from support.proxy import CEILING_S, bare_environment, proxy, recordings
-
-OPENAI_REPLAY = str(Path(sys.executable).with_name("openai-replay"))
-
-
-def openai_replay(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [OPENAI_REPLAY, *arguments],
-        capture_output=True,
-        text=True,
-        env=bare_environment(home, LANG="C.UTF-8"),
-        cwd=home,
-        timeout=CEILING_S,
-        check=False,
-    )
+from support.command import openai_replay
+from support.proxy import proxy, recordings
 
 
 def test_an_exported_har_is_imported_as_the_same_recordings(tmp_path: Path) -> None:

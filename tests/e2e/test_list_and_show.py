@@ -3,28 +3,13 @@
 import json
 import shutil
 import subprocess
-import sys
 from datetime import datetime
 from pathlib import Path
 
 import pytest
 
-from support.proxy import CEILING_S, ROOT, bare_environment
-
-OPENAI_REPLAY = str(Path(sys.executable).with_name("openai-replay"))
-
-
-def openai_replay(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in an environment that is otherwise empty."""
-    return subprocess.run(
-        [OPENAI_REPLAY, *arguments],
-        capture_output=True,
-        text=True,
-        env=bare_environment(home, LANG="C.UTF-8"),
-        cwd=home,
-        timeout=CEILING_S,
-        check=False,
-    )
+from support.command import openai_replay
+from support.proxy import ROOT, bare_environment
 
 
 @pytest.fixture
