@@ -30,6 +30,8 @@ THROUGH = {
     "engine/granian_server.py": "e2e/test_engine.py",
     "engine/server.py": "e2e/test_engine.py",
     "replay/recorded_session.py": "unit/replay/test_socket_session.py",
+    "service/responses_replay.py": "e2e/test_responses_websocket.py",
+    "service/session_replay.py": "e2e/test_realtime_websocket.py",
     "service/workers.py": "e2e/test_workers.py",
 }
 # Modules of data or declarations alone: a test of each would repeat it.

@@ -17,11 +17,12 @@ from ..record.exchange import End, Exchange
 from ..record.recorder import Ticket
 from ..record.socket_session import SocketSession
 from ..service.request_log import Outcome, RequestLine
+from ..service.service import Service
 from .body_ends import mark_end_of_body
 from .endings import has_all_bytes, reason_without_response, refusal_of_users_proxy
 from .flow_state import FlowState
 from .replaying import replay_earlier
-from .session import ProxyRun, Session
+from .session import ProxyRun
 from .tap import Body, Tap, TimedTap
 
 log = logging.getLogger(__name__)
@@ -132,19 +133,19 @@ def finish(flow: http.HTTPFlow, state: FlowState, end: End, message: str) -> Fut
     return write(session, ticket, exchange, state.tap, state.asked_s)
 
 
-def drop(session: Session, ticket: Ticket) -> None:
+def drop(service: Service, ticket: Ticket) -> None:
     """Take note that a request got nothing that is recorded."""
     loop = asyncio.get_running_loop()
-    session.run.worker.submit(partial(_drop, session, ticket, loop))
+    service.run.worker.submit(partial(_drop, service, ticket, loop))
 
 
-def _drop(session: Session, ticket: Ticket, loop: asyncio.AbstractEventLoop) -> None:
-    session.recorder.drop(ticket)
-    loop.call_soon_threadsafe(session.renamed, session.recorder.take_renamed())
+def _drop(service: Service, ticket: Ticket, loop: asyncio.AbstractEventLoop) -> None:
+    service.recorder.drop(ticket)
+    loop.call_soon_threadsafe(service.renamed, service.recorder.take_renamed())
 
 
 def write(
-    session: Session,
+    service: Service,
     ticket: Ticket,
     exchange: Exchange | SocketSession,
     tap: Tap,
@@ -156,21 +157,21 @@ def write(
         started_s: when the request came, by the monotonic clock.
     """
     loop = asyncio.get_running_loop()
-    return session.run.worker.submit(partial(_write, session, ticket, exchange, tap, loop, started_s))
+    return service.run.worker.submit(partial(_write, service, ticket, exchange, tap, loop, started_s))
 
 
-def _recorded(session: Session, ticket: Ticket, path: Path | None, started_s: float | None) -> None:
+def _recorded(service: Service, ticket: Ticket, path: Path | None, started_s: float | None) -> None:
     """Take note of a recorded exchange; `path` is None where its answer equals the previous one and needs no file."""
-    session.recorded(ticket.api_request, path, ticket.status)
-    name = "" if path is None else session.name_of(path)
+    service.recorded(ticket.api_request, path, ticket.status)
+    name = "" if path is None else service.name_of(path)
     ms = None if started_s is None else (time.monotonic() - started_s) * 1000
     api_request = ticket.api_request
     line = RequestLine(Outcome.RECORDED, api_request.label(), api_request.test_id, name, ticket.chunks, ms)
-    session.run.requests.write(line)
+    service.run.requests.write(line)
 
 
 def _write(
-    session: Session,
+    service: Service,
     ticket: Ticket,
     exchange: Exchange | SocketSession,
     tap: Tap,
@@ -183,25 +184,25 @@ def _write(
     """
 
     def not_recorded(reason: str, *, is_kept: bool = False) -> None:
-        loop.call_soon_threadsafe(session.renamed, session.recorder.take_renamed())
+        loop.call_soon_threadsafe(service.renamed, service.recorder.take_renamed())
         may_be_retried = is_kept or exchange.end is End.LEFT_BY_CLIENT
         loop.call_soon_threadsafe(
-            partial(session.not_recorded, ticket.api_request, reason, may_be_retried=may_be_retried)
+            partial(service.not_recorded, ticket.api_request, reason, may_be_retried=may_be_retried)
         )
 
     try:
         if tap.problem:
-            session.recorder.drop(ticket)
+            service.recorder.drop(ticket)
             not_recorded(tap.problem)
             return
-        path = session.recorder.finish(ticket, exchange)
-        loop.call_soon_threadsafe(session.renamed, session.recorder.take_renamed())
-        loop.call_soon_threadsafe(_recorded, session, ticket, path, started_s)
+        path = service.recorder.finish(ticket, exchange)
+        loop.call_soon_threadsafe(service.renamed, service.recorder.take_renamed())
+        loop.call_soon_threadsafe(_recorded, service, ticket, path, started_s)
     except (OpenAIReplayError, OSError) as exc:
         not_recorded(str(exc), is_kept=isinstance(exc, KeptSuccess))
     except Exception as exc:
         log.exception("A bug of this addon")
-        session.recorder.drop(ticket)
+        service.recorder.drop(ticket)
         not_recorded(f"{type(exc).__name__}: {exc}")
     finally:
         tap.close()

@@ -16,7 +16,7 @@ from ..replay.answer import Answer
 from ..replay.responses_socket import steps
 from ..request.response_create import CREATE, body_of, lane_of, message_of
 from ..service.answering import recorded_answer
-from .socket_requests import Upgrade
+from ..service.socket_requests import Upgrade
 
 
 class EarlierResponses:
@@ -42,8 +42,8 @@ class EarlierResponses:
 
     async def _recorded(self, body: dict[str, JSON]) -> object:
         upgrade = self._upgrade
-        session, describe = upgrade.session, partial(upgrade.post, body)
-        if session.recorder.has_recorded(describe()):
+        service, describe = upgrade.service, partial(upgrade.post, body)
+        if service.recorder.has_recorded(describe()):
             return None
-        fingerprint, but = upgrade.fingerprint(body), session.recorder.written()
-        return await recorded_answer(session, fingerprint, describe, upgrade.test_id, but=but)
+        fingerprint, but = upgrade.fingerprint(body), service.recorder.written()
+        return await recorded_answer(service, fingerprint, describe, upgrade.test_id, but=but)

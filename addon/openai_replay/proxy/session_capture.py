@@ -11,10 +11,10 @@ from mitmproxy.websocket import WebSocketMessage
 from ..record.exchange import End
 from ..record.recorder import Ticket
 from ..record.socket_session import SocketSession
+from ..service.socket_requests import Upgrade
 from ..wire.session_messages import CLIENT, SERVER, binary, binary_content
 from ..wire.socket_notes import Close
 from .capture import drop, write
-from .socket_requests import Upgrade
 from .tap import Tap
 
 
@@ -38,15 +38,15 @@ class SessionCapture:
 
     def ended(self, end: End, close: Close | None) -> None:
         """Record the session."""
-        session, ticket = self._upgrade.session, self._ticket
-        session.recorder.end(ticket)
+        service, ticket = self._upgrade.service, self._ticket
+        service.recorder.end(ticket)
         if not self._tap.size:
-            session.not_recorded(ticket.api_request, "the WebSocket ended without a message")
-            drop(session, ticket)
+            service.not_recorded(ticket.api_request, "the WebSocket ended without a message")
+            drop(service, ticket)
             return
         messages = _Messages(self._tap)
         recorded = SocketSession(ticket.api_request, messages, end, close)
-        write(session, ticket, recorded, self._tap)
+        write(service, ticket, recorded, self._tap)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from mitmproxy import http
 
 from ..options import Mode, WebSocketPolicy
 from ..replay.answer import Answer
 from ..request.response_create import is_responses_endpoint
-from ..service.answering import REPLAY_FAILED, explained_miss
+from ..request.upgrade import PROTOCOLS, upgrade_body
+from ..service.answering import REPLAY_FAILED
+from ..service.session_replay import next_session
+from ..service.socket_replay import replayed_upgrade, served
+from ..service.socket_requests import Upgrade
+from ..service.web_socket import Serve
 from .earlier_responses import EarlierResponses
 from .flow_state import FlowState
+from .hosts import url_of
 from .replaying import send_to_origin
 from .responses import recorded_response, refused, use_http_instead
-from .responses_replay import replay_responses
 from .session_capture import SessionCapture
-from .session_replay import Found, next_session, replay_session
-from .socket_requests import Upgrade, upgrade_of
 from .websocket_capture import ResponsesCapture
 from .websocket_origin import HOST as ORIGIN_HOST
-from .websocket_origin import Serve
 
 
 async def answer_upgrade(flow: http.HTTPFlow, state: FlowState) -> None:
@@ -38,42 +38,40 @@ async def answer_upgrade(flow: http.HTTPFlow, state: FlowState) -> None:
 
 async def _replay_or_refuse(flow: http.HTTPFlow, state: FlowState) -> None:
     flow.response = refused(flow.request, REPLAY_FAILED)
-    upgrade = upgrade_of(flow, state)
-    if is_responses_endpoint(upgrade.url):
-        await _serve(flow, state, partial(replay_responses, upgrade))
-    else:
-        found = await next_session(upgrade) or await explained_miss(state.session, upgrade.api_request())
-        await _answer(flow, state, upgrade, found)
+    await _answer(flow, state, await replayed_upgrade(_upgrade_of(flow, state)))
 
 
 async def _replay_earlier(flow: http.HTTPFlow, state: FlowState) -> bool:
     """Answer the upgrade of a session that had a recording when the run began; False if it had none."""
-    upgrade, recorder = upgrade_of(flow, state), state.session.recorder
+    upgrade, recorder = _upgrade_of(flow, state), state.session.recorder
     if is_responses_endpoint(upgrade.url) or recorder.has_recorded(upgrade.api_request()):
         return False
     found = await next_session(upgrade, but=recorder.written())
     if found is None:
         return False
-    await _answer(flow, state, upgrade, found)
+    await _answer(flow, state, served(upgrade, found))
     return True
 
 
-async def _answer(flow: http.HTTPFlow, state: FlowState, upgrade: Upgrade, found: Answer | Found) -> None:
-    if isinstance(found, Answer):
-        flow.response = recorded_response(found.status, found.headers, b"".join(found.pieces), flow.request)
-    else:
-        await _serve(flow, state, partial(replay_session, upgrade, found))
+def _upgrade_of(flow: http.HTTPFlow, state: FlowState) -> Upgrade:
+    protocols = flow.request.headers.get_all(PROTOCOLS)
+    url, body = url_of(flow.request, state.session.settings), upgrade_body(protocols)
+    return Upgrade(state.session, url, body, state.test_id, state.credentials, state.own_headers)
 
 
-async def _serve(flow: http.HTTPFlow, state: FlowState, serve: Serve) -> None:
+async def _answer(flow: http.HTTPFlow, state: FlowState, answer: Answer | Serve) -> None:
+    if isinstance(answer, Answer):
+        content = b"".join(answer.pieces)
+        flow.response = recorded_response(answer.status, answer.headers, content, flow.request)
+        return
     origin = state.session.run.websocket_origin
-    path = await origin.prepare(serve)
+    path = await origin.prepare(answer)
     send_to_origin(flow, state, (ORIGIN_HOST, origin.port or 0), path)
 
 
 def _record(flow: http.HTTPFlow, state: FlowState) -> None:
     """Let an upgrade go on; the API's refusal of a session is an exchange like others."""
-    upgrade = upgrade_of(flow, state)
+    upgrade = _upgrade_of(flow, state)
     if is_responses_endpoint(upgrade.url):
         is_mixed = state.session.settings.mode is Mode.RECORD_IF_MISSING
         state.socket = ResponsesCapture(upgrade, EarlierResponses(flow, upgrade) if is_mixed else None)

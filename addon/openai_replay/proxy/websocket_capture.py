@@ -14,11 +14,11 @@ from ..record.exchange import End, Exchange
 from ..record.recorder import Ticket
 from ..record.responses_socket import Began, Came, Ended, OpenResponse, ResponsesSocket, Step
 from ..replay.answer import STREAM_TYPE
+from ..service.socket_requests import Upgrade
 from ..wire import headers
 from ..wire.socket_notes import Close, SocketNotes
 from .capture import drop, wait_for_file, write
 from .earlier_responses import EarlierResponses
-from .socket_requests import Upgrade
 from .tap import Body, Tap, TimedTap
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class ResponsesCapture:
     def refused(self, status: int) -> None:
         """Say that there is nothing to record."""
         reason = f"the API refused the WebSocket with {status}"
-        self._upgrade.session.not_recorded(self._upgrade.api_request(), reason)
+        self._upgrade.service.not_recorded(self._upgrade.api_request(), reason)
 
     async def take(self, message: WebSocketMessage) -> None:
         """Take a message; the last event of an exchange waits for its file."""
@@ -70,7 +70,7 @@ class ResponsesCapture:
     def _step(self, step: Step) -> Future[None] | None:
         match step:
             case Began(response):
-                ticket = self._upgrade.session.recorder.ask(self._upgrade.post(response.body))
+                ticket = self._upgrade.service.recorder.ask(self._upgrade.post(response.body))
                 self._open[response] = (ticket, self._tap())
             case Came(response, piece):
                 self._open[response][1](piece)
@@ -79,18 +79,18 @@ class ResponsesCapture:
         return None
 
     def _tap(self) -> Tap:
-        return TimedTap(time.monotonic()) if self._upgrade.session.settings.keeps_times else Tap()
+        return TimedTap(time.monotonic()) if self._upgrade.service.settings.keeps_times else Tap()
 
     def _finish(self, response: OpenResponse, end: End, close: Close | None) -> Future[None] | None:
-        session = self._upgrade.session
+        service = self._upgrade.service
         ticket, tap = self._open.pop(response)
-        session.recorder.end(ticket)
+        service.recorder.end(ticket)
         if response.events == 0:
             tap.close()
-            session.not_recorded(ticket.api_request, "the WebSocket ended before an answer")
-            drop(session, ticket)
+            service.not_recorded(ticket.api_request, "the WebSocket ended before an answer")
+            drop(service, ticket)
             return None
-        return write(session, ticket, self._exchange(response, ticket, tap, end, close), tap)
+        return write(service, ticket, self._exchange(response, ticket, tap, end, close), tap)
 
     def _exchange(
         self, response: OpenResponse, ticket: Ticket, tap: Tap, end: End, close: Close | None
@@ -104,7 +104,7 @@ class ResponsesCapture:
         said = tuple((implied | {"content-type": content_type}).items())
         client = tuple((before, self._upgrade.redacted(data)) for before, data in response.client_messages)
         notes = SocketNotes(client, close if end is End.CUT_BY_UPSTREAM else None)
-        most_bytes = self._upgrade.session.settings.most_body_bytes
+        most_bytes = self._upgrade.service.settings.most_body_bytes
         return Exchange(
             ticket.api_request,
             status,

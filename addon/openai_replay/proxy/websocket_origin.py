@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -27,7 +26,8 @@ from wsproto.events import (
 )
 from wsproto.utilities import ProtocolError
 
-from ..request.upgrade import is_key
+from ..request.upgrade import chosen_subprotocol
+from ..service.web_socket import Gone, Inbox, Serve
 from ..wire.socket_notes import Close
 
 HOST = "127.0.0.1"
@@ -36,24 +36,16 @@ log = logging.getLogger(__name__)
 
 _READ_BYTES = 64 * 1024
 
-# A cooperating client reads as fast as it is sent. This bounds the memory for a client that does not.
-_MOST_WAITING_MESSAGES = 1024
 
-
-class Gone(Exception):
-    """The client has closed its end, or the connection broke."""
-
-
-class Socket:
+class OriginSocket:
     """The server's end of one WebSocket."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
         self._protocol = WSConnection(ConnectionType.SERVER)
-        self._heard: asyncio.Queue[str | bytes | None] = asyncio.Queue(_MOST_WAITING_MESSAGES)
+        self._inbox = Inbox()
         self._unfinished: list[Any] = []
-        self.close_of_client: Close | None = None
 
     async def receive(self) -> str | bytes:
         """Return the client's next message.
@@ -61,11 +53,7 @@ class Socket:
         Raises:
             Gone: there is none any more.
         """
-        message = await self._heard.get()
-        if message is None:
-            self._heard.put_nowait(None)  # for the next caller
-            raise Gone
-        return message
+        return await self._inbox.next()
 
     async def send(self, message: str | bytes) -> None:
         """Send a message, as soon as the client reads."""
@@ -99,8 +87,7 @@ class Socket:
 
     def accept(self) -> None:
         """Accept the upgrade, with the first of the subprotocols that is one."""
-        chosen = next((name for name in self._offered if not is_key(name)), None)
-        self._put(AcceptConnection(subprotocol=chosen))
+        self._put(AcceptConnection(subprotocol=chosen_subprotocol(self._offered)))
 
     def reject(self) -> None:
         """Refuse the upgrade of a client that the addon did not send."""
@@ -114,7 +101,7 @@ class Socket:
                     await self._take(event)
                 await self._read()
         except (Gone, ProtocolError, ConnectionError):
-            await self._heard.put(None)
+            await self._inbox.end()
 
     async def _read(self) -> None:
         data = await self._reader.read(_READ_BYTES)
@@ -128,16 +115,12 @@ class Socket:
                 self._unfinished.append(event.data)
                 if event.message_finished:
                     pieces, self._unfinished = self._unfinished, []
-                    await self._heard.put(pieces[0][:0].join(pieces))  # all of them text, or all bytes
+                    await self._inbox.put(pieces[0][:0].join(pieces))  # all of them text, or all bytes
             case Ping():
                 self._put(event.response())
             case CloseConnection():
-                self.close_of_client = Close(int(event.code), event.reason or "")
                 self._put(event.response())
                 raise Gone
-
-
-type Serve = Callable[[Socket], Awaitable[None]]
 
 
 class WebSocketOrigin:
@@ -176,7 +159,7 @@ class WebSocketOrigin:
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
         try:
-            await self._serve(Socket(reader, writer))
+            await self._serve(OriginSocket(reader, writer))
         except (Gone, ProtocolError, ConnectionError):
             pass  # the client left
         finally:
@@ -184,7 +167,7 @@ class WebSocketOrigin:
             with suppress(ConnectionError):
                 await writer.wait_closed()
 
-    async def _serve(self, socket: Socket) -> None:
+    async def _serve(self, socket: OriginSocket) -> None:
         serve = self._prepared.pop(await socket.upgrade(), None)
         if serve is None:
             socket.reject()

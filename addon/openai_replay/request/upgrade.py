@@ -13,6 +13,9 @@ from .credentials import KEYS_IN_SUBPROTOCOLS
 
 WEBSOCKET = "__websocket__"
 
+# The header with the subprotocols that a client offers (RFC 6455, section 11.3.4).
+PROTOCOLS = "sec-websocket-protocol"
+
 
 def upgrade_body(protocol_headers: Iterable[str]) -> JSON:
     """Return `{"__websocket__": {"subprotocols": […]}}`.
@@ -32,3 +35,8 @@ def is_upgrade(body: JSON) -> bool:
 def is_key(subprotocol: str) -> bool:
     """Tell whether a subprotocol carries a key."""
     return subprotocol.startswith(KEYS_IN_SUBPROTOCOLS)
+
+
+def chosen_subprotocol(offered: Iterable[str]) -> str | None:
+    """Return the subprotocol that a server accepts: the first offered one that is no key, None without one."""
+    return next((name for name in offered if not is_key(name)), None)

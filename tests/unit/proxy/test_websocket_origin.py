@@ -16,7 +16,8 @@ from wsproto.events import (
     TextMessage,
 )
 
-from openai_replay.proxy.websocket_origin import HOST, Socket, WebSocketOrigin
+from openai_replay.proxy.websocket_origin import HOST, WebSocketOrigin
+from openai_replay.service.web_socket import Socket
 from openai_replay.wire.socket_notes import Close
 
 

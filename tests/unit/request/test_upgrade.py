@@ -5,7 +5,7 @@ from __future__ import annotations
 from openai_replay.request.identity import identify
 from openai_replay.request.redaction import redactor
 from openai_replay.request.rules import Rules
-from openai_replay.request.upgrade import is_upgrade, upgrade_body
+from openai_replay.request.upgrade import chosen_subprotocol, is_upgrade, upgrade_body
 
 BROWSER = ["realtime, openai-insecure-api-key.ek_123, openai-beta.realtime-v1"]
 URL = "https://api.openai.com/v1/realtime?model=gpt-realtime"
@@ -28,3 +28,9 @@ def test_subprotocols_do_not_count_and_a_plain_get_is_another_request() -> None:
 def test_a_body_that_has_more_members_is_no_upgrade() -> None:
     assert is_upgrade(upgrade_body([]))
     assert not is_upgrade({"__websocket__": {}, "model": "m"})
+
+
+def test_a_server_accepts_the_first_subprotocol_that_is_no_key() -> None:
+    assert chosen_subprotocol(["openai-insecure-api-key.ek_123", "realtime", "other"]) == "realtime"
+    assert chosen_subprotocol(["openai-insecure-api-key.ek_123"]) is None
+    assert chosen_subprotocol([]) is None

@@ -5,25 +5,18 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from mitmproxy import http
-
 from ..format import json_text
 from ..format.recording import JSON
 from ..request.identity import ApiRequest
-from ..request.upgrade import upgrade_body
 from ..trouble.terms import OwnHeaders
-from .flow_state import FlowState
-from .hosts import url_of
-from .session import Session
-
-_PROTOCOLS = "sec-websocket-protocol"
+from .service import Service
 
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
     """An upgrade to a WebSocket: its target, and values that all its messages share."""
 
-    session: Session
+    service: Service
     url: str
     body: JSON
     test_id: str | None
@@ -40,7 +33,7 @@ class Upgrade:
 
     def redacted(self, message: JSON) -> JSON:
         """Return a message of the client without its secrets."""
-        return self.session.rules.redactor.request("", message, self.credentials).body
+        return self.service.rules.redactor.request("", message, self.credentials).body
 
     def fingerprint(self, body: JSON) -> bytes:
         """Return a digest that is the same for two POSTs that are the same."""
@@ -48,11 +41,4 @@ class Upgrade:
         return hashlib.blake2b(described.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
     def _described(self, method: str, body: JSON) -> ApiRequest:
-        return self.session.describe(method, self.url, body, self.test_id, self.credentials)
-
-
-def upgrade_of(flow: http.HTTPFlow, state: FlowState) -> Upgrade:
-    """Return the upgrade that a flow asks for."""
-    protocols = flow.request.headers.get_all(_PROTOCOLS)
-    url, body = url_of(flow.request, state.session.settings), upgrade_body(protocols)
-    return Upgrade(state.session, url, body, state.test_id, state.credentials, state.own_headers)
+        return self.service.describe(method, self.url, body, self.test_id, self.credentials)

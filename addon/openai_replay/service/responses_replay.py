@@ -25,10 +25,10 @@ from ..replay.responses_socket import (
 )
 from ..request.response_create import CREATE, LANE, body_of, lane_of, message_of
 from ..request.warm_ups import WarmUps, answer_to_warm_up
-from ..service.answering import Refusal, explained_miss, recorded_answer
 from ..wire.socket_notes import Close
+from .answering import Refusal, explained_miss, recorded_answer
 from .socket_requests import Upgrade
-from .websocket_origin import Gone, Socket
+from .web_socket import Gone, Socket
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class ResponsesReplay:
         self._upgrade = upgrade
         self._socket = socket
         self._lanes: dict[Lane, asyncio.Queue[Body]] = {}
-        self._client = ClientMessages(upgrade.session.rules)
+        self._client = ClientMessages(upgrade.service.rules)
         self._busy = 0
         self._warm_ups = WarmUps()
 
@@ -88,13 +88,13 @@ class ResponsesReplay:
         fingerprint = upgrade.fingerprint(body)
         began_s = self._now_s()
         answer = await recorded_answer(
-            upgrade.session, fingerprint, describe, upgrade.test_id, own_headers=upgrade.own_headers
+            upgrade.service, fingerprint, describe, upgrade.test_id, own_headers=upgrade.own_headers
         )
         if answer is None and body.get("generate") is False:
             await self._answer_warm_up(body, lane)
             return
         if answer is None:
-            answer = await explained_miss(upgrade.session, describe())
+            answer = await explained_miss(upgrade.service, describe())
         if isinstance(answer, Refusal):
             await self._socket.send(miss_event(answer.message, answer.code, lane))
         else:
@@ -155,7 +155,7 @@ class ResponsesReplay:
             "nearest": None,
             "differences": [],
         }
-        self._upgrade.session.run.report.add_missed(self._upgrade.test_id, str(kind), details)
+        self._upgrade.service.run.report.add_missed(self._upgrade.test_id, str(kind), details)
         await self._socket.send(miss_event(text, "recording_not_found", lane_of_json(message)))
 
 

@@ -1,4 +1,4 @@
-"""Replay a recorded WebSocket session to a client, message by message, from the addon's own WebSocket server."""
+"""Replay a recorded WebSocket session to a client, message by message."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..replay.recorded_session import RecordedSession
 from ..replay.responses_socket import REFUSED
 from ..replay.socket_session import Mismatch, Send, SessionReplay, Step
 from ..request.identity import ApiRequest
-from ..service.answering import REPLAY_FAILED, Refusal, unreadable
 from ..store.store import Stored
 from ..wire.socket_notes import Close
+from .answering import REPLAY_FAILED, Refusal, unreadable
 from .socket_requests import Upgrade
-from .websocket_origin import Gone, Socket
+from .web_socket import Gone, Socket
 
 log = logging.getLogger(__name__)
 
@@ -40,13 +40,13 @@ class SessionServer:
         """Go through a recorded session with the client. Also after an error nothing reaches the API."""
         try:
             session = RecordedSession(self._stored)
-            await self._run(SessionReplay(session, self._upgrade.session.rules))
+            await self._run(SessionReplay(session, self._upgrade.service.rules))
         except Gone:
             pass
         except Mismatch as exc:
             await refuse(self._socket, self._explained(exc), _NOT_FOUND)
         except BadRecording as exc:
-            refusal = unreadable(self._upgrade.session, self._api_request, exc)
+            refusal = unreadable(self._upgrade.service, self._api_request, exc)
             await refuse(self._socket, refusal.message, refusal.code)
         except Exception:
             log.exception("The replay of a WebSocket failed")
@@ -91,7 +91,7 @@ class SessionServer:
 
     def _explained(self, mismatch: Mismatch) -> str:
         """Say in the log and the report which message differs, and return the text for the client."""
-        name = self._upgrade.session.name_of(self._stored.path)
+        name = self._upgrade.service.name_of(self._stored.path)
         test = f" by test {self._upgrade.test_id}" if self._upgrade.test_id else ""
         place = f"message {mismatch.number + 1} of the session GET {self._api_request.endpoint()}{test}"
         found = [str(difference) for difference in mismatch.differences[:_MOST_DIFFERENCES]]
@@ -110,7 +110,7 @@ class SessionServer:
             "endpoint": request.endpoint(),
             "request": request.name(),
         }
-        self._upgrade.session.run.report.add_missed(request.test_id, request.name(), about | details)
+        self._upgrade.service.run.report.add_missed(request.test_id, request.name(), about | details)
 
 
 async def refuse(socket: Socket, message: str, code: str) -> None:
@@ -134,16 +134,16 @@ async def next_session(upgrade: Upgrade, *, but: frozenset[Path] = frozenset()) 
     Args:
         but: files that must not answer.
     """
-    api_request, session = upgrade.api_request(), upgrade.session
+    api_request, service = upgrade.api_request(), upgrade.service
     try:
-        stored = await session.replayer.session(api_request, but=but)
+        stored = await service.replayer.session(api_request, but=but)
         if stored is None:
             return None
-        session.run.report.add_replayed(upgrade.test_id, session.name_of(stored.path))
+        service.run.report.add_replayed(upgrade.test_id, service.name_of(stored.path))
         is_session = isinstance(stored.recording.response.content(), Messages)
         return stored if is_session else render([stored], api_request)
     except BadRecording as exc:
-        return unreadable(session, api_request, exc)
+        return unreadable(service, api_request, exc)
 
 
 async def replay_session(upgrade: Upgrade, found: Found, socket: Socket) -> None:

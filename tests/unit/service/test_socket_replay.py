@@ -1,0 +1,99 @@
+"""`socket_replay`: an upgrade gets its messages from the recordings, or an error event and the close code 1008."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openai_replay.format.recording import JSON
+from openai_replay.options import OPTIONS, settings
+from openai_replay.replay.answer import Answer
+from openai_replay.request.upgrade import upgrade_body
+from openai_replay.service.service import Run, Service
+from openai_replay.service.socket_replay import replayed_upgrade
+from openai_replay.service.socket_requests import Upgrade
+from openai_replay.trouble.terms import NO_OWN_HEADERS
+from unit.exchanges import write_recording
+from unit.service.conversations import MemorySocket
+
+RESPONSES = "https://api.openai.com/v1/responses"
+REALTIME = "https://api.openai.com/v1/realtime?model=gpt-realtime"
+CREATE = json.dumps({"type": "response.create", "model": "m", "input": "Hi"})
+
+EVENTS = [
+    {"type": "response.created", "sequence_number": 0, "response": {"id": "resp_1"}},
+    {"type": "response.completed", "sequence_number": 1, "response": {"id": "resp_1"}},
+]
+CEILING_S = 20
+
+type UpgradeOf = Callable[[str], Upgrade]
+
+
+@pytest.fixture
+def upgrade_of(folder: Path) -> Iterator[UpgradeOf]:
+    values: dict[str, object] = {option.name: option.default for option in OPTIONS}
+    service = Service.opened(Run.new({}), settings({**values, "recording_dir": str(folder)}), {})
+    yield lambda url: Upgrade(service, url, upgrade_body(()), None, (), NO_OWN_HEADERS)
+    service.close()
+    service.run.worker.close()
+
+
+def conversation(upgrade: Upgrade, socket: MemorySocket) -> list[Any]:
+    """Return the events that a client got."""
+
+    async def main() -> None:
+        serve = await replayed_upgrade(upgrade)
+        assert not isinstance(serve, Answer)
+        async with asyncio.timeout(CEILING_S):
+            await serve(socket)
+
+    asyncio.run(main())
+    return [json.loads(message) for message in socket.sent]
+
+
+def test_a_message_gets_the_events_of_a_recorded_stream_without_its_end_mark(
+    folder: Path, upgrade_of: UpgradeOf
+) -> None:
+    upgrade = upgrade_of(RESPONSES)
+    request = upgrade.post({"model": "m", "input": "Hi", "stream": True})
+    lines: list[JSON] = [line for event in EVENTS for line in (f"data: {json.dumps(event)}", "")]
+    write_recording(folder, f"{request.name()}.json", request, lines, is_streaming=True)
+    socket = MemorySocket(CREATE, answers=len(EVENTS))
+
+    assert conversation(upgrade, socket) == EVENTS
+    assert socket.closed is None
+    assert upgrade.service.run.report.totals()["replayed"] == 1
+
+
+def test_a_message_without_a_recording_gets_an_error_event_and_the_socket_stays_open(
+    upgrade_of: UpgradeOf,
+) -> None:
+    socket = MemorySocket(CREATE)
+    (event,) = conversation(upgrade_of(RESPONSES), socket)
+    assert (event["type"], event["error"]["code"]) == ("error", "recording_not_found")
+    assert socket.closed is None
+
+
+def test_a_session_without_a_recording_gets_an_error_event_and_is_closed_for_good(
+    upgrade_of: UpgradeOf,
+) -> None:
+    socket = MemorySocket(answers=2)
+    (event,) = conversation(upgrade_of(REALTIME), socket)
+    assert (event["type"], event["error"]["code"]) == ("error", "recording_not_found")
+    assert socket.closed is not None
+    assert socket.closed.code == 1008
+
+
+def test_a_recorded_refusal_answers_the_upgrade_itself(folder: Path, upgrade_of: UpgradeOf) -> None:
+    upgrade = upgrade_of(REALTIME)
+    request = upgrade.api_request()
+    write_recording(folder, f"{request.name()}.json", request, {"error": {"message": "No."}}, status=401)
+
+    answer = asyncio.run(replayed_upgrade(upgrade))
+    assert isinstance(answer, Answer)
+    assert answer.status == 401
