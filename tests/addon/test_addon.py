@@ -13,10 +13,11 @@ from mitmproxy.test import tflow
 from openai_replay.options import OPTIONS
 from openai_replay.proxy.tap import Tap
 from support.proxy import recordings
+from support.requests import streamed_chat_body
 
 from .conftest import HOST, hook, loaded, request_flow
 
-CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}], "stream": True}
+CHAT = streamed_chat_body("Hello")
 CHUNK: dict[str, Any] = {
     "id": "chatcmpl-1",
     "object": "chat.completion.chunk",

@@ -11,6 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from support.requests import streamed_chat_body
+
 from .conftest import Loaded, loaded, request_flow
 
 MODES = ("replay", "record", "record-if-missing", "live")
@@ -31,7 +33,7 @@ REQUESTS = st.tuples(st.sampled_from(("one", "two")), st.sampled_from(sorted(END
 
 async def answered(addon: Loaded, word: str, ending: str) -> None:
     """Send a request, and let the API answer it if it is recorded."""
-    body = {"model": "gpt-4o", "stream": True, "messages": [{"role": "user", "content": word}]}
+    body = streamed_chat_body(word)
     flow = await addon.ask(request_flow(body, authorization="Bearer sk-test"))
     is_answered = flow.response is not None or flow.request.host == "127.0.0.1"  # the own origin's
     if is_answered or addon.option("recording_mode") == "live":

@@ -15,12 +15,10 @@ from pathlib import Path
 import pytest
 
 from support.proxy import CEILING_S, bare_environment, recordings
+from support.requests import CHAT_URL, streamed_chat_body
 
 OPENAI_REPLAY = str(Path(sys.executable).with_name("openai-replay"))
-URL = "https://api.openai.com/v1/chat/completions"
-STREAM = json.dumps(
-    {"model": "gpt-4o", "stream": True, "messages": [{"role": "user", "content": "Say hello"}]}
-)
+STREAM = json.dumps(streamed_chat_body("Say hello"))
 SAYS_MOCK = (
     b"openai-replay: The mock API answers: its texts are made up, no key is needed, "
     b"nothing leaves this machine.\n"
@@ -38,7 +36,7 @@ def run(home: Path, *arguments: str, command: list[str]) -> subprocess.Completed
     )
 
 
-def ask(body: str, url: str = URL) -> list[str]:
+def ask(body: str, url: str = CHAT_URL) -> list[str]:
     # A program needs the key that its SDK insists on: one must be set.
     program = f'curl -sSN {shlex.quote(url)} -H "authorization: Bearer ${{OPENAI_API_KEY:?}}" -d {shlex.quote(body)}'
     return ["sh", "-c", program]
@@ -49,7 +47,7 @@ def test_an_exchange_recorded_from_the_mock_is_replayed_as_one_of_the_api(tmp_pa
     assert (recorded.returncode, recorded.stdout.endswith(b"data: [DONE]\n\n")) == (0, True)
     assert recorded.stderr == SAYS_MOCK + b"openai-replay: 0 replayed, 1 recorded, 0 missed, 0 unused\n"
     (recording,) = recordings(tmp_path / "recordings").values()
-    assert recording["request"]["url"] == URL
+    assert recording["request"]["url"] == CHAT_URL
     replayed = run(tmp_path, command=ask(STREAM))
     assert replayed.stderr == b"openai-replay: 1 replayed, 0 recorded, 0 missed, 0 unused\n"
     assert replayed.stdout.count(b"data: ") == recorded.stdout.count(b"data: ")

@@ -10,8 +10,9 @@ from urllib.parse import quote
 import pytest
 
 from openai_replay.mock import Upstream
-from support.base_url import REVERSE, BaseURL, answer_in_turn, chat, said
+from support.base_url import REVERSE, BaseURL, answer_in_turn, said
 from support.proxy import CEILING_S, curl, proxy, recordings
+from support.requests import chat_body
 
 MODES = ("replay", "record", "record-if-missing", "live")
 
@@ -36,7 +37,7 @@ def folder(tmp_path: Path, upstream: Upstream) -> Path:
     options = ("recording_mode=record", f"recording_dir={path}")
     with proxy(tmp_path, *options, upstream=upstream, mode=REVERSE) as running, BaseURL(running) as client:
         for text, test_id in (("a", "one"), ("a", "one"), ("b", "")):
-            assert client.send(chat(text), test_id=test_id).status == 200
+            assert client.send(chat_body(text), test_id=test_id).status == 200
     return path
 
 
@@ -55,10 +56,10 @@ def test_the_report_tells_what_was_replayed_missed_and_left_unused(tmp_path: Pat
     names = names_by_text(folder)
     with proxy(tmp_path, f"recording_dir={folder}", mode=REVERSE) as running, BaseURL(running) as client:
         for _ in range(3):
-            client.send(chat("b"))
-        client.send(chat("a"), test_id="one")
-        client.send(chat("c"), test_id="two")
-        client.send(chat("c"), test_id="two")
+            client.send(chat_body("b"))
+        client.send(chat_body("a"), test_id="one")
+        client.send(chat_body("c"), test_id="two")
+        client.send(chat_body("c"), test_id="two")
         report = ask(client, "/report")
     missed = report.pop("missed")
     assert report == {
@@ -92,10 +93,10 @@ def test_the_report_tells_what_was_replayed_missed_and_left_unused(tmp_path: Pat
 def test_the_report_of_one_test_is_its_own(tmp_path: Path, folder: Path) -> None:
     test_id = "tests/test_a.py::test[ü 1]"
     with proxy(tmp_path, f"recording_dir={folder}", mode=REVERSE) as running, BaseURL(running) as client:
-        client.send(chat("a"), test_id=quote(test_id, safe=""))
-        client.send(chat("c"), test_id=quote(test_id, safe=""))
-        client.send(chat("a"), test_id="one")
-        client.send(chat("d"))
+        client.send(chat_body("a"), test_id=quote(test_id, safe=""))
+        client.send(chat_body("c"), test_id=quote(test_id, safe=""))
+        client.send(chat_body("a"), test_id="one")
+        client.send(chat_body("d"))
         own = ask(client, f"/report?test_id={quote(test_id, safe='')}")
         of_none = ask(client, "/report?test_id=")
         of_unknown = ask(client, "/report?test_id=unknown")
@@ -108,12 +109,12 @@ def test_the_report_of_one_test_is_its_own(tmp_path: Path, folder: Path) -> None
 def test_a_reset_empties_the_report_of_one_test_or_of_all(tmp_path: Path, folder: Path) -> None:
     with proxy(tmp_path, f"recording_dir={folder}", mode=REVERSE) as running, BaseURL(running) as client:
         for test_id in ("one", "two"):
-            client.send(chat("a"), test_id=test_id)
-            client.send(chat("c"), test_id=test_id)
+            client.send(chat_body("a"), test_id=test_id)
+            client.send(chat_body("c"), test_id=test_id)
         assert ask(client, "/reset?test_id=one", "POST") == {"reset": True}
         report = ask(client, "/report")
         assert {one["test_id"] for one in report["replayed"] + report["missed"]} == {"two"}
-        assert [said(client.send(chat("a"), test_id=one)) for one in ("one", "two")] == ["a1", "a2"]
+        assert [said(client.send(chat_body("a"), test_id=one)) for one in ("one", "two")] == ["a1", "a2"]
         assert ask(client, "/reset", "POST") == {"reset": True}
         assert ask(client, "/report")["totals"] == {
             "replayed": 0,
@@ -131,7 +132,7 @@ def test_the_report_tells_what_was_recorded(tmp_path: Path, upstream: Upstream) 
     answer_in_turn(upstream, "a1", "a2", "a2")
     with proxy(tmp_path, *options, upstream=upstream, mode=REVERSE) as running, BaseURL(running) as client:
         for _ in range(3):
-            client.send(chat("a"), test_id="one")
+            client.send(chat_body("a"), test_id="one")
         report = ask(client, "/report")
     assert report["mode"] == "record"
     assert report["totals"] == {
@@ -220,8 +221,8 @@ def test_the_report_is_written_when_the_proxy_ends(tmp_path: Path, folder: Path)
     options = (f"recording_dir={folder}", f"recording_report={file}")
     with proxy(tmp_path, *options, mode=REVERSE) as running:
         with BaseURL(running) as client:
-            client.send(chat("b"))
-            client.send(chat("c"))
+            client.send(chat_body("b"))
+            client.send(chat_body("c"))
             asked = ask(client, "/report")
         assert not file.exists()
         assert running.stop() == 0
@@ -246,7 +247,7 @@ def test_the_report_of_a_recording_run_has_all_of_it(tmp_path: Path, upstream: U
     )
     with proxy(tmp_path, *options, upstream=upstream, mode=REVERSE) as running, BaseURL(running) as client:
         for number in range(20):
-            assert client.send(chat(f"question {number}")).status == 200
+            assert client.send(chat_body(f"question {number}")).status == 200
         running.stop()
     report = json.loads(file.read_text())
     assert {one["recording"] for one in report["recorded"]} == set(recordings(tmp_path / "recordings"))
@@ -262,7 +263,7 @@ def test_a_run_without_requests_reports_every_recording_as_unused(tmp_path: Path
 
 def test_the_metrics_count_answers_for_prometheus(tmp_path: Path, folder: Path) -> None:
     with proxy(tmp_path, f"recording_dir={folder}", mode=REVERSE) as running, BaseURL(running) as client:
-        client.send(chat("nobody has recorded this"))
+        client.send(chat_body("nobody has recorded this"))
         reply = client.send(path="/@/metrics")
     assert reply.status == 200
     headers = {name.lower(): value for name, value in reply.headers.items()}

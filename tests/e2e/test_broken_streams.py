@@ -18,8 +18,7 @@ from openai import OpenAI
 from support.both import Both, both, listening_client, received_until_error
 from support.node import node
 from support.proxy import Proxy, curl, proxy, recordings, wait_until
-
-URL = "https://api.openai.com/v1/chat/completions"
+from support.requests import CHAT_URL, streamed_chat_body
 
 # "Hello! How can I assist you today?" in pieces, an opening and a closing chunk, and [DONE].
 CHUNKS = 12
@@ -60,12 +59,8 @@ def _add_cuts(proxies: Both) -> None:
         )
 
 
-def asked(text: str) -> dict[str, Any]:
-    return {"model": "gpt-4o", "stream": True, "messages": [{"role": "user", "content": text}]}
-
-
 def cut_after(count: int) -> dict[str, Any]:
-    return asked(f"Hello, cut after {count};")
+    return streamed_chat_body(f"Hello, cut after {count};")
 
 
 def received(body: bytes) -> list[Any]:
@@ -86,7 +81,7 @@ def wait_for_recordings(proxies: Both, test_id: str, count: int) -> None:
 
 def curl_all(running: Proxy, protocol: str, test_id: str) -> list[subprocess.CompletedProcess[bytes]]:
     def ask(count: int) -> subprocess.CompletedProcess[bytes]:
-        return curl(running, URL, protocol, "-d", json.dumps(cut_after(count)), test_id=test_id)
+        return curl(running, CHAT_URL, protocol, "-d", json.dumps(cut_after(count)), test_id=test_id)
 
     with ThreadPoolExecutor(4) as pool:
         return list(pool.map(ask, range(CHUNKS + 1)))
@@ -154,11 +149,13 @@ def by_socket(running: Proxy, request: dict[str, Any], test_id: str, *more: str,
 @pytest.mark.parametrize("count", [0, 3, CHUNKS])
 def test_a_client_of_http_1_0_misses_bytes_that_the_head_promised(proxies: Both, count: int) -> None:
     test_id = f"http-1.0-{count}"
-    curl(proxies.recorder, URL, "-d", json.dumps(cut_after(count)), test_id=test_id)
+    curl(proxies.recorder, CHAT_URL, "-d", json.dumps(cut_after(count)), test_id=test_id)
     wait_for_recordings(proxies, test_id, 1)
     head, body = by_socket(proxies.replayer, cut_after(count), test_id, version="1.0")
     length = re.search(rb"content-length: (\d+)", head)
-    replayed = curl(proxies.replayer, URL, "--http1.0", "-d", json.dumps(cut_after(count)), test_id=test_id)
+    replayed = curl(
+        proxies.replayer, CHAT_URL, "--http1.0", "-d", json.dumps(cut_after(count)), test_id=test_id
+    )
 
     assert b"transfer-encoding" not in head
     assert length is not None
@@ -170,7 +167,7 @@ def test_a_client_of_http_1_0_misses_bytes_that_the_head_promised(proxies: Both,
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_a_stream_breaks_for_a_request_with_large_headers(proxies: Both, version: str) -> None:
     test_id = f"large-{version}"
-    curl(proxies.recorder, URL, "-d", json.dumps(cut_after(3)), test_id=test_id)
+    curl(proxies.recorder, CHAT_URL, "-d", json.dumps(cut_after(3)), test_id=test_id)
     wait_for_recordings(proxies, test_id, 1)
     large = [f"x-part-{number}: {'x' * 7_000}" for number in range(10)]
     head, body = by_socket(proxies.replayer, cut_after(3), test_id, *large, version=version)
@@ -227,7 +224,7 @@ def _without_ids(answers: list[dict[str, Any]]) -> list[Any]:
 def test_a_break_in_the_middle_of_a_chunk_gives_the_whole_chunks_before_it(
     proxies: Both, scenario: str
 ) -> None:
-    request = asked(f"Hello [scenario: {scenario}]")
+    request = streamed_chat_body(f"Hello [scenario: {scenario}]")
     recorded = drained(proxies.recorder, request, scenario)
     wait_for_recordings(proxies, scenario, 1)
 
@@ -276,13 +273,13 @@ ODD_STREAMS: dict[str, dict[str, Any]] = {
 def test_an_odd_stream_breaks_after_the_same_events(
     proxies: Both, name: str, protocols: Sequence[str]
 ) -> None:
-    request = asked(f"Hello, {name}; {protocols}")
+    request = streamed_chat_body(f"Hello, {name}; {protocols}")
     proxies.upstream.add({"match": {"body": request}, "answer": ODD_STREAMS[name]})
     test_id = f"odd {name} {protocols}"
 
     def act(running: Proxy) -> tuple[bytes, str]:
         with listening_client(running, test_id, protocols=protocols) as (client, _):
-            with client.stream("POST", URL, json=request) as response:
+            with client.stream("POST", CHAT_URL, json=request) as response:
                 pieces, error = received_until_error(response.iter_bytes())
         return b"".join(pieces), type(error).__name__
 
@@ -339,10 +336,10 @@ def test_a_stream_that_the_client_left_is_replayed_to_that_point_and_breaks(
     proxies: Both, protocols: Sequence[str]
 ) -> None:
     test_id = f"left {protocols}"
-    request = asked(f"Hello [scenario: stall] {protocols}")
+    request = streamed_chat_body(f"Hello [scenario: stall] {protocols}")
     if "h2" in protocols:
         with listening_client(proxies.recorder, test_id, protocols=protocols) as (client, wires):
-            with client.stream("POST", URL, json=request) as response:
+            with client.stream("POST", CHAT_URL, json=request) as response:
                 for _ in response.iter_bytes():
                     if wires[0].body.count(b"\n\n") >= 3:
                         break
@@ -365,11 +362,11 @@ def test_a_client_that_closes_right_after_done_gets_a_whole_recording(proxies: B
             "answer": {"api": True, "delivery": {"stall_after_chunks": CHUNKS}},
         }
     )
-    request = asked("Hello, and no end after [DONE]")
+    request = streamed_chat_body("Hello, and no end after [DONE]")
     leave_after(proxies.recorder, request, CHUNKS, "done")
     wait_for_recordings(proxies, "done", 1)
     [recording] = proxies.recordings_of("done")
-    replayed = curl(proxies.replayer, URL, "-d", json.dumps(request), test_id="done")
+    replayed = curl(proxies.replayer, CHAT_URL, "-d", json.dumps(request), test_id="done")
 
     assert "is_exception" not in recording["response"]
     assert replayed.returncode == 0
@@ -414,9 +411,9 @@ def test_breaks_are_replayed_side_by_side(proxies: Both) -> None:
 
 
 def test_a_break_before_any_answer_is_not_recorded(proxies: Both) -> None:
-    request = {**asked("Hello [scenario: no-answer]"), "stream": False}
+    request = {**streamed_chat_body("Hello [scenario: no-answer]"), "stream": False}
     with listening_client(proxies.recorder, "no-answer") as (client, _):
-        status = client.post(URL, json=request).status_code
+        status = client.post(CHAT_URL, json=request).status_code
     report = wait_until(
         lambda: proxies.recorder.ask("/report?test_id=no-answer")["not_recorded"], "the log says so"
     )

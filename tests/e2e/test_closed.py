@@ -20,22 +20,17 @@ import pytest
 from openai_replay.mock import Upstream
 from openai_replay.proxy.addon import OpenAIReplay
 from support.proxy import MITMDUMP, ROOT, Proxy, bare_environment, curl, proxy, wait_until
+from support.requests import CHAT_URL, streamed_chat_body
 from support.websocket import WebSocket, through_proxy
 
 HOST = "api.openai.com"
-URL = f"https://{HOST}/v1/chat/completions"
 SUPPORT = ROOT / "tests" / "support"
 PROTOCOLS = ("--http1.1", "--http2")
 
 
-def chat(question: str, **members: Any) -> str:
-    messages = [{"role": "user", "content": question}]
-    return json.dumps({"model": "gpt-4o", "messages": messages, **members})
-
-
-RECORDED = chat("Say hello", stream=True)
-BROKEN_OFF = chat("Count [scenario: cut-after-3-chunks]", stream=True)
-NEVER_RECORDED = chat("Something else", stream=True)
+RECORDED = json.dumps(streamed_chat_body("Say hello"))
+BROKEN_OFF = json.dumps(streamed_chat_body("Count [scenario: cut-after-3-chunks]"))
+NEVER_RECORDED = json.dumps(streamed_chat_body("Something else"))
 
 
 @dataclass(frozen=True)
@@ -46,7 +41,7 @@ class Observed:
     upstream: Upstream
     audit_file: Path
 
-    def post(self, body: str, *arguments: str, url: str = URL) -> subprocess.CompletedProcess[bytes]:
+    def post(self, body: str, *arguments: str, url: str = CHAT_URL) -> subprocess.CompletedProcess[bytes]:
         return curl(self.proxy, url, *arguments, "-H", "content-type: application/json", "-d", body)
 
     def connected_to(self) -> list[str]:
@@ -65,7 +60,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ) as recorder,
     ):
         for body, status in ((RECORDED, 0), (BROKEN_OFF, 18)):
-            assert curl(recorder, URL, "--http1.1", "-d", body).returncode == status
+            assert curl(recorder, CHAT_URL, "--http1.1", "-d", body).returncode == status
         wait_until(lambda: len(list((top / "recordings").glob("*.json"))) == 2, "both are recorded")
     return top / "recordings"
 
@@ -134,12 +129,12 @@ def replayer(tmp_path_factory: pytest.TempPathFactory, recorded: Path) -> Iterat
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("url", [URL, URL.replace("https", "http")])
+@pytest.mark.parametrize("url", [CHAT_URL, CHAT_URL.replace("https", "http")])
 def test_with_default_options_hits_and_misses_open_no_socket(
     replayer: Observed, protocol: str, url: str
 ) -> None:
     before = replayer.connected_to()
-    if url == URL:
+    if url == CHAT_URL:
         hit = replayer.post(RECORDED, protocol, url=url)
         assert hit.stdout.endswith(b"data: [DONE]\n\n"), (hit.stdout, hit.stderr)
     miss = replayer.post(NEVER_RECORDED, protocol, url=url)
@@ -516,8 +511,8 @@ def test_the_system_sees_no_connection_either(tmp_path: Path, recorded: Path) ->
     try:
         running.port = int(wait_until(lambda: port_in(running), "mitmdump listens"))
         for protocol in PROTOCOLS:
-            assert curl(running, URL, protocol, "-d", RECORDED).stdout.endswith(b"data: [DONE]\n\n")
-            assert refused(curl(running, URL, protocol, "-d", NEVER_RECORDED)) == "recording_not_found"
+            assert curl(running, CHAT_URL, protocol, "-d", RECORDED).stdout.endswith(b"data: [DONE]\n\n")
+            assert refused(curl(running, CHAT_URL, protocol, "-d", NEVER_RECORDED)) == "recording_not_found"
     finally:
         running.stop()
     wait_until(lambda: not is_written_by_strace(trace), "strace has written all")

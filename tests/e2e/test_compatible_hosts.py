@@ -13,6 +13,7 @@ from openai import AzureOpenAI, OpenAI
 from openai_replay.mock import Upstream
 from support.both import Both, Seen, assert_same_on_wire, both, listening_client, shown
 from support.proxy import Proxy, curl
+from support.requests import chat_body
 
 AZURE = "https://a.openai.azure.com"
 HOSTS = (
@@ -49,7 +50,7 @@ def at(proxies: Both, base_url: str) -> Both:
 def conversation(client: OpenAI) -> Any:
     usage: Any = {"include_usage": True}
     for more in ({}, {"tools": [TOOL]}):
-        asked: Any = {"model": "some-model", "messages": [{"role": "user", "content": "Hello"}], **more}
+        asked: Any = chat_body("Hello", model="some-model", **more)
         yield client.chat.completions.create(**asked)
         yield list(client.chat.completions.create(**asked, stream=True))
         yield list(client.chat.completions.create(**asked, stream=True, stream_options=usage))
@@ -87,7 +88,7 @@ def azure(running: Proxy, test_id: str, deployment: str, api_version: str) -> An
             http_client=http_client,
             max_retries=0,
         )
-        asked: Any = {"model": deployment, "messages": [{"role": "user", "content": "Hello"}]}
+        asked: Any = chat_body("Hello", model=deployment)
         whole = client.chat.completions.create(**asked)
         chunks = list(client.chat.completions.create(**asked, stream=True))
         return [shown(whole), shown(chunks)], wires
@@ -125,14 +126,14 @@ def test_another_deployment_or_version_is_another_request(
     azure(proxies.recorder, "azure", "gpt-4o", "2024-10-21")
     proxies.recorder.ask("/report")
     url = f"{AZURE}/openai/deployments/{deployment}/chat/completions?api-version={api_version}"
-    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
+    body = chat_body("Hello")
     answered = curl(proxies.replayer, url, "-d", json.dumps(body), test_id="azure")
 
     assert json.loads(answered.stdout)["error"]["code"] == "recording_not_found"
 
 
 def test_the_same_path_at_another_host_or_port_is_another_request(proxies: Both) -> None:
-    body = json.dumps({"model": "m", "messages": [{"role": "user", "content": "Where?"}]})
+    body = json.dumps(chat_body("Where?", model="m"))
     recorded = curl(proxies.recorder, "http://vllm.example/v1/chat/completions", "-d", body)
     proxies.recorder.ask("/report")
 

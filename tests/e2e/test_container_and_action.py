@@ -16,10 +16,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from support.proxy import CEILING_S, ROOT, bare_environment, wait_until
+from support.requests import chat_body
 
 from .test_against_mock import ask, run
 
-BODY = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello"}]})
+BODY = json.dumps(chat_body("Say hello"))
 
 
 def docker() -> str:

@@ -12,19 +12,20 @@ from pathlib import Path
 import pytest
 
 from openai_replay.mock import Upstream
-from support.base_url import REVERSE, BaseURL, chat
+from support.base_url import REVERSE, BaseURL
 from support.both import KEY
 from support.proxy import CEILING_S, Proxy, bare_environment, proxy, recordings
+from support.requests import CHAT_PATH, chat_body, embeddings_body, response_body
 
 OPENAI_REPLAY = str(Path(sys.executable).with_name("openai-replay"))
 EMBEDDINGS = "  status: 404 invalid_request_error model_retired (was 200)"
 SECOND_EDITION = Path(__file__).with_name("second_edition")
 
 REQUESTS: list[tuple[str, dict[str, object]]] = [
-    ("/v1/chat/completions", chat("one", stream=False)),
-    ("/v1/chat/completions", chat("two", stream=True)),
-    ("/v1/responses", {"model": "gpt-4o", "input": "three", "stream": True}),
-    ("/v1/embeddings", {"model": "text-embedding-3-small", "input": "four"}),
+    (CHAT_PATH, chat_body("one", stream=False)),
+    (CHAT_PATH, chat_body("two", stream=True)),
+    ("/v1/responses", response_body("three", stream=True)),
+    ("/v1/embeddings", embeddings_body("four")),
 ]
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from openai_replay.mock import Upstream
-from support.base_url import REVERSE, BaseURL, answer_in_turn, chat, said
+from support.base_url import REVERSE, BaseURL, answer_in_turn, said
 from support.proxy import proxy
+from support.requests import chat_body
 
 # How a request is found: by the name of its file, or by what is inside a file that a person has named.
 PLACES = ("named by its hash", "named by a person", "in a subfolder", "in a subfolder of a subfolder")
@@ -28,13 +29,13 @@ class Rig:
     def text(self, question: str, answer: str) -> str:
         """Return the text of a recording of `question`."""
         recording = json.loads(self.template)
-        recording["request"]["body"] = chat(question)
+        recording["request"]["body"] = chat_body(question)
         recording["response"]["body"]["__data__"]["said"] = answer
         return json.dumps(recording, indent=2)
 
     def asked(self, question: str) -> str:
         """Return what a question is answered."""
-        return said(self.client.send(chat(question)))
+        return said(self.client.send(chat_body(question)))
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def running_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
         answer_in_turn(upstream, "as recorded")
         with proxy(top, "recording_mode=record", *options, upstream=upstream, mode=REVERSE) as running:
             with BaseURL(running) as client:
-                assert client.send(chat("question")).status == 200
+                assert client.send(chat_body("question")).status == 200
     recorded = next(folder.glob("*.json"))
     template, name = recorded.read_text(), recorded.name
     recorded.unlink()
@@ -155,7 +156,7 @@ def test_a_broken_edit_is_an_error_of_its_own_request_until_it_is_mended(rig: Ri
     write_in_place(rig.folder / "other.json", rig.text("other", "fine"))
     assert rig.asked("question") == "one"
     write_in_place(path, rig.text("question", "one")[:-30])
-    broken = rig.client.send(chat("question"))
+    broken = rig.client.send(chat_body("question"))
     assert (broken.status, broken.json()["error"]["code"]) == (400, "recording_unreadable")
     assert rig.asked("other") == "fine"
     write_in_place(path, rig.text("question", "two"))

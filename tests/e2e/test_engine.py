@@ -17,9 +17,10 @@ import pytest
 import trustme
 
 from support.proxy import CEILING_S, PROGRAMS, Proxy, bare_environment, wait_until
+from support.requests import chat_body
 
 COMMAND = (sys.executable, "-m", "openai_replay", "serve", "--engine", "granian")
-CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Is it done?"}]}
+CHAT = chat_body("Is it done?")
 
 
 def write_recording(folder: Path, name: str, answer: Any, **response: Any) -> None:

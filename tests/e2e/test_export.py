@@ -5,10 +5,11 @@ import shutil
 from pathlib import Path
 
 from openai_replay.mock import Upstream
-from support.base_url import REVERSE, BaseURL, chat
+from support.base_url import REVERSE, BaseURL
 from support.cassettes import CASSETTES
 from support.command import openai_replay
 from support.proxy import proxy, recordings
+from support.requests import chat_body, embeddings_body
 
 
 def test_an_exported_har_is_imported_as_the_same_recordings(tmp_path: Path) -> None:
@@ -31,11 +32,11 @@ def test_an_exported_har_is_imported_as_the_same_recordings(tmp_path: Path) -> N
 
 def test_missed_requests_come_back_through_a_batch(tmp_path: Path) -> None:
     (tmp_path / "recordings").mkdir()
-    embedding = {"model": "text-embedding-3-small", "input": "a batch"}
+    embedding = embeddings_body("a batch")
     options = ("recording_report=report.json",)
     with proxy(tmp_path, *options, mode=REVERSE) as running, BaseURL(running) as client:
-        assert client.send(chat("missed"), test_id="tests/a.py::b").is_miss()
-        assert client.send(chat("missed", stream=True)).is_miss()
+        assert client.send(chat_body("missed"), test_id="tests/a.py::b").is_miss()
+        assert client.send(chat_body("missed", stream=True)).is_miss()
         assert client.send(embedding, "/v1/embeddings").is_miss()
     result = openai_replay(tmp_path, "export", "batch", "report.json", "misses.jsonl")
     assert result.returncode == 1
@@ -52,7 +53,7 @@ def test_missed_requests_come_back_through_a_batch(tmp_path: Path) -> None:
     result = openai_replay(tmp_path, "import", *named)
     assert result.returncode == 0, result.stderr
     with proxy(tmp_path, "recording_test_match=require", mode=REVERSE) as running, BaseURL(running) as client:
-        assert client.send(chat("missed"), test_id="tests/a.py::b").status == 200
+        assert client.send(chat_body("missed"), test_id="tests/a.py::b").status == 200
         assert client.send(embedding, "/v1/embeddings").status == 200
     shutil.rmtree(tmp_path / "recordings")
 

@@ -24,8 +24,7 @@ from support.both import (
 )
 from support.node import node
 from support.proxy import CEILING_S, Proxy, curl, wait_until
-
-URL = "https://api.openai.com/v1/chat/completions"
+from support.requests import CHAT_URL, chat_body
 
 # Each with the class that openai-python raises, which is what a recording calls its type.
 FAILURES = {
@@ -84,15 +83,11 @@ def proxies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
         yield proxies
 
 
-def asked(text: str) -> dict[str, Any]:
-    return {"model": "gpt-4o", "messages": [{"role": "user", "content": text}]}
-
-
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
 @pytest.mark.parametrize("scenario", FAILURES)
 def test_python_raises_the_same_error(proxies: Both, scenario: str, stream: bool) -> None:
     def act(client: OpenAI) -> Any:
-        request = asked(f"[scenario: {scenario}]")
+        request = chat_body(f"[scenario: {scenario}]")
         error = raised_by(lambda: client.chat.completions.create(**request, stream=stream))
         assert isinstance(error, openai.APIStatusError)
         return shown(error), error.code, error.param, error.type
@@ -112,7 +107,9 @@ def test_python_raises_the_same_error(proxies: Both, scenario: str, stream: bool
 
 def test_the_exception_of_the_format(proxies: Both) -> None:
     proxies.twice(
-        lambda client: raised_by(lambda: client.chat.completions.create(**asked("[scenario: rate-limited]"))),
+        lambda client: raised_by(
+            lambda: client.chat.completions.create(**chat_body("[scenario: rate-limited]"))
+        ),
         "format",
     )
     [recording] = proxies.recordings_of("format")
@@ -136,7 +133,7 @@ def test_the_exception_of_the_format(proxies: Both) -> None:
 @pytest.mark.parametrize("name", ODD_FAILURES)
 def test_failures_of_other_servers_raise_the_same_error(proxies: Both, name: str) -> None:
     def act(client: OpenAI) -> Any:
-        return shown(raised_by(lambda: client.chat.completions.create(**asked(f"[{name}]"))))
+        return shown(raised_by(lambda: client.chat.completions.create(**chat_body(f"[{name}]"))))
 
     recorded, replayed = proxies.twice(act, name)
 
@@ -147,7 +144,7 @@ def test_failures_of_other_servers_raise_the_same_error(proxies: Both, name: str
 
 def test_node_raises_the_same_errors(proxies: Both) -> None:
     texts = [f"[scenario: {scenario}]" for scenario in FAILURES] + [f"[{name}]" for name in ODD_FAILURES]
-    calls = [[["chat", "completions", "create"], asked(text)] for text in texts]
+    calls = [[["chat", "completions", "create"], chat_body(text)] for text in texts]
     recorded = node(proxies.recorder, calls, test_id="node")
     proxies.recorder.ask("/report")
     replayed = node(proxies.replayer, calls, test_id="node")
@@ -162,7 +159,7 @@ def test_the_asynchronous_client_raises_the_same_error(proxies: Both) -> None:
         http_client = httpx.AsyncClient(proxy=running.url, verify=context, timeout=CEILING_S, trust_env=False)
         async with AsyncOpenAI(api_key="sk-test", http_client=http_client, max_retries=0) as client:
             with pytest.raises(openai.APIStatusError) as error:
-                await client.chat.completions.create(**asked("[scenario: conflict] asynchronous"))
+                await client.chat.completions.create(**chat_body("[scenario: conflict] asynchronous"))
         return shown(error.value)
 
     recorded = asyncio.run(raised(proxies.recorder))
@@ -173,7 +170,7 @@ def test_the_asynchronous_client_raises_the_same_error(proxies: Both) -> None:
 
 def test_an_error_event_inside_a_stream_comes_after_the_same_chunks(proxies: Both) -> None:
     def act(client: OpenAI) -> Any:
-        stream = client.chat.completions.create(**asked("[scenario: error-event]"), stream=True)
+        stream = client.chat.completions.create(**chat_body("[scenario: error-event]"), stream=True)
         chunks, error = received_until_error(stream)
         return shown(chunks), shown(error)
 
@@ -203,7 +200,7 @@ def test_a_failure_that_was_retried_with_success_is_not_kept(
 ) -> None:
     def act(client: OpenAI) -> Any:
         return shown(
-            client.with_options(max_retries=3).chat.completions.create(**asked(f"[scenario: {scenario}]"))
+            client.with_options(max_retries=3).chat.completions.create(**chat_body(f"[scenario: {scenario}]"))
         )
 
     recorded, replayed = proxies.twice(act, scenario)
@@ -219,7 +216,7 @@ def test_a_failure_that_every_retry_met_again_is_kept(proxies: Both) -> None:
     def act(client: OpenAI) -> Any:
         patient = client.with_options(max_retries=1)
         return shown(
-            raised_by(lambda: patient.chat.completions.create(**asked("[scenario: rate-limited] ever")))
+            raised_by(lambda: patient.chat.completions.create(**chat_body("[scenario: rate-limited] ever")))
         )
 
     recorded, replayed = proxies.twice(act, "ever")
@@ -238,8 +235,8 @@ def test_a_success_after_another_kind_of_failure_keeps_both(proxies: Both) -> No
 
     def act(client: OpenAI) -> Any:
         create = client.chat.completions.create
-        first = raised_by(lambda: create(**asked("first no, then yes")))
-        return shown(first), shown(create(**asked("first no, then yes")))
+        first = raised_by(lambda: create(**chat_body("first no, then yes")))
+        return shown(first), shown(create(**chat_body("first no, then yes")))
 
     recorded, replayed = proxies.twice(act, "no, yes")
 
@@ -256,7 +253,15 @@ def test_a_failure_with_json_that_no_value_holds_is_replayed_exactly(proxies: Bo
         }
     )
     answers = [
-        curl(proxy, URL, "-d", json.dumps(asked("lossy failure")), "-w", "%{http_code}", test_id="lossy")
+        curl(
+            proxy,
+            CHAT_URL,
+            "-d",
+            json.dumps(chat_body("lossy failure")),
+            "-w",
+            "%{http_code}",
+            test_id="lossy",
+        )
         for proxy in (proxies.recorder, proxies.replayer)
     ]
 
@@ -276,7 +281,7 @@ def test_an_error_that_is_cut_off_is_not_recorded(proxies: Both) -> None:
     )
     with listening_client(proxies.recorder, "half") as (client, _):
         with pytest.raises(httpx.RemoteProtocolError):
-            client.post(URL, json=asked("half an error"))
+            client.post(CHAT_URL, json=chat_body("half an error"))
     report = wait_until(lambda: proxies.recorder.ask("/report?test_id=half")["not_recorded"], "it is told")
 
     assert report[0]["reason"].startswith("the response broke off")

@@ -17,10 +17,9 @@ from openai import OpenAI
 from support.both import KEY, both, listening_client
 from support.node import node
 from support.proxy import Proxy, curl, proxy
+from support.requests import CHAT_PATH, CHAT_URL, chat_body
 
-URL = "https://api.openai.com/v1/chat/completions"
-PATH = "/v1/chat/completions"
-HELLO: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
+HELLO: dict[str, Any] = chat_body("Hello")
 STREAM = {**HELLO, "stream": True}
 
 # What curl says of a transfer that ended too early: partial file, HTTP/2 stream not closed cleanly; of a reset
@@ -43,12 +42,14 @@ class Rig:
     chunks: list[bytes]
 
     def curl(self, fault: str, body: dict[str, Any], *arguments: str) -> subprocess.CompletedProcess[bytes]:
-        return curl(self.through, URL, "-d", json.dumps(body), "-H", f"X-Replay-Fault: {fault}", *arguments)
+        return curl(
+            self.through, CHAT_URL, "-d", json.dumps(body), "-H", f"X-Replay-Fault: {fault}", *arguments
+        )
 
     def curl_by_base_url(
         self, fault: str, body: dict[str, Any], *arguments: str
     ) -> subprocess.CompletedProcess[bytes]:
-        url = f"{self.by_base_url.url}{PATH}"
+        url = f"{self.by_base_url.url}{CHAT_PATH}"
         header = f"X-Replay-Fault: {fault}"
         return curl(self.by_base_url, url, "--noproxy", "*", "-d", json.dumps(body), "-H", header, *arguments)
 
@@ -58,9 +59,9 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     home = tmp_path_factory.mktemp("faults")
     with both(home) as proxies:
         for body in (HELLO, STREAM):
-            assert curl(proxies.recorder, URL, "-d", json.dumps(body)).returncode == 0
+            assert curl(proxies.recorder, CHAT_URL, "-d", json.dumps(body)).returncode == 0
         proxies.recorder.ask("/report")
-        whole = curl(proxies.replayer, URL, "-d", json.dumps(STREAM)).stdout
+        whole = curl(proxies.replayer, CHAT_URL, "-d", json.dumps(STREAM)).stdout
         chunks = [block + b"\n\n" for block in whole.split(b"\n\n")[:-1]]
         options = (f"recording_dir={proxies.folder}",)
         mode = "reverse:https://api.openai.com"
@@ -208,9 +209,9 @@ def test_a_cap_shortens_the_wait_after_a_recorded_failure(tmp_path: Path) -> Non
             }
         )
         waits = ("-d", json.dumps(HELLO), "-w", "\n%{http_code} %header{retry-after} %header{retry-after-ms}")
-        recorded = curl(proxies.recorder, URL, *waits)
+        recorded = curl(proxies.recorder, CHAT_URL, *waits)
         proxies.recorder.ask("/report")
-        replayed = curl(proxies.replayer, URL, *waits)
+        replayed = curl(proxies.replayer, CHAT_URL, *waits)
     assert recorded.stdout.endswith(b"\n429 20 20000")
     assert replayed.stdout.endswith(b"\n429 0.5 500")
 

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from openai_replay.mock import Upstream
-from support.base_url import CHAT, REVERSE, BaseURL, chat
+from support.base_url import REVERSE, BaseURL
 from support.proxy import proxy, recordings
+from support.requests import CHAT_PATH, chat_body
 
 RULES = (
     "recording_ignore=metadata.run_id",
@@ -19,7 +20,7 @@ RULES = (
 
 
 def request(day: str, run: str, user: str) -> dict[str, Any]:
-    return chat(f"Today is {day}. What now?", metadata={"run_id": run, "suite": "nightly"}, user=user)
+    return chat_body(f"Today is {day}. What now?", metadata={"run_id": run, "suite": "nightly"}, user=user)
 
 
 ONE = request("2026-03-03", "run-1", "user-1")
@@ -81,7 +82,7 @@ def test_the_recording_keeps_the_request_as_it_was_sent(tmp_path: Path, upstream
 
 def test_repeats_that_differ_in_what_is_ignored_are_one_sequence(tmp_path: Path, upstream: Upstream) -> None:
     upstream.add(
-        {"match": {"path": CHAT}, "sequence": [{"json": {"said": text}} for text in ("first", "second")]}
+        {"match": {"path": CHAT_PATH}, "sequence": [{"json": {"said": text}} for text in ("first", "second")]}
     )
     try:
         record(tmp_path, upstream, *RULES, bodies=(ONE, OTHER))

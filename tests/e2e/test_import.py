@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from openai_replay.mock import Upstream
-from support.base_url import REVERSE, BaseURL, Reply, chat
+from support.base_url import REVERSE, BaseURL, Reply
 from support.both import Wire, body_of
 from support.cassettes import CASSETTES, Exchange, exchanges_of
 from support.proxy import CEILING_S, bare_environment, proxy, recordings
+from support.requests import chat_body
 
 OPENAI_REPLAY = str(Path(sys.executable).with_name("openai-replay"))
 TOOLS = ("vcr.py", "ruby", "go-vcr", "har", "mitmproxy", "batch")
@@ -107,10 +108,10 @@ def record(home: Path, upstream: Upstream, bodies: Iterable[dict[str, object]], 
 def test_an_imported_recording_is_the_file_that_recording_it_makes(tmp_path: Path) -> None:
     """One run is recorded and kept as a flow file by the same mitmdump: both ways lead to the same files."""
     bodies: list[dict[str, object]] = [
-        chat("one"),
-        chat("two", stream=True),
-        chat("one"),
-        chat("with a [scenario: gzip]", stream=True),
+        chat_body("one"),
+        chat_body("two", stream=True),
+        chat_body("one"),
+        chat_body("with a [scenario: gzip]", stream=True),
     ]
     flows = tmp_path / "all.flow"
     with Upstream() as upstream:
@@ -186,7 +187,7 @@ TEST = """
 import subprocess
 
 def test_ask(openai_replay):
-    url = "https://api.openai.com/v1/chat/completions"
+    url = CHAT_URL
     body = {body!r}
     answer = subprocess.check_output(["curl", "-sS", url, "-H", "content-type: application/json", "-d", body])
     assert b"chat.completion" in answer, answer

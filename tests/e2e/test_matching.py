@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from openai_replay.mock import Upstream
-from support.base_url import CHAT, REVERSE, BaseURL, Reply, answer_in_turn, chat, said
+from support.base_url import REVERSE, BaseURL, Reply, answer_in_turn, said
 from support.proxy import Proxy, proxy, recordings
+from support.requests import CHAT_PATH, chat_body, form_body
 
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
 JSON_TYPE = "application/json"
@@ -29,10 +30,10 @@ class Form:
     client: str
     body: bytes
     content_type: str | None = JSON_TYPE
-    path: str = CHAT
+    path: str = CHAT_PATH
 
 
-def form(client: str, text: str, content_type: str | None = JSON_TYPE, path: str = CHAT) -> Form:
+def form(client: str, text: str, content_type: str | None = JSON_TYPE, path: str = CHAT_PATH) -> Form:
     return Form(client, text.encode(), content_type, path)
 
 
@@ -169,16 +170,9 @@ SOUND = bytes(range(256)) * 40 + b"\r\n--not a boundary\r\n"
 
 def multipart(client: str, boundary: str, parts: list[tuple[str, str, bytes]], quote: str = '"') -> Form:
     """Return a form of (name, what else its header says, content); the header's lines end in CRLF."""
-    delimiter = f"--{boundary}\r\n".encode()
-    body = b"".join(
-        delimiter
-        + f'Content-Disposition: form-data; name="{name}"{header}\r\n\r\n'.encode()
-        + content
-        + b"\r\n"
-        for name, header, content in parts
-    )
+    body = form_body(boundary, *((f'name="{name}"{header}', content) for name, header, content in parts))
     content_type = f"multipart/form-data; boundary={quote}{boundary}{quote}"
-    return Form(client, body + f"--{boundary}--\r\n".encode(), content_type, TRANSCRIPTIONS)
+    return Form(client, body, content_type, TRANSCRIPTIONS)
 
 
 UPLOAD = (
@@ -380,7 +374,7 @@ def test_another_method_path_or_query_misses(recorded: Recorded) -> None:
         assert client.send(BATCH, "/v1/chat/completions/").is_miss()
         assert client.send(BATCH, "/v2/chat/completions").is_miss()
         assert client.send(BATCH, "/v1/chat/completions?api-version=1").is_miss()
-        assert client.send(None, CHAT).is_miss()
+        assert client.send(None, CHAT_PATH).is_miss()
         assert client.send(None, "/v1/models/gpt-4o-mini").is_miss()
         assert client.send(None, "/v1/models/gpt-4o", method="DELETE").is_miss()
 
@@ -501,8 +495,8 @@ def usages(reply: Reply) -> list[Any]:
     return [json.loads(event).get("usage", "absent") for event in events]
 
 
-WITH_USAGE = chat("Count to four", stream=True, stream_options={"include_usage": True})
-WITHOUT_USAGE = chat("Count to four", stream=True)
+WITH_USAGE = chat_body("Count to four", stream=True, stream_options={"include_usage": True})
+WITHOUT_USAGE = chat_body("Count to four", stream=True)
 
 
 @pytest.mark.parametrize("recorded_form", ["with", "without"])
@@ -549,7 +543,7 @@ def test_of_two_recordings_the_one_with_equal_stream_options_answers(tmp_path: P
 
 def essay(score: int) -> dict[str, Any]:
     """Return a request that has the same hash with every other score."""
-    return chat(f"Essay 7, score: {score} of 10. Pass or fail?")
+    return chat_body(f"Essay 7, score: {score} of 10. Pass or fail?")
 
 
 def test_requests_with_one_hash_get_their_own_answers_in_any_order(tmp_path: Path) -> None:

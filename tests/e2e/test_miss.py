@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from openai_replay.mock import Upstream
-from support.base_url import CHAT, REVERSE, BaseURL, Reply
+from support.base_url import REVERSE, BaseURL, Reply
 from support.proxy import CEILING_S, PROGRAM_NAME, Proxy, curl, proxy, recordings
+from support.requests import CHAT_PATH, CHAT_URL, chat_body
 
-URL = "https://api.openai.com/v1/chat/completions"
 RECORDED: dict[str, Any] = {
     "model": "gpt-4o",
     "messages": [
@@ -174,7 +174,7 @@ def test_head_is_told_by_the_status_alone(replayed: Replayed) -> None:
     assert (reply.status, reply.body) == (400, b"")
     assert reply.headers["x-should-retry"] == "false"
     # The connection goes on.
-    assert replayed.client.send(RECORDED, CHAT).status == 200
+    assert replayed.client.send(RECORDED, CHAT_PATH).status == 200
 
 
 @pytest.mark.parametrize("protocol", ["--http1.1", "--http2"])
@@ -183,7 +183,7 @@ def test_through_connect_it_is_the_same(tmp_path: Path, replayed: Replayed, prot
     with Upstream() as upstream:
         with proxy(tmp_path, f"recording_dir={folder}", upstream=upstream) as running:
             body = json.dumps(changed(temperature=0.25))
-            asked = curl(running, URL, protocol, "-d", body, "-w", "\n%{http_code}")
+            asked = curl(running, CHAT_URL, protocol, "-d", body, "-w", "\n%{http_code}")
         assert upstream.connections == 0
     content, status = asked.stdout.rsplit(b"\n", 1)
     assert status == b"400"
@@ -193,10 +193,7 @@ def test_through_connect_it_is_the_same(tmp_path: Path, replayed: Replayed, prot
 def test_the_nearest_of_many_is_found(tmp_path: Path) -> None:
     folder = tmp_path / "recordings"
     bodies = [
-        {
-            "model": "gpt-4o",
-            "messages": [{"role": "user", "content": f"Tell me of city {number} in {country}"}],
-        }
+        chat_body(f"Tell me of city {number} in {country}")
         for number in range(40)
         for country in ("Chile", "Japan", "Ghana")
     ]
@@ -206,7 +203,7 @@ def test_the_nearest_of_many_is_found(tmp_path: Path) -> None:
             with BaseURL(running) as client:
                 assert {client.send(body).status for body in bodies} == {200}
     with proxy(tmp_path, *options, mode=REVERSE) as running, BaseURL(running) as client:
-        body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Tell me of city 17 in Japan!"}]}
+        body = chat_body("Tell me of city 17 in Japan!")
         assert client.send(body).is_miss()
         miss = client.send(None, "/@/report").json()["missed"][0]
     nearest = recordings(folder)[miss["nearest"]]["request"]["body"]["messages"][0]["content"]
@@ -234,7 +231,7 @@ def test_the_log_says_what_to_do_next(replayed: Replayed) -> None:
 @pytest.mark.parametrize(
     "body", [b'{"model": "\\ud800", "messages": []}', b'{"model": "\xff"}', b'"\\udc80"'], ids=repr
 )
-@pytest.mark.parametrize("path", [CHAT, "/v1/caf\xe9", "/v1/\xff?a=\x80"])
+@pytest.mark.parametrize("path", [CHAT_PATH, "/v1/caf\xe9", "/v1/\xff?a=\x80"])
 def test_a_request_that_is_no_unicode_is_a_miss_like_others(
     replayed: Replayed, body: bytes, path: str
 ) -> None:

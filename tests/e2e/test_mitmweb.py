@@ -18,9 +18,10 @@ import pytest
 
 from openai_replay.mock import Upstream
 from support.proxy import CEILING_S, REDIRECT_SCRIPT, REPLAY_SCRIPT, bare_environment, wait_until
+from support.requests import streamed_chat_body
 
 PASSWORD = "a-password-of-the-tests"
-CHAT = {"model": "gpt-4o", "stream": True, "messages": [{"role": "user", "content": "Say hello"}]}
+CHAT = streamed_chat_body("Say hello")
 OTHER = {**CHAT, "messages": [{"role": "user", "content": "Say goodbye"}]}
 
 

@@ -11,9 +11,9 @@ import pytest
 
 from openai_replay.mock import Upstream
 from support.proxy import Proxy, curl, proxy, recordings, wait_until
+from support.requests import CHAT_PATH, chat_body
 
 HOST = "api.openai.com"
-PATH = "/v1/chat/completions"
 CONNECTIONS = ("proxy", "base-url")
 
 
@@ -22,15 +22,15 @@ def upstream() -> Iterator[Upstream]:
     """An upstream that says something else each time it is asked the same."""
     with Upstream() as upstream:
         answers = [{"json": {"object": "chat.completion", "choices": [], "turn": turn}} for turn in range(9)]
-        upstream.add({"match": {"path": PATH}, "sequence": answers})
+        upstream.add({"match": {"path": CHAT_PATH}, "sequence": answers})
         yield upstream
 
 
 def turn(running: Proxy, question: str = "Hello", *arguments: str) -> int:
     """Return which answer of the upstream's the client got."""
-    body = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": question}]})
+    body = json.dumps(chat_body(question))
     is_base_url = "reverse proxy" in running.log()
-    url = f"{running.url}{PATH}" if is_base_url else f"https://{HOST}{PATH}"
+    url = f"{running.url}{CHAT_PATH}" if is_base_url else f"https://{HOST}{CHAT_PATH}"
     direct = ("--noproxy", "*") if is_base_url else ()
     asked = curl(running, url, *direct, *arguments, "--json", body)
     assert asked.returncode == 0, asked.stderr
@@ -130,7 +130,7 @@ def test_what_is_ours_never_reaches_upstream(tmp_path: Path, upstream: Upstream,
         body = json.dumps({"model": "gpt-4o", "messages": []})
         key = ("-H", "Authorization: Bearer sk-live-1234", "-H", "X-Test-Id: a")
         for protocol in ("--http1.1", "--http2"):
-            assert curl(passing, f"https://{HOST}{PATH}", protocol, *key, "-d", body, test_id="b").stdout
+            assert curl(passing, f"https://{HOST}{CHAT_PATH}", protocol, *key, "-d", body, test_id="b").stdout
     for request in upstream.requests:
         assert request.header("x-test-id") is None
         assert request.header("proxy-authorization") is None

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from support.base_url import CHAT, chat
 from support.proxy import CEILING_S, Proxy, proxy, wait_until
+from support.requests import CHAT_PATH, chat_body
 
 COMPLETION = (
     b'{"id":"chatcmpl-1","object":"chat.completion","created":1,"model":"m","choices":[],"usage":null}'
@@ -76,7 +76,9 @@ def asked(started: Proxy, text: str) -> tuple[int, bytes]:
     """Send a chat request, and return status and body as far as they came; 0 without a response."""
     connection = http.client.HTTPConnection("127.0.0.1", started.port, timeout=CEILING_S)
     try:
-        connection.request("POST", CHAT, json.dumps(chat(text)), {"content-type": "application/json"})
+        connection.request(
+            "POST", CHAT_PATH, json.dumps(chat_body(text)), {"content-type": "application/json"}
+        )
         response = connection.getresponse()
         return response.status, response.read()
     except (http.client.HTTPException, ConnectionError):

@@ -11,6 +11,7 @@ import pytest
 from clients.toolchains import client_named
 from support.client_runs import Run, built, comparable, recorded_and_replayed
 from support.node import answers
+from support.requests import chat_body, embeddings_body
 
 TOOL = {
     "type": "function",
@@ -22,15 +23,11 @@ TOOL = {
 }
 
 
-def chat(question: str, **more: Any) -> dict[str, Any]:
-    return {"model": "gpt-4o", "messages": [{"role": "user", "content": question}], **more}
-
-
 CHATS = (
-    chat("Say Grüße in 20 words"),
-    chat("What is the weather in Zürich?", tools=[TOOL]),
-    chat("What is the weather in Zürich and Genf, in parallel?", tools=[TOOL]),
-    chat("please refuse"),
+    chat_body("Say Grüße in 20 words"),
+    chat_body("What is the weather in Zürich?", tools=[TOOL]),
+    chat_body("What is the weather in Zürich and Genf, in parallel?", tools=[TOOL]),
+    chat_body("please refuse"),
 )
 CREATE, HELPER = ["chat", "completions", "create"], ["chat", "completions", "stream"]
 STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
@@ -39,7 +36,7 @@ CALLS: list[tuple[list[str], dict[str, Any]]] = [
     *((CREATE, {**request, "stream": True}) for request in CHATS),
     *((CREATE, {**request, **STREAMED}) for request in CHATS),
     *((HELPER, {**request, "n": 1}) for request in CHATS),
-    (["embeddings", "create"], {"model": "text-embedding-3-small", "input": ["Zürich", "東京"]}),
+    (["embeddings", "create"], embeddings_body(["Zürich", "東京"])),
     (["models", "list"], {}),
     (
         ["completions", "create"],
@@ -47,9 +44,9 @@ CALLS: list[tuple[list[str], dict[str, Any]]] = [
     ),
 ]
 FAILING: list[tuple[list[str], dict[str, Any]]] = [
-    (CREATE, chat("Hello", model="this-model-does-not-exist")),
-    (CREATE, chat("[scenario: bad-request]")),
-    (CREATE, chat("Stop [scenario: cut-after-3-chunks]", **STREAMED)),
+    (CREATE, chat_body("Hello", model="this-model-does-not-exist")),
+    (CREATE, chat_body("[scenario: bad-request]")),
+    (CREATE, chat_body("Stop [scenario: cut-after-3-chunks]", **STREAMED)),
 ]
 
 

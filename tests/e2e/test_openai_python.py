@@ -28,6 +28,7 @@ from support.client_runs import (
     said_by,
 )
 from support.proxy import recordings
+from support.requests import chat_body
 
 TOOL: Any = {
     "type": "function",
@@ -45,17 +46,13 @@ TOOL: Any = {
 }
 
 
-def chat(question: str, **more: Any) -> dict[str, Any]:
-    return {"model": "gpt-4o", "messages": [{"role": "user", "content": question}], **more}
-
-
 USAGE = {"stream_options": {"include_usage": True}}
 CHATS = {
-    "text": chat("Say Grüße in 20 words"),
-    "tools": chat("What is the weather in Zürich?", tools=[TOOL]),
-    "tools in parallel": chat("What is the weather in Zürich and Genf, in parallel?", tools=[TOOL]),
-    "a refusal": chat("please refuse"),
-    "two choices with logprobs": chat("Say hello", n=2, logprobs=True, top_logprobs=2),
+    "text": chat_body("Say Grüße in 20 words"),
+    "tools": chat_body("What is the weather in Zürich?", tools=[TOOL]),
+    "tools in parallel": chat_body("What is the weather in Zürich and Genf, in parallel?", tools=[TOOL]),
+    "a refusal": chat_body("please refuse"),
+    "two choices with logprobs": chat_body("Say hello", n=2, logprobs=True, top_logprobs=2),
 }
 
 

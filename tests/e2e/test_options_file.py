@@ -10,8 +10,9 @@ import pytest
 
 from openai_replay.mock import Upstream
 from openai_replay.options_file import NAME
-from support.base_url import REVERSE, BaseURL, chat
+from support.base_url import REVERSE, BaseURL
 from support.proxy import CEILING_S, bare_environment, mitmdump_command, proxy
+from support.requests import chat_body
 
 OPENAI_REPLAY = str(Path(sys.executable).with_name("openai-replay"))
 OPTIONS = """\
@@ -24,14 +25,14 @@ import json, os, subprocess
 
 def test_ask(openai_replay):
     body = json.dumps({body})
-    url = "https://api.openai.com/v1/chat/completions"
+    url = CHAT_URL
     answer = json.loads(subprocess.check_output(["curl", "-sS", url, "-d", body]))
     assert "choices" in answer, answer
 """
 
 
 def request(run: str) -> dict[str, object]:
-    return chat("Meet me in room 101.", metadata={"run_id": run})
+    return chat_body("Meet me in room 101.", metadata={"run_id": run})
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +63,7 @@ def test_mitmdump_replays_by_the_same_options(recorded: Path) -> None:
 
 def test_run_replays_by_the_same_options(recorded: Path) -> None:
     body = shlex.quote(json.dumps(request("3")))
-    command = f'curl -sS "https://api.openai.com/v1/chat/completions" -d {body}'
+    command = f"curl -sS CHAT_URL -d {body}"
     result = subprocess.run(
         [OPENAI_REPLAY, "run", "--fail-on-miss", "--", "sh", "-c", command],
         capture_output=True,

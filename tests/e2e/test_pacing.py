@@ -17,9 +17,9 @@ from openai_replay.format import delays
 from openai_replay.mock import Upstream
 from support.both import Both, both
 from support.proxy import CEILING_S, Proxy, curl, proxy, recordings
+from support.requests import CHAT_URL, chat_body
 
-URL = "https://api.openai.com/v1/chat/completions"
-HELLO: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
+HELLO: dict[str, Any] = chat_body("Hello")
 STREAM = {**HELLO, "stream": True}
 CHUNKS = 200
 
@@ -53,7 +53,7 @@ def proxies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     with both(tmp_path_factory.mktemp("pacing"), "recording_timing=true") as proxies:
         proxies.upstream.add(long_stream(gap_ms=8))
         for body in (HELLO, STREAM, LONG):
-            assert curl(proxies.recorder, URL, "-d", json.dumps(body)).returncode == 0
+            assert curl(proxies.recorder, CHAT_URL, "-d", json.dumps(body)).returncode == 0
         proxies.recorder.ask("/report")
         yield proxies
 
@@ -66,7 +66,7 @@ def recorded_times(proxies: Both, body: dict[str, Any]) -> tuple[int, ...]:
 
 
 def arrivals(
-    running: Proxy, body: dict[str, Any], *arguments: str, url: str = URL
+    running: Proxy, body: dict[str, Any], *arguments: str, url: str = CHAT_URL
 ) -> list[tuple[float, int]]:
     """Return when curl received which bytes, in ms by its own clock, and how many events had begun by then."""
     trace = ["--trace-ascii", "-", "--trace-time", "-o", "/dev/null"]
@@ -127,7 +127,7 @@ def test_a_recording_without_the_option_differs_in_the_times_alone(proxies: Both
     folder = tmp_path / "recordings"
     options = (f"recording_dir={folder}", "recording_mode=record")
     with proxy(tmp_path / "home", *options, upstream=upstream) as recorder:
-        assert curl(recorder, URL, "-d", json.dumps(LONG)).returncode == 0
+        assert curl(recorder, CHAT_URL, "-d", json.dumps(LONG)).returncode == 0
         recorder.ask("/report")
     [(name, plain)] = recordings(folder).items()
     timed = recordings(proxies.folder)[name]
@@ -163,7 +163,7 @@ def test_gaps_of_a_made_up_order_are_replayed_in_that_order(tmp_path: Path) -> N
         folder = tmp_path / "recordings"
         options = (f"recording_dir={folder}", "recording_mode=record", "recording_timing=true")
         with proxy(tmp_path / "recorder", *options, upstream=upstream) as recorder:
-            assert curl(recorder, URL, "-d", json.dumps(LONG)).returncode == 0
+            assert curl(recorder, CHAT_URL, "-d", json.dumps(LONG)).returncode == 0
             recorder.ask("/report")
     [path] = folder.glob("*.json")
     recording = json.loads(path.read_bytes())
@@ -202,8 +202,8 @@ def test_a_base_url_is_paced_too(proxies: Both, tmp_path: Path) -> None:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_plain_answer_waits_its_time(proxies: Both, protocol: str) -> None:
     arguments = ("-d", json.dumps(HELLO), protocol, "-w", "\n%{time_total} %header{content-length}")
-    at_once = curl(proxies.replayer, URL, *arguments)
-    waited = curl(proxies.replayer, URL, *arguments, "-H", "X-Replay-Pacing: ttft=300ms")
+    at_once = curl(proxies.replayer, CHAT_URL, *arguments)
+    waited = curl(proxies.replayer, CHAT_URL, *arguments, "-H", "X-Replay-Pacing: ttft=300ms")
     body, _, facts = waited.stdout.rpartition(b"\n")
     seconds, length = facts.split()
 
@@ -216,7 +216,7 @@ def test_the_pacing_header_never_goes_upstream(proxies: Both) -> None:
     body = {**HELLO, "seed": 4}
     headers = ("-H", "X-Replay-Pacing: recorded", "-H", "X-Replay-Fault: rate_limit")
     assert curl(
-        proxies.recorder, URL, "-d", json.dumps(body), *headers, "-w", "%{http_code}"
+        proxies.recorder, CHAT_URL, "-d", json.dumps(body), *headers, "-w", "%{http_code}"
     ).stdout.endswith(b"200")
     sent = proxies.upstream.requests[-1]
     assert "x-replay-pacing" not in {name.lower() for name, _ in sent.headers}
@@ -225,7 +225,7 @@ def test_the_pacing_header_never_goes_upstream(proxies: Both) -> None:
 
 def test_all_streams_of_one_http2_connection_run_side_by_side(proxies: Both) -> None:
     count = 12
-    to_nowhere = [argument for _ in range(count) for argument in (URL, "-o", "/dev/null")]
+    to_nowhere = [argument for _ in range(count) for argument in (CHAT_URL, "-o", "/dev/null")]
     stalled = [
         "-H",
         "X-Replay-Fault: stall_after=3",
@@ -251,7 +251,7 @@ def test_the_log_and_the_report_say_that_answers_are_paced(proxies: Both, tmp_pa
     options = (f"recording_dir={proxies.folder}", "recording_pacing=2x", "recording_faults=error=503;first=1")
     with proxy(tmp_path, *options) as replayer:
         for _ in range(3):
-            curl(replayer, URL, "-d", json.dumps(STREAM), test_id="t")
+            curl(replayer, CHAT_URL, "-d", json.dumps(STREAM), test_id="t")
         report = replayer.ask("/report?test_id=t")
 
     assert (

@@ -18,9 +18,10 @@ from openai_replay.trouble.fault_rules import parse_fault
 from openai_replay.trouble.pacing import parse_pacing
 from support.both import Both, both
 from support.proxy import CEILING_S, ROOT, Proxy, curl, proxy
+from support.requests import CHAT_URL, chat_body
 
 PAGE = (ROOT / "addon" / "PACING_AND_FAULTS.md").read_text(encoding="utf-8")
-HELLO: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}
+HELLO: dict[str, Any] = chat_body("Hello")
 
 
 def example(language: str) -> str:
@@ -32,7 +33,7 @@ def example(language: str) -> str:
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     with both(tmp_path_factory.mktemp("page")) as proxies:
         for body in (HELLO, {**HELLO, "stream": True}):
-            url = "https://api.openai.com/v1/chat/completions"
+            url = CHAT_URL
             assert curl(proxies.recorder, url, "-d", json.dumps(body)).returncode == 0
         proxies.recorder.ask("/report")
         yield proxies

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from support.proxy import ROOT, bare_environment, wait_until
+from support.requests import CHAT_URL
 
 CHAT = '{"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello from a recording."}]}'
 
@@ -87,7 +88,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory, built: Path) -> Path:
 
 
 def test_an_installed_package_replays_in_front_of_a_command(installed: Path, tmp_path: Path) -> None:
-    ask = ["curl", "-sS", "https://api.openai.com/v1/chat/completions", "-d", CHAT]
+    ask = ["curl", "-sS", CHAT_URL, "-d", CHAT]
     result = subprocess.run(
         [installed / "openai-replay", "run", "--dir", ROOT / "recordings", "--", *ask],
         capture_output=True,

@@ -7,11 +7,9 @@ import pytest
 
 from openai_replay.mock import Upstream
 from support.proxy import curl, proxy, recordings
+from support.requests import CHAT_URL, streamed_chat_body
 
-URL = "https://api.openai.com/v1/chat/completions"
-STREAM = json.dumps(
-    {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello in 12 words"}], "stream": True}
-)
+STREAM = json.dumps(streamed_chat_body("Say hello in 12 words"))
 
 
 def chunks(body: bytes) -> list[object]:
@@ -30,11 +28,11 @@ def test_a_recorded_stream_is_replayed_chunk_by_chunk_without_upstream(tmp_path:
         with proxy(
             tmp_path / "home", "recording_mode=record", f"recording_dir={folder}", upstream=upstream
         ) as recorder:
-            recorded = curl(recorder, URL, protocol, "-d", STREAM)
+            recorded = curl(recorder, CHAT_URL, protocol, "-d", STREAM)
         assert recorded.returncode == 0, recorded.stderr
         connections = upstream.connections
         with proxy(tmp_path / "home", f"recording_dir={folder}", upstream=upstream) as replayer:
-            replayed = curl(replayer, URL, protocol, "-d", STREAM)
+            replayed = curl(replayer, CHAT_URL, protocol, "-d", STREAM)
         assert upstream.connections == connections
     assert replayed.returncode == 0, replayed.stderr
     assert chunks(replayed.stdout) == chunks(recorded.stdout)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from openai_replay.mock import Upstream
-from support.base_url import CHAT, REVERSE, BaseURL, answer_in_turn, chat, said
+from support.base_url import REVERSE, BaseURL, answer_in_turn, said
 from support.proxy import curl, proxy, recordings
+from support.requests import CHAT_PATH, CHAT_URL, chat_body
 
-URL = "https://api.openai.com/v1/chat/completions"
 POLL = "/v1/poll"
 IF_MISSING = "recording_mode=record-if-missing"
 
@@ -31,7 +31,7 @@ def ask_in_turn(tmp_path: Path, upstream: Upstream, mode: str, *texts: str, test
     """Ask a proxy of that mode for the texts one after the other, and return what it says."""
     options = (mode, f"recording_dir={tmp_path / 'recordings'}")
     with proxy(tmp_path, *options, upstream=upstream, mode=REVERSE) as running, BaseURL(running) as client:
-        return [said(client.send(chat(text), test_id=test_id)) for text in texts]
+        return [said(client.send(chat_body(text), test_id=test_id)) for text in texts]
 
 
 def test_a_poll_without_a_recording_is_recorded_to_its_end(tmp_path: Path, upstream: Upstream) -> None:
@@ -70,10 +70,10 @@ def test_through_connect_nothing_connects_for_a_replay_either(
     connections = upstream.connections
     folder = tmp_path / "recordings"
     with proxy(tmp_path, IF_MISSING, f"recording_dir={folder}", upstream=upstream) as running:
-        asked = curl(running, URL, protocol, "-d", json.dumps(chat("known")))
+        asked = curl(running, CHAT_URL, protocol, "-d", json.dumps(chat_body("known")))
         assert json.loads(asked.stdout)["said"] == "known", asked.stderr
         assert upstream.connections == connections
-        asked = curl(running, URL, protocol, "-d", json.dumps(chat("unknown")))
+        asked = curl(running, CHAT_URL, protocol, "-d", json.dumps(chat_body("unknown")))
         assert asked.returncode == 0, asked.stderr
         assert upstream.connections > connections
     assert len(recordings(folder)) == 2
@@ -100,7 +100,7 @@ def test_the_same_request_of_another_test_is_recorded_in_the_same_run(
             proxy(tmp_path, *options, upstream=upstream, mode=REVERSE) as running,
             BaseURL(running) as client,
         ):
-            assert [said(client.send(chat("whose"), test_id=one)) for one in "ab"] == ["for a", "for b"]
+            assert [said(client.send(chat_body("whose"), test_id=one)) for one in "ab"] == ["for a", "for b"]
     assert len(upstream.requests) == 2
 
 
@@ -110,16 +110,16 @@ def test_another_test_s_recording_counts_unless_tests_must_match(tmp_path: Path,
     assert ask_in_turn(tmp_path, upstream, IF_MISSING, "whose", test_id="b") == ["for a"]
     options = (IF_MISSING, f"recording_dir={tmp_path / 'recordings'}", "recording_test_match=require")
     with proxy(tmp_path, *options, upstream=upstream, mode=REVERSE) as running, BaseURL(running) as client:
-        assert [said(client.send(chat("whose"), test_id=one)) for one in "ab"] == ["for a", "for b"]
+        assert [said(client.send(chat_body("whose"), test_id=one)) for one in "ab"] == ["for a", "for b"]
 
 
 def test_after_a_reset_what_the_run_recorded_is_replayed(tmp_path: Path, upstream: Upstream) -> None:
     answer_in_turn(upstream, "1", "2", "3")
     options = (IF_MISSING, f"recording_dir={tmp_path / 'recordings'}")
     with proxy(tmp_path, *options, upstream=upstream, mode=REVERSE) as running, BaseURL(running) as client:
-        assert [said(client.send(chat("reset"))) for _ in range(2)] == ["1", "2"]
+        assert [said(client.send(chat_body("reset"))) for _ in range(2)] == ["1", "2"]
         assert client.send(None, "/@/reset", method="POST").status == 200
-        assert [said(client.send(chat("reset"))) for _ in range(3)] == ["1", "2", "2"]
+        assert [said(client.send(chat_body("reset"))) for _ in range(3)] == ["1", "2", "2"]
     assert len(upstream.requests) == 2
 
 
@@ -137,7 +137,7 @@ def test_a_recording_that_cannot_be_read_is_not_recorded_over(tmp_path: Path, up
     broken = path.read_bytes()
     options = (IF_MISSING, f"recording_dir={tmp_path / 'recordings'}")
     with proxy(tmp_path, *options, upstream=upstream, mode=REVERSE) as running, BaseURL(running) as client:
-        reply = client.send(chat("broken"), CHAT)
+        reply = client.send(chat_body("broken"), CHAT_PATH)
     assert reply.status == 400
     assert reply.json()["error"]["code"] == "recording_unreadable"
     assert path.name in running.log()

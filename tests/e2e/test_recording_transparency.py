@@ -16,9 +16,9 @@ import pytest
 from openai_replay.mock import Outcome, Upstream
 from support import reference_recorder
 from support.proxy import ROOT, Proxy, curl, proxy, wait_until
+from support.requests import CHAT_URL, chat_body, embeddings_body
 
 HOST = "api.openai.com"
-URL = f"https://{HOST}/v1/chat/completions"
 PROTOCOLS = ("--http1.1", "--http2")
 CODINGS = ("gzip", "br", "zstd", "deflate")
 KEY = "sk-proj-Zq7vT3nB9xLw2Rk5Yd8Jh4Mf6Gs1Pc0A"
@@ -28,7 +28,7 @@ NUMBERS = count(1)
 def chat(question: str, **members: Any) -> dict[str, Any]:
     """Return a request that no other test makes."""
     question = f"{question} (request {next(NUMBERS)})"
-    return {"model": "gpt-4o", "messages": [{"role": "user", "content": question}], **members}
+    return chat_body(question, **members)
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ class Recording:
     folder: Path
     upstream: Upstream
 
-    def ask(self, body: dict[str, Any], *arguments: str, url: str = URL) -> Seen:
+    def ask(self, body: dict[str, Any], *arguments: str, url: str = CHAT_URL) -> Seen:
         """Make a request through the proxy."""
         return self._seen(body, *arguments, "--cacert", str(self.proxy.ca_file), url=url)
 
-    def ask_directly(self, body: dict[str, Any], *arguments: str, url: str = URL) -> Seen:
+    def ask_directly(self, body: dict[str, Any], *arguments: str, url: str = CHAT_URL) -> Seen:
         """Make the same request without the proxy."""
         around = ("--noproxy", "*", "--connect-to", f"{HOST}:443:127.0.0.1:{self.upstream.port}")
         return self._seen(body, *arguments, *around, "--cacert", str(self.upstream.ca_file), url=url)
@@ -67,7 +67,7 @@ class Recording:
         return Seen(asked.returncode, status, content_type, asked.stdout)
 
     def path_of(self, body: dict[str, Any]) -> Path:
-        return self.folder / f"{reference_recorder.request_hash(URL, body, None)}.json"
+        return self.folder / f"{reference_recorder.request_hash(CHAT_URL, body, None)}.json"
 
     def recorded(self, body: dict[str, Any]) -> dict[str, Any]:
         """Return the recording of a request, as soon as it is there."""
@@ -78,7 +78,7 @@ class Recording:
 
     def reason(self, body: dict[str, Any]) -> str:
         """Return what the log says of a request that is not recorded, as soon as it says it."""
-        request = reference_recorder.request_hash(URL, body, None)[:12]
+        request = reference_recorder.request_hash(CHAT_URL, body, None)[:12]
         begin = f"Not recorded: POST /v1/chat/completions (request {request}): "
 
         def reasons() -> list[str]:
@@ -166,7 +166,7 @@ def test_however_a_stream_travels_the_client_sees_it_and_the_file_is_the_referen
     recorded = recording.recorded(body)
     # What the reference has no place for is in members of its own.
     recorded["response"].pop("wire", None)
-    name, expected = reference_recorder.recording(URL, body, WIRE, streamed=True)
+    name, expected = reference_recorder.recording(CHAT_URL, body, WIRE, streamed=True)
     assert recording.path_of(body).name == name
     assert json.dumps(recorded) == json.dumps(json.loads(expected))
     if delivery in ("as the API sends it", "crlf", "cr", "byte by byte", *CODINGS):
@@ -195,14 +195,14 @@ def test_what_the_api_says_is_written_as_the_reference_writes_it(
     body = chat(question, tools=[tool], **members)
     seen = recording.ask(body)
     wire = events(seen.body) if "stream" in members else json.loads(seen.body)
-    name, expected = reference_recorder.recording(URL, body, wire, streamed="stream" in members)
+    name, expected = reference_recorder.recording(CHAT_URL, body, wire, streamed="stream" in members)
     recording.recorded(body)
     assert (recording.folder / name).read_text() == expected
 
 
 def test_embeddings_are_written_as_the_reference_writes_them(recording: Recording) -> None:
     url = f"https://{HOST}/v1/embeddings"
-    body = {"model": "text-embedding-3-small", "input": ["Zürich", "東京"], "encoding_format": "float"}
+    body = embeddings_body(["Zürich", "東京"], encoding_format="float")
     wire = json.loads(recording.ask(body, url=url).body)
     name, expected = reference_recorder.recording(url, body, wire)
     wait_until((recording.folder / name).exists, "the embeddings are written")
@@ -227,7 +227,7 @@ def test_the_first_chunks_reach_a_client_while_the_api_is_still_speaking(
     )
     decoding = ["--compressed"] if coding else []
     client = subprocess.Popen(
-        ["curl", "-sSN", protocol, *decoding, "--json", json.dumps(body), URL],
+        ["curl", "-sSN", protocol, *decoding, "--json", json.dumps(body), CHAT_URL],
         stdout=subprocess.PIPE,
         env=recording.proxy.environment(),
     )
@@ -245,9 +245,9 @@ def test_the_first_chunks_reach_a_client_while_the_api_is_still_speaking(
     recording.upstream.wait_for(lambda _: request.outcome is Outcome.CLIENT_LEFT)
     response = recording.recorded(body)["response"]
     assert [chunk["__data__"]["choices"] for chunk in response["body"]] == [
-        json.loads(reference_recorder.recording(URL, body, WIRE[:3], streamed=True)[1])["response"]["body"][
-            n
-        ]["__data__"]["choices"]
+        json.loads(reference_recorder.recording(CHAT_URL, body, WIRE[:3], streamed=True)[1])["response"][
+            "body"
+        ][n]["__data__"]["choices"]
         for n in range(3)
     ]
     assert response["is_exception"] is True
@@ -265,7 +265,7 @@ def test_a_slow_stream_comes_in_pieces(recording: Recording, protocol: str) -> N
         }
     )
     client = subprocess.Popen(
-        ["curl", "-sSN", protocol, "--json", json.dumps(body), URL],
+        ["curl", "-sSN", protocol, "--json", json.dumps(body), CHAT_URL],
         stdout=subprocess.PIPE,
         env=recording.proxy.environment(),
     )
@@ -461,7 +461,7 @@ def test_no_file_has_a_secret(tmp_path: Path, recording: Recording) -> None:
             },
         }
     )
-    seen = recording.ask(body, url=f"{URL}?api_key={KEY}")
+    seen = recording.ask(body, url=f"{CHAT_URL}?api_key={KEY}")
     assert KEY.encode() in seen.body
     seen = recording.ask(chat("With an invalid key"), "-H", f"Authorization: Bearer invalid-{KEY}")
     assert seen.status in ("200", "401")

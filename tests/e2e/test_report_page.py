@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from support.proxy import CEILING_S, bare_environment
+from support.requests import chat_body
 
 from .test_against_mock import OPENAI_REPLAY, ask, run
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-ASKED = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello"}]})
+ASKED = json.dumps(chat_body("Say hello"))
 OTHER = ASKED.replace("hello", "<i>goodbye</i>")
 
 

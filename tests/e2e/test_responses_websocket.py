@@ -15,12 +15,13 @@ from openai_replay.mock import Outcome, Upstream
 from support.base_url import BaseURL
 from support.both import KEY, Both, both
 from support.proxy import Proxy, proxy, recordings, wait_until
+from support.requests import response_body
 from support.websocket import WebSocket, direct, through_proxy
 
 TARGET = "/v1/responses"
 AUTHORIZATION = ("authorization", f"Bearer {KEY}")
 LAST = ("response.completed", "response.failed", "response.incomplete", "error")
-BODY = {"model": "gpt-5", "input": "Hello"}
+BODY = response_body("Hello", model="gpt-5")
 
 type Events = list[dict[str, Any]]
 

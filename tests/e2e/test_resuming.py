@@ -16,8 +16,9 @@ from openai_replay.mock import Upstream
 from support.both import KEY, Both, both, listening_client
 from support.node import node
 from support.proxy import CEILING_S, Proxy, curl, proxy, recordings
+from support.requests import response_body
 
-CREATE: dict[str, Any] = {"model": "gpt-4.1", "input": "Say hello", "background": True, "store": True}
+CREATE: dict[str, Any] = response_body("Say hello", model="gpt-4.1", background=True, store=True)
 URL = "https://api.openai.com/v1/responses"
 
 

@@ -16,11 +16,10 @@ import pytest
 from e2e.test_run_command import CHAT, KEY, ask, processes_with, run, start
 from openai_replay.mock import Upstream
 from support.proxy import CEILING_S, ROOT, proxy, recordings
+from support.requests import CHAT_URL, chat_body
 
 REAL_KEY = "sk-real-0123456789abcdef0123456789abcdef"
-RECORDED_CHAT = json.dumps(
-    {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello from a recording."}]}
-)
+RECORDED_CHAT = json.dumps(chat_body("Say hello from a recording."))
 BEARER = '-H "Authorization: Bearer $OPENAI_API_KEY"'
 
 
@@ -167,8 +166,8 @@ print $answer->decoded_content;
 @pytest.mark.parametrize(
     "command",
     [
-        ["sh", "-c", WGET + "https://api.openai.com/v1/chat/completions"],
-        ["perl", "-e", PERL, "https://api.openai.com/v1/chat/completions", RECORDED_CHAT],
+        ["sh", "-c", WGET + CHAT_URL],
+        ["perl", "-e", PERL, CHAT_URL, RECORDED_CHAT],
     ],
     ids=["wget", "perl"],
 )

@@ -19,10 +19,11 @@ import pytest
 
 from openai_replay.mock import Upstream
 from support.proxy import CEILING_S, bare_environment, proxy, recordings, wait_until
+from support.requests import chat_body
 
 OPENAI_REPLAY = str(Path(sys.executable).with_name("openai-replay"))
 QUOTED = shlex.quote(OPENAI_REPLAY)
-CHAT = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello"}]})
+CHAT = json.dumps(chat_body("Say hello"))
 OTHER_CHAT = CHAT.replace("hello", "goodbye")
 KEY = "sk-test-0123456789abcdef0123456789abcdef"
 
@@ -252,7 +253,7 @@ def test_prune_leaves_the_recordings_of_other_tests(home: Path) -> None:
         path.write_text(
             json.dumps({**value, "test_id": "one" if path.name.startswith(("0ea", "1ff")) else "other"})
         )
-    said = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello from a recording."}]}
+    said = chat_body("Say hello from a recording.")
     result = run(home, "--prune", "--test-id", "one", command=ask(json.dumps(said)))
     assert result.returncode == 0
     assert b"kept 3 unused recordings of tests that made no request: other" in result.stderr

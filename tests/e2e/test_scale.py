@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from openai_replay.mock import Upstream
-from support.base_url import REVERSE, BaseURL, Reply, answer_in_turn, chat, said
+from support.base_url import REVERSE, BaseURL, Reply, answer_in_turn, said
 from support.proxy import ROOT, Proxy, proxy, recordings
+from support.requests import chat_body
 
 OPENED_FILES = ROOT / "tests" / "support" / "opened_files.py"
 QUESTIONS = [f"question {number}" for number in range(30)]
@@ -33,13 +34,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Path
     options = ("recording_mode=record", f"recording_dir={top / 'recordings'}")
     with proxy(top, *options, upstream=upstream, mode=REVERSE) as running, BaseURL(running) as client:
         for question in QUESTIONS:
-            assert said(client.send(chat(question))) == question
+            assert said(client.send(chat_body(question))) == question
     return top / "recordings"
 
 
 def by_identity(question: str) -> dict[str, Any]:
     """Return a request that is the same as the recorded one and has another hash."""
-    return {**chat(question), "user": None}
+    return {**chat_body(question), "user": None}
 
 
 @dataclass
@@ -89,10 +90,10 @@ def path_of(folder: Path, question: str) -> str:
 def test_a_start_reads_nothing_and_a_hit_opens_one_file_and_then_none(watched: Watched) -> None:
     assert watched.touched() == []
     for question in ("question 3", "question 4"):
-        assert said(watched.client.send(chat(question))) == question
+        assert said(watched.client.send(chat_body(question))) == question
         assert watched.touched() == [path_of(watched.folder, question)]
         for _ in range(3):
-            assert said(watched.client.send(chat(question))) == question
+            assert said(watched.client.send(chat_body(question))) == question
         assert watched.touched() == []
 
 
@@ -168,7 +169,7 @@ def test_a_damaged_index_costs_nothing_but_time(tmp_path: Path, folder: Path, ho
         damage(tmp_path, how)
     with proxy(tmp_path, *options, mode=REVERSE) as running, BaseURL(running) as client:
         assert [said(client.send(by_identity(question))) for question in QUESTIONS] == QUESTIONS
-        assert client.send(chat("never recorded")).is_miss()
+        assert client.send(chat_body("never recorded")).is_miss()
 
 
 def test_files_that_changed_between_runs_are_as_they_are_now(tmp_path: Path, folder: Path) -> None:
@@ -205,7 +206,7 @@ def test_proxies_that_share_a_folder_and_an_index_answer_alike(tmp_path: Path, u
         recording, *replaying = (stack.enter_context(BaseURL(running)) for running in (recorder, *replayers))
         pool = stack.enter_context(ThreadPoolExecutor(2))
         for question in QUESTIONS:
-            assert said(recording.send(chat(question))) == question
+            assert said(recording.send(chat_body(question))) == question
             # Answered when the recording is written.
             assert recording.send(None, "/@/report").status == 200
 

@@ -29,9 +29,9 @@ from support.proxy import (
     recordings,
     wait_until,
 )
+from support.requests import CHAT_URL, chat_body
 
-URL = "https://api.openai.com/v1/chat/completions"
-CHAT = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "Say hello"}]})
+CHAT = json.dumps(chat_body("Say hello"))
 MODES = "expected one of replay, record, record-if-missing, live"
 MATCHES = "expected one of prefer, require"
 NAMES = ", ".join(sorted(option.name for option in OPTIONS))
@@ -157,7 +157,7 @@ def test_the_folder_need_not_exist_to_record(cwd: Path) -> None:
         Upstream() as upstream,
         proxy(cwd, "recording_dir=not/yet/there", "recording_mode=record", upstream=upstream) as recorder,
     ):
-        assert curl(recorder, URL, "-d", CHAT).returncode == 0
+        assert curl(recorder, CHAT_URL, "-d", CHAT).returncode == 0
     assert len(recordings(cwd / "not" / "yet" / "there")) == 1
 
 
@@ -182,7 +182,7 @@ def test_the_command_line_wins_over_the_environment(cwd: Path) -> None:
             upstream=upstream,
             environment=variables,
         ) as recorder:
-            assert curl(recorder, URL, "-d", CHAT).returncode == 0
+            assert curl(recorder, CHAT_URL, "-d", CHAT).returncode == 0
     by_environment = recordings(cwd / "by-environment").values()
     assert len(by_environment) == 3
     assert {recording["test_id"] for recording in by_environment} == {"by environment"}
@@ -196,13 +196,13 @@ def test_the_command_line_wins_over_the_environment(cwd: Path) -> None:
 def test_matching_options_come_from_the_environment_as_well(cwd: Path) -> None:
     with Upstream() as upstream:
         with proxy(cwd, "recording_mode=record", "recording_test_id=one", upstream=upstream) as recorder:
-            assert curl(recorder, URL, "-d", CHAT).returncode == 0
+            assert curl(recorder, CHAT_URL, "-d", CHAT).returncode == 0
         body = json.dumps({**json.loads(CHAT), "metadata": {"run_id": "r-1"}})
         ignoring = {"OPENAI_RECORDING_IGNORE": "user\nmetadata"}
         with proxy(cwd, environment=ignoring) as replayer:
-            assert b"chat.completion" in curl(replayer, URL, "-d", body).stdout
+            assert b"chat.completion" in curl(replayer, CHAT_URL, "-d", body).stdout
         with proxy(cwd, environment={**ignoring, "OPENAI_RECORDING_TEST_MATCH": "require"}) as replayer:
-            missed = curl(replayer, URL, "-d", body, test_id="two")
+            missed = curl(replayer, CHAT_URL, "-d", body, test_id="two")
             assert json.loads(missed.stdout)["error"]["code"] == "recording_not_found"
 
 
@@ -230,7 +230,7 @@ def started(command: list[str], home: Path, cwd: Path) -> Iterator[Proxy]:
 
 
 def code_of_miss(running: Proxy) -> str:
-    return str(json.loads(curl(running, URL, "-d", CHAT).stdout)["error"]["code"])
+    return str(json.loads(curl(running, CHAT_URL, "-d", CHAT).stdout)["error"]["code"])
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,9 @@ import pytest
 
 from clients.toolchains import client_named
 from openai_replay.mock import Upstream
-from support.base_url import CHAT, REVERSE, BaseURL, answer_in_turn, chat, said
+from support.base_url import REVERSE, BaseURL, answer_in_turn, said
 from support.proxy import CEILING_S, Proxy, curl, proxy, recordings, wait_until
-
-URL = "https://api.openai.com/v1/chat/completions"
+from support.requests import CHAT_PATH, CHAT_URL, chat_body
 
 TEST_IDS = (
     "plain",
@@ -74,7 +73,7 @@ def check(top: Path, upstream: Upstream, body: dict[str, object], test_id: str) 
     assert [recording["test_id"] for recording in of_body] == [test_id]
     seen = upstream.requests[-1]
     assert seen.json() == body
-    assert seen.target == CHAT
+    assert seen.target == CHAT_PATH
     names = {name.lower() for name, _ in seen.headers}
     assert names.isdisjoint({"x-test-id", "proxy-authorization", "proxy-connection"})
     for text in (test_id, quoted(test_id)):
@@ -87,9 +86,9 @@ def check(top: Path, upstream: Upstream, body: dict[str, object], test_id: str) 
 def test_the_header_names_the_test(
     top: Path, recorder: Proxy, upstream: Upstream, test_id: str, how: str, protocol: str
 ) -> None:
-    body = chat(f"header {how} {test_id} {protocol}")
+    body = chat_body(f"header {how} {test_id} {protocol}")
     value = test_id if how == "as it is" else quoted(test_id)
-    asked = curl(recorder, URL, protocol, "-H", f"X-Test-Id: {value}", "-d", json.dumps(body))
+    asked = curl(recorder, CHAT_URL, protocol, "-H", f"X-Test-Id: {value}", "-d", json.dumps(body))
     assert asked.returncode == 0, asked.stderr
     check(top, upstream, body, test_id)
 
@@ -99,8 +98,8 @@ def test_the_header_names_the_test(
 def test_the_proxy_s_user_names_the_test(
     top: Path, recorder: Proxy, upstream: Upstream, test_id: str, protocol: str
 ) -> None:
-    body = chat(f"user {test_id} {protocol}")
-    asked = curl(recorder, URL, protocol, "-d", json.dumps(body), test_id=quoted(test_id))
+    body = chat_body(f"user {test_id} {protocol}")
+    asked = curl(recorder, CHAT_URL, protocol, "-d", json.dumps(body), test_id=quoted(test_id))
     assert asked.returncode == 0, asked.stderr
     check(top, upstream, body, test_id)
 
@@ -128,9 +127,9 @@ def test_the_proxy_s_user_of_an_sdk_names_the_test(top: Path, upstream: Upstream
 def test_a_prefix_of_the_path_names_the_test(
     top: Path, base_url_recorder: Proxy, upstream: Upstream, test_id: str
 ) -> None:
-    body = chat(f"prefix {test_id}")
+    body = chat_body(f"prefix {test_id}")
     with BaseURL(base_url_recorder) as client:
-        assert client.send(body, f"/@{quoted(test_id)}{CHAT}").status == 200
+        assert client.send(body, f"/@{quoted(test_id)}{CHAT_PATH}").status == 200
     check(top, upstream, body, test_id)
 
 
@@ -156,8 +155,8 @@ def test_plain_http_through_the_proxy_has_the_user_with_each_request(top: Path, 
     folder = top / "recordings-plain"
     options = ("recording_mode=record", f"recording_dir={folder}", "recording_hosts=llm.example:80")
     with proxy(top / "home", *options, upstream=upstream) as running:
-        body = json.dumps(chat("plain"))
-        asked = curl(running, f"http://llm.example{CHAT}", "-d", body, test_id=quoted("a::b"))
+        body = json.dumps(chat_body("plain"))
+        asked = curl(running, f"http://llm.example{CHAT_PATH}", "-d", body, test_id=quoted("a::b"))
     assert asked.returncode == 0, asked.stderr
     assert recorded_ids(folder) == ["a::b"]
     assert "proxy-authorization" not in {header.lower() for header, _ in upstream.requests[-1].headers}
@@ -168,13 +167,16 @@ def test_the_first_of_header_user_prefix_and_option_wins(tmp_path: Path, upstrea
     options = ("recording_mode=record", f"recording_dir={folder}", "recording_test_id=of the option")
     with proxy(tmp_path, *options, upstream=upstream) as running:
         for extra, test_id in ((["-H", "X-Test-Id: of the header"], "user"), ([], "user"), ([], "")):
-            body = json.dumps(chat(f"{extra} {test_id}"))
-            assert curl(running, URL, *extra, "-d", body, test_id=test_id).returncode == 0
+            body = json.dumps(chat_body(f"{extra} {test_id}"))
+            assert curl(running, CHAT_URL, *extra, "-d", body, test_id=test_id).returncode == 0
     assert sorted(map(str, recorded_ids(folder))) == ["of the header", "of the option", "user"]
     with proxy(tmp_path, *options, upstream=upstream, mode=REVERSE) as running, BaseURL(running) as client:
-        assert client.send(chat("header and prefix"), f"/@prefix{CHAT}", test_id="header").status == 200
-        assert client.send(chat("prefix and option"), f"/@prefix{CHAT}").status == 200
-        assert client.send(chat("option"), CHAT).status == 200
+        assert (
+            client.send(chat_body("header and prefix"), f"/@prefix{CHAT_PATH}", test_id="header").status
+            == 200
+        )
+        assert client.send(chat_body("prefix and option"), f"/@prefix{CHAT_PATH}").status == 200
+        assert client.send(chat_body("option"), CHAT_PATH).status == 200
     by_text = {
         one["request"]["body"]["messages"][0]["content"]: one["test_id"]
         for one in recordings(folder).values()
@@ -185,8 +187,8 @@ def test_the_first_of_header_user_prefix_and_option_wins(tmp_path: Path, upstrea
 
 
 def test_an_id_never_becomes_a_path(top: Path, recorder: Proxy) -> None:
-    body = json.dumps(chat("an id that looks like a path"))
-    assert curl(recorder, URL, "-H", "X-Test-Id: ../../../etc/passwd", "-d", body).returncode == 0
+    body = json.dumps(chat_body("an id that looks like a path"))
+    assert curl(recorder, CHAT_URL, "-H", "X-Test-Id: ../../../etc/passwd", "-d", body).returncode == 0
     folder = top / "recordings"
     assert {path.parent for path in top.rglob("*.json") if path.parent.name.startswith("recordings")} >= {
         folder
@@ -208,14 +210,14 @@ def record_for(tmp_path: Path, upstream: Upstream, *test_ids: str) -> Path:
         BaseURL(running) as client,
     ):
         for test_id in test_ids:
-            assert client.send(chat("Who am I?"), test_id=quoted(test_id)).status == 200
+            assert client.send(chat_body("Who am I?"), test_id=quoted(test_id)).status == 200
     assert sorted(str(one) for one in recorded_ids(folder)) == sorted(one or "None" for one in test_ids)
     return folder
 
 
 def said_to(client: BaseURL, test_id: str) -> str:
     """Return what a test is answered, "miss" if nothing."""
-    return said(client.send(chat("Who am I?"), test_id=quoted(test_id)))
+    return said(client.send(chat_body("Who am I?"), test_id=quoted(test_id)))
 
 
 def test_a_test_s_own_recording_answers_then_one_of_no_test_then_another_s(
@@ -263,7 +265,7 @@ def test_positions_in_a_sequence_are_each_test_s_own(tmp_path: Path, upstream: U
     options = (f"recording_dir={folder}",)
     with proxy(tmp_path, *options, "recording_mode=record", upstream=upstream, mode=REVERSE) as running:
         with BaseURL(running) as client:
-            assert [client.send(chat("Who am I?")).status for _ in range(3)] == [200] * 3
+            assert [client.send(chat_body("Who am I?")).status for _ in range(3)] == [200] * 3
     with proxy(tmp_path, *options, mode=REVERSE) as running, BaseURL(running) as client:
         asked = [said_to(client, one) for one in ("a", "b", "a", "a", "b", "a")]
     assert asked == ["one", "one", "two", "three", "two", "three"]
@@ -276,7 +278,7 @@ from openai import OpenAI
 client = OpenAI()
 for number in range(25):
     said = client.chat.completions.with_raw_response.create(
-        model="gpt-4o-mini", messages=[{"role": "user", "content": "Who am I?"}]
+        model="gpt-4o", messages=[{"role": "user", "content": "Who am I?"}]
     )
     print(said.http_response.json()["said"])
 """

@@ -15,6 +15,7 @@ from openai import OpenAI
 
 from support.both import Both, assert_same_on_wire, both, exact_json, listening_client
 from support.proxy import Proxy, curl
+from support.requests import form_body
 
 API = "https://api.openai.com/v1"
 CONTENT = b"the secret content of the file \x00\xff\r\n--not the boundary\r\n" * 40
@@ -33,12 +34,8 @@ def recorded_with(running: Proxy, test_id: str, method: str, path: str, **reques
 
 def form(boundary: str, *parts: tuple[str, bytes]) -> dict[str, Any]:
     """Return a request with a form; a part is what follows `form-data; ` in its header, and its content."""
-    body = b"".join(
-        f"--{boundary}\r\nContent-Disposition: form-data; {disposition}\r\n\r\n".encode() + content + b"\r\n"
-        for disposition, content in parts
-    )
     return {
-        "content": body + f"--{boundary}--\r\n".encode(),
+        "content": form_body(boundary, *parts),
         "headers": {"content-type": f"multipart/form-data; boundary={boundary}"},
     }
 

@@ -24,9 +24,9 @@ from wsproto.events import Request as UpgradeRequest
 
 from openai_replay.mock import Outcome, ScenarioError, Upstream
 from support.proxy import REDIRECT_SCRIPT, ROOT
+from support.requests import streamed_chat_body
 
 VERSIONS = ["--http1.1", "--http2"]
-HALF_A_CHAT = {"model": "gpt-4o", "stream": True}
 
 # curl's exit codes for a body that broke off.
 PARTIAL_FILE, HTTP2_STREAM_ERROR, EMPTY_REPLY = 18, 92, 52
@@ -72,8 +72,7 @@ def curl(upstream: Upstream, *arguments: str, path: str = "/v1/chat/completions"
 
 def chat(question: str, **members: Any) -> tuple[str, str]:
     """Return curl's arguments for a streamed chat request."""
-    messages = [{"role": "user", "content": question}]
-    return "--json", json.dumps({**HALF_A_CHAT, "messages": messages, **members})
+    return "--json", json.dumps({**streamed_chat_body(question), **members})
 
 
 def chunks_in(body: bytes) -> int:
@@ -118,7 +117,7 @@ def test_requests_side_by_side_on_one_http2_connection(upstream: Upstream) -> No
     context = ssl.create_default_context(cafile=str(upstream.ca_file))
     base_url = f"https://localhost:{upstream.port}/v1"
     with httpx.Client(verify=context, trust_env=False, http2=True) as client:
-        body = {**HALF_A_CHAT, "messages": [{"role": "user", "content": "Hello [scenario: stall]"}]}
+        body = streamed_chat_body("Hello [scenario: stall]")
         with client.stream("POST", f"{base_url}/chat/completions", json=body) as stalled:
             assert next(stalled.iter_lines()).startswith("data: ")
             assert client.get(f"{base_url}/models").status_code == 200
@@ -212,7 +211,7 @@ def test_no_answer(upstream: Upstream, option: str, code: int) -> None:
 def test_stall_lasts_until_the_client_leaves(upstream: Upstream, option: bool) -> None:
     context = ssl.create_default_context(cafile=str(upstream.ca_file))
     url = f"https://localhost:{upstream.port}/v1/chat/completions"
-    body = {**HALF_A_CHAT, "messages": [{"role": "user", "content": "Hello [scenario: stall]"}]}
+    body = streamed_chat_body("Hello [scenario: stall]")
     with httpx.Client(verify=context, trust_env=False, http2=option) as client:
         with client.stream("POST", url, json=body) as answer:
             lines = answer.iter_lines()
@@ -247,7 +246,7 @@ def test_oddities_of_events(upstream: Upstream) -> None:
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd"])
 def test_content_codings(upstream: Upstream, coding: str) -> None:
     encoded = body_of(upstream, coding)
-    body = {**HALF_A_CHAT, "messages": [{"role": "user", "content": f"Hello [scenario: {coding}]"}]}
+    body = streamed_chat_body(f"Hello [scenario: {coding}]")
     # httpx decodes all four wherever these tests run; not every curl does.
     url = f"http://127.0.0.1:{upstream.plain_port}/v1/chat/completions"
     answer = httpx.post(url, json=body, trust_env=False)
@@ -281,7 +280,7 @@ def test_chunks_arrive_one_by_one(upstream: Upstream) -> None:
     with httpx.Client(verify=context, trust_env=False) as client:
         for count in (1, 2, 5):
             upstream.add({"answer": {"api": True, "delivery": {"stall_after_chunks": count}}})
-            body = {**HALF_A_CHAT, "messages": [{"role": "user", "content": "Hello"}]}
+            body = streamed_chat_body("Hello")
             url = f"https://localhost:{upstream.port}/v1/chat/completions"
             with client.stream("POST", url, json=body) as answer:
                 lines = answer.iter_lines()
@@ -411,7 +410,7 @@ def test_ends_while_clients_are_connected() -> None:
             context = ssl.create_default_context(cafile=str(upstream.ca_file))
             client = clients.enter_context(httpx.Client(verify=context, trust_env=False, http2=True))
             url = f"https://localhost:{upstream.port}/v1/chat/completions"
-            body = {**HALF_A_CHAT, "messages": [{"role": "user", "content": "Hello [scenario: stall]"}]}
+            body = streamed_chat_body("Hello [scenario: stall]")
             answer = clients.enter_context(client.stream("POST", url, json=body))
             lines = answer.iter_lines()
             assert next(lines).startswith("data: ")

@@ -20,6 +20,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import BaseModel, TypeAdapter
 
 from openai_replay.mock import Upstream
+from support.requests import embeddings_body, streamed_chat_body
 
 GREETING: Any = [{"role": "user", "content": "Hello"}]
 WEATHER = {
@@ -209,7 +210,7 @@ def test_legacy_completion(client: OpenAI) -> None:
 
 
 def test_embeddings_are_the_same_as_numbers_and_as_base64(client: OpenAI) -> None:
-    asked: Any = {"model": "text-embedding-3-small", "input": ["one", "two"]}
+    asked: Any = embeddings_body(["one", "two"])
     numbers = valid(client.embeddings.create(**asked, encoding_format="float")).data
     encoded = client.embeddings.create(**asked).data
 
@@ -568,7 +569,7 @@ def test_invalid_key(client: OpenAI) -> None:
 
 
 def test_messages_of_another_vendor(client: OpenAI) -> None:
-    asked = {"model": "claude", "messages": [{"role": "user", "content": "Hello"}], "stream": True}
+    asked = streamed_chat_body("Hello", model="claude")
     with client._client.stream("POST", client.base_url.join("messages"), json=asked) as response:
         lines = [line for line in response.iter_lines() if line.startswith("event: ")]
 

@@ -13,6 +13,7 @@ from openai import OpenAI
 from openai_replay.mock.dispatch import ROUTES
 from support.both import Both, Seen, assert_same_on_wire, both, shown
 from support.node import node
+from support.requests import embeddings_body, response_body
 
 GREETING: Any = [{"role": "user", "content": "Hello"}]
 WEATHER = {"type": "object", "properties": {"location": {"type": "string"}}, "required": ["location"]}
@@ -86,7 +87,7 @@ def legacy_completions(client: OpenAI) -> Any:
 
 @session
 def embeddings(client: OpenAI) -> Any:
-    asked: Any = {"model": "text-embedding-3-small", "input": ["one", "two"]}
+    asked: Any = embeddings_body(["one", "two"])
     yield client.embeddings.create(**asked, encoding_format="float", dimensions=64)
     yield client.embeddings.create(**asked)
     yield client.embeddings.create(**asked, encoding_format="base64", dimensions=8)
@@ -393,10 +394,10 @@ def test_no_endpoint_is_left_out(seen: SeenOf) -> None:
 CALLS = [
     [["chat", "completions", "create"], {"model": "gpt-4o", "messages": GREETING, "tools": [CHAT_TOOL]}],
     [["chat", "completions", "create"], {"model": "gpt-4o", "messages": GREETING, "stream": True}],
-    [["responses", "create"], {"model": "gpt-4.1", "input": "Hello", "reasoning": {"effort": "low"}}],
+    [["responses", "create"], response_body("Hello", model="gpt-4.1", reasoning={"effort": "low"})],
     [
         ["responses", "create"],
-        {"model": "gpt-4.1", "input": "Hello", "tools": [RESPONSE_TOOL], "stream": True},
+        response_body("Hello", model="gpt-4.1", tools=[RESPONSE_TOOL], stream=True),
     ],
     [["images", "generate"], {"model": "gpt-image-1", "prompt": "a", "stream": True, "partial_images": 1}],
     [
@@ -409,7 +410,7 @@ CALLS = [
         {"assistant_id": "ASSISTANT", "thread": {"messages": GREETING}, "stream": True},
     ],
     [["files", "create"], {"file": {"name": "a.jsonl", "text": "{}\n"}, "purpose": "batch"}],
-    [["embeddings", "create"], {"model": "text-embedding-3-small", "input": "one", "dimensions": 8}],
+    [["embeddings", "create"], embeddings_body("one", dimensions=8)],
     [["models", "list"], {}],
 ]
 

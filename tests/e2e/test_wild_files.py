@@ -17,8 +17,8 @@ import pytest
 
 from support.both import Both, Wire, assert_same_on_wire, both, exact_json, listening_client
 from support.proxy import proxy
+from support.requests import CHAT_URL, chat_body
 
-URL = "https://api.openai.com/v1/chat/completions"
 SHARED = Path(os.environ.get("OPENAI_REPLAY_SHARED", Path(__file__).resolve().parents[3] / "shared"))
 CORPUS = SHARED / "corpus"
 
@@ -76,10 +76,6 @@ def anything(member: str) -> str:
     return '{"object":"thing","items":[{' + member + "}]}"
 
 
-def asked(text: str, **more: Any) -> dict[str, Any]:
-    return {"model": "gpt-4o", "messages": [{"role": "user", "content": text}], **more}
-
-
 def twice(proxies: Both, path: str, body: Any, test_id: str) -> tuple[Wire, Wire]:
     """Return what a request gets while recording and in replay."""
     recorded, replayed = proxies.twice(
@@ -92,7 +88,7 @@ def twice(proxies: Both, path: str, body: Any, test_id: str) -> tuple[Wire, Wire
 @pytest.mark.parametrize("form", [completion, anything], ids=["completion", "anything"])
 def test_lossy_json_passes_untouched_and_comes_back_without_loss(proxies: Both, name: str, form: Any) -> None:
     text = form(LOSSY[name])
-    request = asked(f"{name} as {form.__name__}")
+    request = chat_body(f"{name} as {form.__name__}")
     path = "/v1/chat/completions" if form is completion else "/v1/things"
     answer = {"text": text, "content_type": "application/json"}
     proxies.upstream.add({"match": {"path": path, "body": request}, "answer": answer})
@@ -106,7 +102,7 @@ def test_lossy_json_passes_untouched_and_comes_back_without_loss(proxies: Both, 
 @pytest.mark.parametrize("name", LOSSY)
 def test_lossy_chunks_pass_untouched_and_come_back_without_loss(proxies: Both, name: str) -> None:
     texts = [chunk('"extra":1'), chunk(LOSSY[name]), chunk('"extra":2'), anything(LOSSY[name]), "[DONE]"]
-    request = asked(f"{name} in chunks", stream=True)
+    request = chat_body(f"{name} in chunks", stream=True)
     events = [{"data": text} for text in texts]
     proxies.upstream.add({"match": {"body": request}, "answer": {"events": events}})
     recorded, replayed = twice(proxies, "/v1/chat/completions", request, f"{name} in chunks")
@@ -130,7 +126,7 @@ def assert_same_texts(one: bytes, other: bytes) -> None:
 
 def test_the_id_of_a_stored_completion_comes_back_in_lossy_json(proxies: Both) -> None:
     text = completion('"number":NaN')
-    request = asked("stored and lossy", store=True)
+    request = chat_body("stored and lossy", store=True)
     answer = {"text": text, "content_type": "application/json"}
     proxies.upstream.add({"match": {"body": request}, "answer": answer})
     recorded, replayed = twice(proxies, "/v1/chat/completions", request, "stored and lossy")
@@ -148,15 +144,15 @@ def test_what_cannot_be_kept_is_replayed_without_loss_or_named_in_the_log(
     proxies: Both, stream: bool
 ) -> None:
     text = chunk(TOO_DEEP) if stream else completion(TOO_DEEP)
-    request = asked("too deep", stream=stream)
+    request = chat_body("too deep", stream=stream)
     answer = {"events": [{"data": text}]} if stream else {"text": text, "content_type": "application/json"}
     proxies.upstream.add({"match": {"body": request}, "answer": answer})
     test_id = f"deep {stream}"
     with listening_client(proxies.recorder, test_id) as (client, wires):
-        client.post(URL, json=request)
+        client.post(CHAT_URL, json=request)
     report = proxies.recorder.ask(f"/report?test_id={test_id.replace(' ', '%20')}")
     with listening_client(proxies.replayer, test_id) as (client, replayed):
-        client.post(URL, json=request)
+        client.post(CHAT_URL, json=request)
 
     assert text.encode() in wires[0].body
     if report["not_recorded"]:
@@ -171,11 +167,11 @@ def test_a_lossy_request_is_matched_by_what_it_says(proxies: Both) -> None:
     other = body.replace(b"7890}", b"7891}")
     proxies.upstream.add({"match": {"body": json.loads(body)}, "answer": {"json": {"choices": ["it"]}}})
     with listening_client(proxies.recorder, "lossy request") as (client, _):
-        recorded = client.post(URL, content=body).json()
+        recorded = client.post(CHAT_URL, content=body).json()
     proxies.recorder.ask("/report")
     with listening_client(proxies.replayer, "lossy request") as (client, _):
-        replayed = client.post(URL, content=body.replace(b'{"model":"m",', b'{ "model": "m",')).json()
-        missed = client.post(URL, content=other).json()
+        replayed = client.post(CHAT_URL, content=body.replace(b'{"model":"m",', b'{ "model": "m",')).json()
+        missed = client.post(CHAT_URL, content=other).json()
 
     assert replayed == recorded == {"choices": ["it"]}
     assert missed["error"]["code"] == "recording_not_found"
@@ -207,7 +203,7 @@ JUNK: dict[str, bytes] = {
 
 def test_junk_among_the_recordings_changes_nothing_for_the_rest(tmp_path: Path, proxies: Both) -> None:
     """The request is asked by another test, so that its name does not match and the whole folder is looked through."""
-    request = asked("among junk")
+    request = chat_body("among junk")
     recorded, _ = twice(proxies, "/v1/chat/completions", request, "among junk")
     [path] = [path for path in proxies.folder.glob("*.json") if b'"among junk"' in path.read_bytes()]
     folder = tmp_path / "recordings"
@@ -221,10 +217,10 @@ def test_junk_among_the_recordings_changes_nothing_for_the_rest(tmp_path: Path, 
 
     with proxy(tmp_path / "home", f"recording_dir={folder}") as replayer:
         with listening_client(replayer, "among junk") as (client, wires):
-            client.post(URL, json=request)
+            client.post(CHAT_URL, json=request)
         with listening_client(replayer, "another test") as (client, other_wires):
-            client.post(URL, json=request)
-            missed = client.post(URL, json=asked("never recorded"))
+            client.post(CHAT_URL, json=request)
+            missed = client.post(CHAT_URL, json=chat_body("never recorded"))
         log = replayer.log()
 
     assert_same_on_wire([recorded], wires)
@@ -237,13 +233,13 @@ def test_junk_among_the_recordings_changes_nothing_for_the_rest(tmp_path: Path, 
 
 def test_a_broken_recording_is_an_error_for_its_own_request_only(proxies: Both) -> None:
     for text in ("will be broken", "stays whole"):
-        twice(proxies, "/v1/chat/completions", asked(text), text)
+        twice(proxies, "/v1/chat/completions", chat_body(text), text)
     [path] = [path for path in proxies.folder.glob("*.json") if b'"will be broken"' in path.read_bytes()]
     path.write_bytes(path.read_bytes()[:-40])
     with listening_client(proxies.replayer, "will be broken") as (client, _):
-        broken = client.post(URL, json=asked("will be broken"))
+        broken = client.post(CHAT_URL, json=chat_body("will be broken"))
     with listening_client(proxies.replayer, "stays whole") as (client, _):
-        whole = client.post(URL, json=asked("stays whole"))
+        whole = client.post(CHAT_URL, json=chat_body("stays whole"))
 
     assert broken.status_code == 400
     assert broken.json()["error"]["code"] == "recording_unreadable"

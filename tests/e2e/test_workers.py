@@ -28,10 +28,11 @@ from support.proxy import (
     proxy,
     wait_until,
 )
+from support.requests import chat_body
 
 WORKERS = 3
 BASE_URL_MODE = "reverse:https://api.openai.com"
-REQUEST = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "Is it done?"}]})
+REQUEST = json.dumps(chat_body("Is it done?"))
 
 
 def recording(text: str, test_id: str | None = None) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from openai_replay.mock import Upstream
+from support.requests import CHAT_PATH
 
 from .proxy import CEILING_S, Proxy
 
 REVERSE = "reverse:https://api.openai.com"
-CHAT = "/v1/chat/completions"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class BaseURL:
     def send(
         self,
         body: bytes | str | dict[str, Any] | None = None,
-        path: str = CHAT,
+        path: str = CHAT_PATH,
         *,
         method: str = "",
         content_type: str | None = "application/json",
@@ -71,11 +71,6 @@ class BaseURL:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def chat(text: str, **members: Any) -> dict[str, Any]:
-    """Return a chat request that says `text`."""
-    return {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": text}], **members}
 
 
 def answer_in_turn(upstream: Upstream, *texts: str, path: str = "*") -> None:

@@ -32,9 +32,8 @@ from openai_replay.store.index import Index
 from openai_replay.store.store import Store
 from openai_replay.store.watch import watch
 from openai_replay.wire.white_space import usual
+from support.requests import API, CHAT_URL, chat_body
 
-API = "https://api.openai.com"
-CHAT = f"{API}/v1/chat/completions"
 VERSION = ("openai-version", "2020-10-01")
 JSON_HEADERS = (("content-type", "application/json"), VERSION)
 STREAM_HEADERS = (("content-type", "text/event-stream; charset=utf-8"), VERSION)
@@ -55,13 +54,13 @@ OBJECTS: st.SearchStrategy[dict[str, JSON]] = st.dictionaries(TEXTS, JSON_VALUES
 def chat(
     content: JSON = "Hi",
     *,
-    url: str = CHAT,
+    url: str = CHAT_URL,
     test_id: str | None = None,
     rules: Rules = NO_RULES,
     **members: JSON,
 ) -> ApiRequest:
     """Return a request for a chat completion."""
-    body: dict[str, JSON] = {"model": "gpt-4o", "messages": [{"role": "user", "content": content}], **members}
+    body: dict[str, JSON] = chat_body(content, **members)
     return describe("POST", url, body, test_id, rules)
 
 

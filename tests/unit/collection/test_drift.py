@@ -17,6 +17,7 @@ from openai_replay.request.redaction import redactor
 from openai_replay.request.rules import Rules
 from openai_replay.store.index import Index
 from openai_replay.store.store import Store
+from support.requests import embeddings_body
 
 RULES = Rules((), redactor(()))
 URL = "https://api.openai.com/v1"
@@ -29,7 +30,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def recording(store: Store, name: str, path: str = "/embeddings", method: str = "POST", **more: Any) -> None:
-    body = more.pop("body", {"model": "text-embedding-3-small", "input": name})
+    body = more.pop("body", embeddings_body(name))
     response = more.pop("response", {"body": {"object": "list", "usage": {"prompt_tokens": 1_000_000}}})
     request = {
         "method": method,

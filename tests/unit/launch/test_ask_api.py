@@ -13,6 +13,7 @@ from openai_replay.mock import Upstream
 from openai_replay.request.identity import ApiRequest, describe
 from openai_replay.request.redaction import redactor
 from openai_replay.request.rules import Rules
+from support.requests import chat_body
 
 RULES = Rules((), redactor(()))
 
@@ -27,9 +28,7 @@ def request(
     upstream: Upstream, text: str, method: str = "POST", path: str = "/v1/chat/completions"
 ) -> ApiRequest:
     url = f"http://127.0.0.1:{upstream.plain_port}{path}"
-    body: JSON = (
-        {"model": "gpt-4o", "messages": [{"role": "user", "content": text}]} if method == "POST" else {}
-    )
+    body: JSON = chat_body(text) if method == "POST" else {}
     return describe(method, url, body, "a test", RULES)
 
 

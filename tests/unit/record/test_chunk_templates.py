@@ -18,7 +18,8 @@ from openai_replay.record.chunk_templates import ChunkTemplates, RecordedChunk
 from openai_replay.record.exchange import Exchange
 from openai_replay.record.record import record
 from openai_replay.request.identity import ApiRequest, describe
-from unit.exchanges import API, NO_RULES, STREAM_HEADERS, chunk
+from support.requests import API
+from unit.exchanges import NO_RULES, STREAM_HEADERS, chunk
 from unit.wire_objects import CHUNK, CLASSES, LEGACY, UNHURRIED, any_objects
 
 # Texts that mean something to some rule, or are written in more than one way, among words that do not.

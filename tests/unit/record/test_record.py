@@ -12,6 +12,7 @@ from openai_replay.record.exchange import Recorded
 from openai_replay.record.record import record
 from openai_replay.request.redaction import redactor
 from openai_replay.request.rules import Rules
+from support.requests import chat_body
 from unit.exchanges import (
     Api,
     answered,
@@ -54,15 +55,12 @@ def test_no_secret_is_recorded(status: int, kind: str) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("words", ["Hello", "Say 30 words", "get_weather please", "please refuse"])
 def test_envelopes_equal_what_the_reference_dumps(stream: bool, words: str) -> None:
-    body: dict[str, JSON] = {
-        "model": "gpt-4o",
-        "messages": [{"role": "user", "content": words}],
-        "stream": stream,
-        "stream_options": {"include_usage": True} if stream else None,
-        "tools": [
-            {"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}
-        ],
-    }
+    body: dict[str, JSON] = chat_body(
+        words,
+        stream=stream,
+        stream_options={"include_usage": True} if stream else None,
+        tools=[{"type": "function", "function": {"name": "get_weather", "parameters": {"type": "object"}}}],
+    )
     exchange = Api().exchange("POST", "/v1/chat/completions", body)
     pieces = list(exchange.body)
     recorded = record(replace(exchange, body=pieces))

@@ -14,14 +14,8 @@ from openai_replay.format.recording import JSON, opened
 from openai_replay.record.exchange import End, Exchange, Recorded
 from openai_replay.record.record import record
 from openai_replay.request.identity import describe
-from unit.exchanges import (
-    API,
-    NO_RULES,
-    STREAM_HEADERS,
-    chat,
-    chunk,
-    streamed,
-)
+from support.requests import API
+from unit.exchanges import NO_RULES, STREAM_HEADERS, chat, chunk, streamed
 from unit.recorded import body_of, dumped_by_package
 from unit.wire_objects import CHUNK
 

@@ -20,8 +20,8 @@ from openai_replay.record.record import record
 from openai_replay.replay.answer import Answer, render
 from openai_replay.request.identity import ApiRequest
 from openai_replay.store.store import Stored
+from support.requests import API, chat_body, embeddings_body, response_body, streamed_chat_body
 from unit.exchanges import (
-    API,
     JSON_VALUES,
     STREAM_HEADERS,
     Api,
@@ -377,27 +377,22 @@ CALLS: dict[str, tuple[str, str, JSON]] = {
     "chat": (
         "POST",
         "/v1/chat/completions",
-        {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]},
+        chat_body("Hi"),
     ),
     "chat, logprobs": (
         "POST",
         "/v1/chat/completions",
-        {"model": "gpt-4o", "logprobs": True, "messages": [{"role": "user", "content": "Hi"}]},
+        chat_body("Hi", logprobs=True),
     ),
     "stream": (
         "POST",
         "/v1/chat/completions",
-        {"model": "gpt-4o", "stream": True, "messages": [{"role": "user", "content": "Say 20 words"}]},
+        streamed_chat_body("Say 20 words"),
     ),
     "stream with usage": (
         "POST",
         "/v1/chat/completions",
-        {
-            "model": "gpt-4o",
-            "stream": True,
-            "stream_options": {"include_usage": True},
-            "messages": [{"role": "user", "content": "Hi"}],
-        },
+        streamed_chat_body("Hi", stream_options={"include_usage": True}),
     ),
     "legacy": ("POST", "/v1/completions", {"model": "gpt-3.5-turbo-instruct", "prompt": "Hi"}),
     "legacy stream": (
@@ -405,17 +400,17 @@ CALLS: dict[str, tuple[str, str, JSON]] = {
         "/v1/completions",
         {"model": "gpt-3.5-turbo-instruct", "prompt": "Hi", "stream": True},
     ),
-    "embeddings": ("POST", "/v1/embeddings", {"model": "text-embedding-3-small", "input": ["a", "b"]}),
+    "embeddings": ("POST", "/v1/embeddings", embeddings_body(["a", "b"])),
     "embeddings, base64": (
         "POST",
         "/v1/embeddings",
-        {"model": "text-embedding-3-small", "input": "a", "encoding_format": "base64"},
+        embeddings_body("a", encoding_format="base64"),
     ),
     "models": ("GET", "/v1/models", None),
     "model": ("GET", "/v1/models/gpt-4o", None),
     "no model": ("POST", "/v1/chat/completions", {"model": "does-not-exist", "messages": []}),
-    "responses": ("POST", "/v1/responses", {"model": "gpt-4o", "input": "Hi"}),
-    "responses stream": ("POST", "/v1/responses", {"model": "gpt-4o", "input": "Hi", "stream": True}),
+    "responses": ("POST", "/v1/responses", response_body("Hi")),
+    "responses stream": ("POST", "/v1/responses", response_body("Hi", stream=True)),
     "moderations": ("POST", "/v1/moderations", {"input": "Hi"}),
     "images": ("POST", "/v1/images/generations", {"model": "gpt-image-1", "prompt": "A cat"}),
     "files": ("GET", "/v1/files", None),

@@ -17,7 +17,8 @@ from openai_replay.request.ignoring import ignore_rule, ignore_rules
 from openai_replay.request.redaction import redactor
 from openai_replay.request.rules import Rules
 from openai_replay.store.store import Store, Stored
-from unit.exchanges import API, NO_RULES, OBJECTS, chat, completion, get, write_recording
+from support.requests import API
+from unit.exchanges import NO_RULES, OBJECTS, chat, completion, get, write_recording
 
 
 def found(store: Store, request: ApiRequest) -> Miss:

@@ -12,14 +12,15 @@ from openai_replay.format import delays
 from openai_replay.format.recording import JSON
 from openai_replay.replay.resume import Resumption, resumption_of
 from openai_replay.request.identity import ApiRequest, describe
+from support.requests import API, response_body
 from unit.conftest import StartReplay
-from unit.exchanges import API, NO_RULES, Replay, get, write_recording
+from unit.exchanges import NO_RULES, Replay, get, write_recording
 
 ID = "resp_1"
 
 
 def create(text: str = "Hi", test_id: str | None = None) -> ApiRequest:
-    body: dict[str, JSON] = {"model": "gpt-4.1", "input": text, "stream": True, "background": True}
+    body: dict[str, JSON] = response_body(text, model="gpt-4.1", stream=True, background=True)
     return describe("POST", f"{API}/v1/responses", body, test_id, NO_RULES)
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from openai_replay.format.recording import JSON
 from openai_replay.request.body import parse_body
 from openai_replay.request.identity import identify
-from unit.exchanges import CHAT, NO_RULES, TEXTS
+from support.requests import CHAT_URL
+from unit.exchanges import NO_RULES, TEXTS
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def test_json_that_no_recording_holds_is_text(text: str) -> None:
 def test_a_body_is_nested_as_deeply_as_can_be_matched() -> None:
     deepest = json.loads("[" * 200 + "1" + "]" * 200)
     assert parse_body(json.dumps(deepest).encode(), "") == deepest
-    assert identify("POST", CHAT, {"a": deepest}, NO_RULES).key
+    assert identify("POST", CHAT_URL, {"a": deepest}, NO_RULES).key
     assert parse_body(json.dumps([deepest]).encode(), "") == {"__text__": json.dumps([deepest])}
 
 
@@ -80,4 +81,6 @@ def test_json_that_looks_like_the_description_of_a_body_is_text(text: str) -> No
 @given(st.binary(max_size=40), TEXTS)
 def test_any_body_is_something(content: bytes, content_type: str) -> None:
     body = parse_body(content, content_type)
-    assert identify("POST", CHAT, body, NO_RULES) == identify("POST", CHAT, copy.deepcopy(body), NO_RULES)
+    assert identify("POST", CHAT_URL, body, NO_RULES) == identify(
+        "POST", CHAT_URL, copy.deepcopy(body), NO_RULES
+    )

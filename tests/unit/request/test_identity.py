@@ -19,7 +19,8 @@ from openai_replay.request.identity import Identity, describe, identify
 from openai_replay.request.ignoring import ignore_rule, ignore_rules
 from openai_replay.request.redaction import redactor
 from openai_replay.request.rules import Rules
-from unit.exchanges import API, CHAT, JSON_VALUES, NO_RULES, OBJECTS, chat
+from support.requests import API, CHAT_URL, form_body
+from unit.exchanges import JSON_VALUES, NO_RULES, OBJECTS, chat
 from unit.wire_objects import SHARED
 
 BODY: dict[str, JSON] = {
@@ -45,7 +46,7 @@ BODY: dict[str, JSON] = {
 }
 
 
-def of(body: JSON, *, method: str = "POST", url: str = CHAT, rules: Rules = NO_RULES) -> Identity:
+def of(body: JSON, *, method: str = "POST", url: str = CHAT_URL, rules: Rules = NO_RULES) -> Identity:
     return identify(method, url, body, rules)
 
 
@@ -223,8 +224,8 @@ def test_the_test_id_is_no_part_of_the_identity_and_one_of_the_name() -> None:
 OTHER_PLACES = {
     "method": {"method": "GET"},
     "path": {"url": f"{API}/v1/responses"},
-    "path's end": {"url": f"{CHAT}/"},
-    "query": {"url": f"{CHAT}?a=b"},
+    "path's end": {"url": f"{CHAT_URL}/"},
+    "query": {"url": f"{CHAT_URL}?a=b"},
     "host": {"url": "https://example.com/v1/chat/completions"},
     "port": {"url": "https://api.openai.com:8443/v1/chat/completions"},
     "scheme's port": {"url": "http://api.openai.com:443/v1/chat/completions"},
@@ -358,12 +359,9 @@ def test_recorders_inside_the_sdk_post_for_the_list_of_models() -> None:
 # --- bodies -------------------------------------------------------------------------------------------------------
 
 
-FORM = '--{b}\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n'
-
-
 def form(fields: list[tuple[str, str]], boundary: str) -> JSON:
-    parts = "".join(FORM.format(b=boundary, n=name, v=value) for name, value in fields)
-    return parse_body(f"{parts}--{boundary}--\r\n".encode(), f"multipart/form-data; boundary={boundary}")
+    body = form_body(boundary, *((f'name="{name}"', value.encode()) for name, value in fields))
+    return parse_body(body, f"multipart/form-data; boundary={boundary}")
 
 
 def test_a_form_is_its_parts_in_any_order_with_any_boundary() -> None:

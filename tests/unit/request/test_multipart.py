@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from openai_replay.format.recording import JSON
 from openai_replay.request.multipart import MULTIPART, MultipartParser, boundary_of
+from support.requests import form_body
 
 NAMES = st.text(
     st.characters(codec="utf-8", exclude_characters='"\\\r\n', exclude_categories=["Cc"]), max_size=5
@@ -19,13 +20,13 @@ BOUNDARIES = st.text("abcXYZ019-_", min_size=1, max_size=8).map("b-{}-e".format)
 
 
 def form(parts: list[tuple[str, str | None, bytes]], boundary: str) -> bytes:
-    body = b""
-    for name, filename, content in parts:
-        named = "" if filename is None else f'; filename="{filename}"'
-        kind = "" if filename is None else "Content-Type: application/octet-stream\r\n"
-        header = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"{named}\r\n{kind}\r\n'
-        body += header.encode() + content + b"\r\n"
-    return body + f"--{boundary}--\r\n".encode()
+    return form_body(boundary, *((header(name, filename), content) for name, filename, content in parts))
+
+
+def header(name: str, filename: str | None) -> str:
+    if filename is None:
+        return f'name="{name}"'
+    return f'name="{name}"; filename="{filename}"\r\nContent-Type: application/octet-stream'
 
 
 def parsed(pieces: list[bytes], boundary: str = "b") -> JSON:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from openai_replay.request.reference_hash import model_digest, reference_text, request_hash
-from unit.exchanges import API
+from support.requests import API
 from unit.wire_objects import SHARED
 
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from openai_replay.request.identity import Identity, identify
 from openai_replay.request.urls import canonical_path, canonical_query
-from unit.exchanges import API, NO_RULES
+from support.requests import API
+from unit.exchanges import NO_RULES
 
 
 def of(url: str) -> Identity:

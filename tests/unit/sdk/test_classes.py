@@ -27,13 +27,13 @@ from openai.types.responses import ResponseStreamEvent
 
 from openai_replay.format.recording import JSON
 from openai_replay.sdk.classes import class_for, dump, is_named_by_event, item_class_for
+from support.requests import CHAT_PATH
 
 PROJECT = Path(__file__).resolve().parents[3]
 SHARED = Path(os.environ.get("OPENAI_REPLAY_SHARED", PROJECT.parent / "shared"))
 TABLE = json.loads((PROJECT / "addon" / "openai_replay" / "sdk" / "classes.json").read_text())
 CLASS_NAMES = ["openai." + name for name in TABLE["classes"]]
 
-CHAT = "/v1/chat/completions"
 CHUNK = "openai.types.chat.chat_completion_chunk.ChatCompletionChunk"
 COMPLETION = "openai.types.chat.chat_completion.ChatCompletion"
 RESPONSE = "openai.types.responses.response.Response"
@@ -323,8 +323,8 @@ def test_there_is_no_class_for_what_the_package_makes_no_object_of(method: str, 
 
 @pytest.mark.parametrize("wire", [None, "text", 1, [], [{"id": "c"}]], ids=repr)
 def test_there_is_no_class_for_what_is_no_object(wire: Any) -> None:
-    assert class_for("POST", CHAT, wire, streamed=False) is None
-    assert class_for("POST", CHAT, wire, streamed=True) is None
+    assert class_for("POST", CHAT_PATH, wire, streamed=False) is None
+    assert class_for("POST", CHAT_PATH, wire, streamed=True) is None
 
 
 def test_there_is_no_class_for_an_operation_without_a_stream() -> None:
@@ -332,8 +332,8 @@ def test_there_is_no_class_for_an_operation_without_a_stream() -> None:
 
 
 def test_there_is_no_class_for_an_event_that_the_package_raises_or_does_not_know() -> None:
-    assert class_for("POST", CHAT, {"error": {"message": "overloaded"}}, streamed=True) is None
-    assert class_for("POST", CHAT, {"error": None}, streamed=True) == CHUNK
+    assert class_for("POST", CHAT_PATH, {"error": {"message": "overloaded"}}, streamed=True) is None
+    assert class_for("POST", CHAT_PATH, {"error": None}, streamed=True) == CHUNK
     assert class_for("POST", "/v1/responses", {"type": "response.from_the_future"}, streamed=True) is None
     assert class_for("POST", "/v1/responses", {"type": ["error"]}, streamed=True) is None
     assert class_for("POST", "/v1/responses", {}, streamed=True) is None

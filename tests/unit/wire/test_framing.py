@@ -8,9 +8,9 @@ from hypothesis import given
 from openai_replay.format.recording import JSON
 from openai_replay.wire.framing import FrameNotes, Frames, implied_end, implied_lines, is_assistant_event
 from openai_replay.wire.sse import NEWLINE, Event
+from support.requests import CHAT_PATH
 from unit.exchanges import OBJECTS
 
-CHAT = "/v1/chat/completions"
 CHUNK = "openai.types.chat.chat_completion_chunk.ChatCompletionChunk"
 DELTA = "openai.types.responses.response_text_delta_event.ResponseTextDeltaEvent"
 IMAGE = "openai.types.image_gen_partial_image_event.ImageGenPartialImageEvent"
@@ -44,7 +44,7 @@ def test_only_assistants_events_hold_their_name_beside_their_data() -> None:
 @pytest.mark.parametrize(
     ("endpoint", "lines"),
     [
-        (CHAT, ("data: [DONE]",)),
+        (CHAT_PATH, ("data: [DONE]",)),
         ("/v1/completions", ("data: [DONE]",)),
         ("/v1/threads/t/runs", ("event: done", "data: [DONE]")),
         ("/v1/responses", ()),
@@ -64,7 +64,7 @@ def test_what_follows_from_the_chunks_is_not_noted() -> None:
     notes.chunk(1, Event("{}", ("event: x",)), ("event: x",))
     notes.done(Event("[DONE]"))
 
-    assert notes.result(CHAT, is_end_unknown=False) == {}
+    assert notes.result(CHAT_PATH, is_end_unknown=False) == {}
 
 
 def test_everything_else_is() -> None:
@@ -76,7 +76,7 @@ def test_everything_else_is() -> None:
     notes.block(3, Event(None, (": bye", "retry: 1")))
     notes.done(Event("[DONE]", ("event: end",), ending=NEWLINE))
 
-    assert notes.result(CHAT, is_end_unknown=False) == {
+    assert notes.result(CHAT_PATH, is_end_unknown=False) == {
         "lines": [{"chunks": "0-1", "lines": ["id: 1"]}, {"chunks": "2", "lines": []}],
         "between": [{"before": 0, "lines": [": hello"]}, {"before": 3, "lines": [": bye", "retry: 1"]}],
         "end": ["event: end", "data: [DONE]"],
@@ -88,8 +88,8 @@ def test_that_nothing_ends_a_stream_is_noted_where_something_should() -> None:
     notes = FrameNotes()
     notes.chunk(0, Event("{}"), ())
 
-    assert notes.result(CHAT, is_end_unknown=False) == {"end": []}
-    assert notes.result(CHAT, is_end_unknown=True) == {}
+    assert notes.result(CHAT_PATH, is_end_unknown=False) == {"end": []}
+    assert notes.result(CHAT_PATH, is_end_unknown=True) == {}
     assert notes.result("/v1/responses", is_end_unknown=False) == {}
 
 
@@ -98,7 +98,7 @@ def test_an_end_that_came_before_the_break_is_noted() -> None:
     notes.chunk(0, Event("{}"), ())
     notes.done(Event("[DONE]"))
 
-    assert notes.result(CHAT, is_end_unknown=True) == {"end": ["data: [DONE]"]}
+    assert notes.result(CHAT_PATH, is_end_unknown=True) == {"end": ["data: [DONE]"]}
 
 
 # --- replay -------------------------------------------------------------------------------------------------------
@@ -121,24 +121,24 @@ def test_notes_give_a_stream_its_framing_back() -> None:
     assert list(frames.before(1)) == []
     assert frames.event(1, None, {}, "{}") == b"id: 1\ndata: {}\n\n"
     assert frames.event(2, None, {}, "{}") == b"data: {}\n\n"
-    assert list(frames.end(CHAT, 2, is_broken=False)) == [b": c\n\n", b"event: end\n\n"]
+    assert list(frames.end(CHAT_PATH, 2, is_broken=False)) == [b": c\n\n", b"event: end\n\n"]
 
 
 def test_without_notes_the_framing_follows_from_the_chunks() -> None:
     frames = Frames({})
 
     assert frames.event(0, DELTA, {"type": "x"}, "{}") == b"event: x\ndata: {}\n\n"
-    assert list(frames.end(CHAT, 1, is_broken=False)) == [b"data: [DONE]\n\n"]
+    assert list(frames.end(CHAT_PATH, 1, is_broken=False)) == [b"data: [DONE]\n\n"]
     assert list(frames.end("/v1/responses", 1, is_broken=False)) == []
-    assert list(frames.end(CHAT, 1, is_broken=True)) == []
+    assert list(frames.end(CHAT_PATH, 1, is_broken=True)) == []
 
 
 def test_an_end_that_came_before_the_break_is_sent() -> None:
-    assert list(Frames({"end": ["data: [DONE]"]}).end(CHAT, 1, is_broken=True)) == [b"data: [DONE]\n\n"]
+    assert list(Frames({"end": ["data: [DONE]"]}).end(CHAT_PATH, 1, is_broken=True)) == [b"data: [DONE]\n\n"]
 
 
 def test_an_end_without_lines_is_none() -> None:
-    assert list(Frames({"end": []}).end(CHAT, 1, is_broken=False)) == []
+    assert list(Frames({"end": []}).end(CHAT_PATH, 1, is_broken=False)) == []
 
 
 def test_a_last_block_that_was_not_terminated_is_not() -> None:
