@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import socket
 import sys
 import time
@@ -14,6 +13,7 @@ from collections.abc import Callable, Sequence
 from ..errors import BadOption
 from ..options import Settings
 from ..replay.shared_run import mark_ready
+from ..service.ending_signals import ending_signals
 from ..service.garbage_collection import collect_garbage_rarely
 from ..service.service import Run, Service
 from ..service.workers import refuse_taken, run_workers, split_workers
@@ -114,6 +114,6 @@ async def _serve_until_signal(
     host = command_line.host or ("::" if socket.has_dualstack_ipv6() else "0.0.0.0")
     server = GranianServer(application, host, port, command_line.certificate, listening)
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in ending_signals():
         loop.add_signal_handler(number, server.stop)
     await server.serve()

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..replay.shared_run import ENVIRONMENT_NAME, is_ready
+from .ending_signals import ending_signals
 
 # How often the workers are looked at.
 _INTERVAL_S = 0.05
@@ -124,7 +125,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Run the workers, and return the exit status."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in ending_signals():
             signal.signal(number, lambda *_: self._is_ending.set())
         # The first one makes the certificate authority where there is none; the others find it.
         self._workers = [self._started()]
