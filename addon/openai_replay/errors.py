@@ -5,6 +5,7 @@ OpenAIReplayError
 ├── BadHeader          a request's own header makes no sense: the request is refused
 ├── BadRecording       a file among the recordings cannot be read
 │   └── NotReplayable  a well-formed file that is no HTTP exchange
+├── NameTaken          another recorder has just written a file of this name
 └── NotRecordable      an exchange that no recording can hold without changing it
     ├── HoldsSecret    a recording that would hold a credential of its request
     └── KeptSuccess    a failure that would replace the success of an earlier run
@@ -25,6 +26,14 @@ class BadOption(OpenAIReplayError):
 
 class BadHeader(OpenAIReplayError):
     """A header for this proxy has a value that makes no sense: `<header>=<value>: <problem>`."""
+
+
+class NameTaken(OpenAIReplayError):
+    """Another recorder has written a file of this name at the same time; the next number may be free."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path}: expected a free name, another recorder has written this file")
+        self.path = path
 
 
 class NotRecordable(OpenAIReplayError):

@@ -89,7 +89,8 @@ def test_the_content_of_an_upload_is_kept_as_size_and_hash(proxies: Both) -> Non
             {"name": "purpose", "value": "assistants"},
         ]
     }
-    assert not any(b"the secret content" in path.read_bytes() for path in proxies.folder.iterdir())
+    files = (path for path in proxies.folder.rglob("*") if path.is_file())
+    assert not any(b"the secret content" in path.read_bytes() for path in files)
 
 
 def test_python_and_curl_find_each_others_upload(proxies: Both, tmp_path: Path) -> None:

@@ -198,8 +198,9 @@ class Replay:
 
 
 def names(folder: Path) -> list[str]:
-    """Return the names of all files in a folder, hidden ones among them."""
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    """Return the names of all files in a folder, hidden ones among them, but for the file that git ignores by."""
+    paths = (path for path in folder.rglob("*") if path.is_file() and path.name != ".gitignore")
+    return sorted(path.relative_to(folder).as_posix() for path in paths)
 
 
 def written(folder: Path, name: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..options import Settings
 from ..request.rules import Rules
+from ..store.claim import Claim
 from ..store.index import Index
 from ..store.store import Store
 
@@ -22,7 +23,11 @@ class OpenedFolder:
 
 @contextmanager
 def opened_folder(settings: Settings) -> Iterator[OpenedFolder]:
-    """Open the folder until the block ends; its index is kept in memory alone."""
+    """Open the folder until the block ends; its index is kept in memory, and the first recording claims the folder."""
     rules = Rules(settings.ignore, settings.redactor)
     with closing(Index(settings.directory, rules, None)) as index:
-        yield OpenedFolder(Store(settings.directory, rules, index), rules)
+        claim = Claim(settings.directory)
+        try:
+            yield OpenedFolder(Store(settings.directory, rules, index, claim=claim), rules)
+        finally:
+            claim.end()

@@ -3,7 +3,8 @@
 Theory of operation. A run is the life of the proxy, or the time since the last reset. `ask` makes a ticket for each
 request, and the tickets of identical requests are one series. A ticket's place in its series decides its file,
 however late its answer comes: the numbers of a series are the lowest ones that no other request has. (Different
-requests may have one name, for the format's hash reads some of them as the same text.)
+requests may have one name, for the format's hash reads some of them as the same text. And another recorder may record
+the same requests into the folder at the same time. If it takes a number first, the series goes on with the next one.)
 
 The first answer to a request of a test replaces all that an earlier run recorded of it. Requests without a test id may
 be several tests', of which this run makes only some: each answer replaces the earlier one at its place, and the
@@ -36,7 +37,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from ..errors import BadRecording, KeptSuccess, NotRecordable, OpenAIReplayError
+from ..errors import BadRecording, KeptSuccess, NameTaken, NotRecordable, OpenAIReplayError
 from ..request.identity import ApiRequest
 from ..store import names
 from ..store.store import Store
@@ -271,6 +272,20 @@ class Recorder:
                 self._write(ticket, place, ())
 
     def _write(self, ticket: Ticket, at: int, retried: Iterable[Ticket]) -> None:
+        """Write a ticket's answer, under the next number if another recorder has just taken the one at its place."""
+        while ticket.recorded is not None:
+            try:
+                self._write_file(ticket, at, retried)
+            except NameTaken as exc:
+                self._give_up_number(ticket.series, exc.path)
+                self._close_gaps(ticket.series)
+
+    def _give_up_number(self, series: Series, taken: Path) -> None:
+        number = self._number_of(taken, series)
+        series.numbers = [other for other in series.numbers if other != number]
+        series.has_gaps = True
+
+    def _write_file(self, ticket: Ticket, at: int, retried: Iterable[Ticket]) -> None:
         """Write a ticket's answer, and remove the files that it replaces when its own is safely on disk."""
         recorded = ticket.recorded
         assert recorded is not None
@@ -284,6 +299,7 @@ class Recorder:
             companions=[(beside[one.holds], one.content) for one in recorded.companions],
             after_replacing=partial(self._remove_all, replaced - {target}),
             credentials=ticket.api_request.credentials,
+            is_joint=ticket.api_request.is_model_list(),
         )
         ticket.path = target
         ticket.recorded = None
@@ -297,7 +313,8 @@ class Recorder:
         replaced = {failure.path for failure in retried if failure.path is not None}
         if not ticket.series.is_begun:
             replaced |= self._outdated(ticket)
-        return replaced | set(ticket.series.earlier[at : at + 1])
+        replaced |= set(ticket.series.earlier[at : at + 1])
+        return {path for path in replaced if not self._store.is_anothers(path)}
 
     def _keep_successes(self, ticket: Ticket, at: int) -> None:
         """Refuse a failure in whose place a success of an earlier run stands."""
@@ -348,7 +365,8 @@ class Recorder:
             or api_request.is_model_list()
         }
         with self._lock:
-            return (found | self._earlier.get(_series_key(api_request), set())) - self._written
+            found = (found | self._earlier.get(_series_key(api_request), set())) - self._written
+        return {path for path in found if not self._store.is_anothers(path)}
 
     def _remove_all(self, paths: Iterable[Path]) -> None:
         """Remove recordings, the last of a series first: an interruption leaves the beginning of the series."""
@@ -367,17 +385,34 @@ class Recorder:
             series.has_gaps = True
 
     def _close_gaps(self, series: Series) -> None:
-        """Give the numbers of tickets that were taken out to the tickets after them, lowest number first."""
-        if not series.has_gaps:
-            return
-        series.has_gaps = False
-        try:
-            for place, ticket in enumerate(series.tickets):
-                if ticket.path is not None and not ticket.api_request.is_model_list():
-                    self._move(ticket, ticket.path, self._path(series, self._number(series, place)))
-        except OSError:
-            series.has_gaps = True
-            raise
+        """Give each file the number of its place: after tickets were taken out, or a number was given up."""
+        while series.has_gaps:
+            series.has_gaps = False
+            try:
+                self._renumber(series)
+            except NameTaken as exc:
+                self._give_up_number(series, exc.path)
+            except OSError:
+                series.has_gaps = True
+                raise
+
+    def _renumber(self, series: Series) -> None:
+        """Move files that go up, the last one first, then files that go down, the first one first.
+
+        So none comes upon another file of the series: places and numbers have the same order.
+        """
+        moves = [
+            (ticket, ticket.path, self._path(series, self._number(series, place)))
+            for place, ticket in enumerate(series.tickets)
+            if ticket.path is not None and not ticket.api_request.is_model_list()
+        ]
+        goes_up = [names.split_number(path.name)[1] < names.split_number(to.name)[1] for _, path, to in moves]
+        for move, is_up in reversed([*zip(moves, goes_up, strict=True)]):
+            if is_up:
+                self._move(*move)
+        for move, is_up in zip(moves, goes_up, strict=True):
+            if not is_up:
+                self._move(*move)
 
     def _move(self, ticket: Ticket, path: Path, target: Path) -> None:
         if path == target:

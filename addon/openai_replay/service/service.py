@@ -24,6 +24,7 @@ from ..report import Report
 from ..report_files.files import report_file
 from ..request.identity import ApiRequest, describe_sent
 from ..request.rules import Rules, RuleUse
+from ..store.claim import Claim
 from ..store.index import Index, cache_folder
 from ..store.store import Store
 from ..store.watch import FolderWatch
@@ -85,7 +86,11 @@ class Service:
         """Return the service of checked options; its index is kept in the cache folder that the environment names."""
         rules = Rules(settings.ignore, settings.redactor)
         index = Index(settings.directory, rules, cache_folder(environment))
-        store = Store(settings.directory, rules, index, watch)
+        is_recording = settings.mode in (Mode.RECORD, Mode.RECORD_IF_MISSING)
+        claim = Claim(settings.directory) if is_recording else None
+        if claim is not None:
+            run.worker.submit(claim.begin)
+        store = Store(settings.directory, rules, index, watch, claim)
         recorder = Recorder(store, replaces_any=settings.replaces_any)
         replayer = Replayer(store, settings.test_match, run.positions, run.worker.call)
         return cls(run, settings, rules, store, recorder, replayer, RuleUse(rules))
@@ -102,8 +107,10 @@ class Service:
             log.warning("recording_ignore=%r matched nothing in this run's requests.", text)
 
     def close(self) -> None:
-        """Close the index, behind all work that still needs it."""
+        """Close the index and give the folder back, behind all work that still needs them."""
         self.run.worker.submit(self.store.index.close)
+        if self.store.claim is not None:
+            self.run.worker.submit(self.store.claim.end)
 
     def describe(
         self, method: str, url: str, body: JSON, test_id: str | None, credentials: Sequence[str]

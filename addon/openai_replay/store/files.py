@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from contextlib import suppress
 from io import BufferedReader
 from pathlib import Path
@@ -19,6 +20,9 @@ from . import names
 
 # Larger files are no recordings, and would fill the memory.
 MOST_FILE_BYTES = 1024 * 1024 * 1024
+
+# Nothing is written for so long: the number of the process in an older name belongs to another process by now.
+_LONGEST_WRITING_S = 600
 
 _IGNORED = "# Files that are being written.\n.*.tmp\n"
 
@@ -60,24 +64,33 @@ def _check(status: os.stat_result, most: int) -> None:
 
 
 def prepare_folder(folder: Path) -> None:
-    """Create a folder of recordings if need be, so that git ignores the files that are being written.
+    """Create a folder of recordings if need be, and let git ignore the files that are being written.
+
+    A `.gitignore` that is there stays as it is.
 
     Raises:
         OSError: it cannot be created.
     """
-    if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".gitignore").write_text(_IGNORED, encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError), open(folder / ".gitignore", "x", encoding="utf-8") as file:
+        file.write(_IGNORED)
 
 
 def remove_left_behind(folder: Path) -> None:
     """Remove the temporary files of processes that are gone."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            writer = names.writer_of(entry.name)
-            if writer is not None and not _is_running(writer):
-                with suppress(OSError):
+            with suppress(OSError):
+                if _is_left_behind(entry):
                     os.unlink(entry.path)
+
+
+def _is_left_behind(entry: os.DirEntry[str]) -> bool:
+    """Tell whether the writer of a temporary file is gone; another process may have its number by now."""
+    writer = names.writer_of(entry.name)
+    if writer is None:
+        return False
+    return not _is_running(writer) or time.time() - entry.stat().st_mtime > _LONGEST_WRITING_S
 
 
 def _is_running(process_id: int) -> bool:

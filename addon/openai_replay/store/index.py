@@ -240,13 +240,6 @@ class Index:
         text = repr((_SCHEMA_VERSION, os.path.realpath(self._directory), self._rules.fingerprint()))
         return hashlib.sha256(text.encode()).hexdigest()[:24]
 
-    def lock_path(self) -> Path | None:
-        """Return the lock file for those who write recordings, the same for all rules; None without a place for it."""
-        name = hashlib.sha256(
-            os.path.realpath(self._directory).encode("utf-8", "surrogateescape")
-        ).hexdigest()
-        return None if self._folder is None else self._folder / f"{name[:24]}.lock"
-
     def _refresh_changed_folders(self) -> None:
         if not self._seen_folders:
             self._refresh_all()

@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import logging
 import os
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import urlsplit
 
-from ..errors import BadRecording, NotReplayable
+from ..errors import BadRecording, NameTaken, NotReplayable
 from ..format.recording import JSON, Recording, Response, decode, encode
 from ..request import secret_gate
 from ..request.identity import ApiRequest, Identity
@@ -25,7 +23,7 @@ from ..request.rules import Rules
 from ..request.stream_options import suffices
 from ..request.urls import authority
 from . import files, names
-from .claim import claimed
+from .claim import Claim
 from .index import Index, Row, signature_of
 from .index_rows import Signature, identity_of
 from .watch import FolderWatch
@@ -57,14 +55,26 @@ class Named:
 class Store:
     """The recordings of one folder."""
 
-    def __init__(self, directory: Path, rules: Rules, index: Index, watch: FolderWatch | None = None) -> None:
-        """Open a folder; `watch` is the watch over it, None where each look-up has to check the files."""
+    def __init__(
+        self,
+        directory: Path,
+        rules: Rules,
+        index: Index,
+        watch: FolderWatch | None = None,
+        claim: Claim | None = None,
+    ) -> None:
+        """Open a folder.
+
+        Args:
+            watch: the watch over it, None where each look-up has to check the files.
+            claim: keeps off the files of other recorders, None where the caller alone writes.
+        """
         self.directory = directory
         self.index = index
         self.watch = watch
+        self.claim = claim
         self._rules = rules
         self._is_prepared = False
-        self._claim: BinaryIO | None = None
 
     def read(self, path: Path) -> Stored | None:
         """Read a file; None when it does not exist.
@@ -132,9 +142,14 @@ class Store:
         return None
 
     def belongs_to_another(self, path: Path, api_request: ApiRequest) -> bool:
-        """Tell whether a file is a recording of another request, or of another test; one that is broken is not."""
+        """Tell whether a file is a recording of another request, of another test, or by another recorder at work.
+
+        One that is broken is not.
+        """
         if not path.exists():
             return False
+        if self.is_anothers(path):
+            return True
         try:
             stored = self.read(path)
         except NotReplayable:
@@ -196,6 +211,7 @@ class Store:
         companions: Sequence[tuple[str, Iterable[bytes]]] = (),
         after_replacing: Callable[[], None] | None = None,
         credentials: Sequence[str] = (),
+        is_joint: bool = False,
     ) -> Path:
         """Write a recording and the files beside it, whole or not at all.
 
@@ -205,9 +221,11 @@ class Store:
             companions: name and content, in pieces, of the files beside it.
             after_replacing: called when the content is in its place, to remove other files that it replaces.
             credentials: secrets of the request, which none of the files may hold in any spelling.
+            is_joint: it may replace a file that another recorder wrote at the same time, which is equal.
 
         Raises:
             HoldsSecret: one of them does; the folder is as it was.
+            NameTaken: another recorder wrote a file of this name at the same time; the folder is as it was.
             OSError: it could not be written; earlier files are unchanged.
         """
         secret_gate.refuse_name(name, credentials)
@@ -221,9 +239,13 @@ class Store:
             for (path, target), (_, pieces) in zip(beside, contents, strict=True):
                 with open(path, "wb") as file:
                     file.writelines(secret_gate.checked(pieces, credentials, _kind_of(target)))
-            outdated = set(self.companions(self.directory / name)) - {target for _, target in beside}
-            for path, target in beside:
-                path.replace(target)
+            with self._exclusive():
+                if not is_joint:
+                    self._refuse_taken(self.directory / name)
+                outdated = set(self.companions(self.directory / name)) - {target for _, target in beside}
+                self._note(name)
+                for path, target in beside:
+                    path.replace(target)
         except BaseException:
             for path, _ in beside:
                 with suppress(OSError):
@@ -237,40 +259,41 @@ class Store:
 
     def _prepare(self) -> None:
         """Make the folder ready before the first file of this run is written."""
-        if not self._is_prepared or not self.directory.is_dir():
-            files.prepare_folder(self.directory)
+        if self._is_prepared and self.directory.is_dir():
+            return
+        files.prepare_folder(self.directory)
+        if self.claim is not None:
+            self.claim.begin()
+        if self.claim is None or not self.claim.has_company():
             files.remove_left_behind(self.directory)
-            self._is_prepared = True
-            self._claim_folder()
+        self._is_prepared = True
 
-    def _claim_folder(self) -> None:
-        """Warn if another process records into the folder: each replaces recordings of the other's requests."""
-        path = self.index.lock_path()
-        if path is None or self._claim is not None:
-            return
-        try:
-            self._claim = claimed(path)
-        except OSError as exc:
-            log.debug("The folder %s cannot be claimed: %s", self.directory, exc)
-            return
-        if self._claim is None:
-            log.warning(
-                "Another process records into %s, too. Each replaces what the other records of the same request.",
-                self.directory,
-            )
-            return
-        weakref.finalize(self, self._claim.close)
+    def is_anothers(self, path: Path) -> bool:
+        """Tell whether another recorder wrote a file, at the same time as this one records."""
+        return self.claim is not None and path.parent == self.directory and self.claim.is_anothers(path.name)
+
+    def _exclusive(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.claim is None else self.claim.exclusive()
+
+    def _refuse_taken(self, path: Path) -> None:
+        if path.exists() and self.is_anothers(path):
+            raise NameTaken(path)
+
+    def _note(self, name: str) -> None:
+        if self.claim is not None:
+            self.claim.note(name)
 
     def move(self, path: Path, target: Path) -> None:
         """Give a recording another name in its folder, and the files beside it with it.
 
         Raises:
+            NameTaken: another recorder wrote a file of that name at the same time.
             OSError: it is gone, or the disk does not let it.
         """
         companions = list(self.companions(path))
         stored = self.read(path) if companions else None
         if stored is None:
-            path.replace(target)
+            self._move_alone(path, target)
             return
         old = {holds: str(name) for holds, name in stored.recording.response.companions().items()}
         new = {holds: names.moved_companion(name, path.stem, target.stem) for holds, name in old.items()}
@@ -280,12 +303,30 @@ class Store:
         self.write(target.name, [moved], companions=content)
         self.remove(path)
 
+    def _move_alone(self, path: Path, target: Path) -> None:
+        with self._exclusive():
+            self._refuse_taken(target)
+            self._note(target.name)
+            path.replace(target)
+            self._forget(path)
+
     def remove(self, path: Path) -> None:
-        """Remove a recording and the files beside it; no error if it is already gone."""
-        companions = list(self.companions(path))
-        path.unlink(missing_ok=True)
-        for companion in companions:
-            companion.unlink(missing_ok=True)
+        """Remove a recording and the files beside it; no error if it is already gone.
+
+        It stays if another recorder has put a recording in its place.
+        """
+        with self._exclusive():
+            if self.is_anothers(path):
+                return
+            companions = list(self.companions(path))
+            path.unlink(missing_ok=True)
+            for companion in companions:
+                companion.unlink(missing_ok=True)
+            self._forget(path)
+
+    def _forget(self, path: Path) -> None:
+        if self.claim is not None and path.parent == self.directory:
+            self.claim.forget(path.name)
 
     def companions(self, path: Path) -> Iterator[Path]:
         """Yield the files beside a recording: a body that is not JSON, or the audio of a session."""

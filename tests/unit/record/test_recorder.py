@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,6 +24,7 @@ from openai_replay.format.recording import JSON
 from openai_replay.record.exchange import End
 from openai_replay.record.recorder import Recorder, Ticket
 from openai_replay.request.identity import ApiRequest
+from openai_replay.store.claim import Claim
 from openai_replay.store.index import Index
 from openai_replay.store.store import Store
 from unit.conftest import OpenStore, StartReplay
@@ -622,7 +624,105 @@ def test_what_a_run_records_is_known_from_the_asking_on(recorder: Recorder, fold
 def test_a_folder_that_is_missing_is_made(store: Store, folder: Path) -> None:
     folder.rmdir()
     succeed(Recorder(store))
-    assert names(folder) == [".gitignore", *numbered(1)]
+    assert names(folder) == numbered(1)
+
+
+# --- two recorders at the same time -------------------------------------------------------------------------------
+
+
+@contextmanager
+def recorders(folder: Path) -> Iterator[list[Recorder]]:
+    """Two recorders, as those of two processes that began at the same time."""
+    with ExitStack() as opened:
+        found = []
+        for process in ("one", "other"):
+            index = opened.enter_context(closing(Index(folder, NO_RULES, None)))
+            claim = Claim(folder, process)
+            opened.callback(claim.end)
+            claim.begin()
+            found.append(Recorder(Store(folder, NO_RULES, index, claim=claim)))
+        yield found
+
+
+def contents_of(folder: Path) -> list[str]:
+    """Return the texts and failures of all files, sorted."""
+    bodies = [json.loads(path.read_bytes())["response"]["body"] for path in folder.glob("*.json")]
+    return sorted(
+        str(body["__data__"]["choices"][0]["message"]["content"]) if body else "fail" for body in bodies
+    )
+
+
+SHARED_RUN = st.lists(st.tuples(st.integers(0, 1), st.booleans(), st.sampled_from("afd")), max_size=8)
+
+
+@settings(max_examples=150)
+@given(asked=SHARED_RUN, earlier=st.integers(0, 3), data=st.data())
+def test_two_recorders_of_the_same_requests_lose_no_answer(
+    asked: list[tuple[int, bool, str]],
+    earlier: int,
+    data: st.DataObject,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Each request is (recorder, whether it has a test id, answer, failure or drop); they are answered in any order."""
+    folder = tmp_path_factory.mktemp("recordings")
+    requests = (chat("Hi"), REQUEST)
+    with closing(Index(folder, NO_RULES, None)) as index:
+        before = Recorder(Store(folder, NO_RULES, index))
+        for request, number in itertools.product(requests, range(earlier)):
+            recorded(before, request, completion(f"earlier {number}"))
+    expected = []
+    with recorders(folder) as both:
+        tickets = [
+            (both[which], both[which].ask(requests[has_test]), "fail" if kind == "f" else f"{kind} {number}")
+            for number, (which, has_test, kind) in enumerate(asked)
+        ]
+        for recorder, ticket, answer in data.draw(st.permutations(tickets)):
+            with suppress(KeptSuccess):
+                _answer_or_drop(recorder, ticket, "drop" if answer.startswith("d") else answer)
+                expected += [answer] if answer.startswith("a") else []
+
+    left = [text for text in contents_of(folder) if text.startswith("a")]
+    assert left == sorted(expected)
+    assert not (folder / ".recorders.tmp").exists()
+
+
+def test_the_answers_of_two_recorders_replay_in_their_order(folder: Path, start_replay: StartReplay) -> None:
+    with recorders(folder) as (one, other):
+        first = [one.ask(REQUEST) for _ in range(2)]
+        finished(one, first[1], completion("one 2"))
+        finished(other, other.ask(REQUEST), completion("other 1"))
+        finished(one, first[0], completion("one 1"))
+        finished(other, other.ask(REQUEST), completion("other 2"))
+        replayed = start_replay().contents(REQUEST, 4)
+
+    assert sorted(map(str, replayed)) == ["one 1", "one 2", "other 1", "other 2"]
+    for who in ("one", "other"):
+        assert [text for text in replayed if str(text).startswith(who)] == [f"{who} 1", f"{who} 2"]
+
+
+def test_bodies_in_files_of_their_own_are_not_mixed_up(folder: Path, start_replay: StartReplay) -> None:
+    audio = (("content-type", "audio/mpeg"), VERSION)
+    with recorders(folder) as both:
+        for number in range(4):
+            recorder = both[number % 2]
+            recorder.finish(recorder.ask(REQUEST), answered(REQUEST, bytes([number]), headers=audio))
+        replay = start_replay()
+        answers = [answer.pieces for _ in range(4) if (answer := replay.answer(REQUEST))]
+
+    assert answers == [(bytes([number]),) for number in range(4)]
+
+
+def test_a_run_after_two_recorders_replaces_the_recordings_of_both(
+    folder: Path, open_store: OpenStore
+) -> None:
+    with recorders(folder) as both:
+        for recorder in both:
+            succeed(recorder, "old")
+            succeed(recorder, "older")
+    assert len(names(folder)) == 4
+    succeed(Recorder(open_store()), "new")
+
+    assert said(folder) == ["new"]
 
 
 # --- disks that do not do as they should --------------------------------------------------------------------------
@@ -637,7 +737,7 @@ def test_a_file_in_the_place_of_the_folder_costs_the_recording_alone(store: Stor
     folder.unlink()
 
     assert succeed(recorder) is not None
-    assert names(folder) == [".gitignore", *numbered(1)]
+    assert names(folder) == numbered(1)
 
 
 def test_a_folder_in_the_place_of_the_file_costs_the_recording_alone(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from openai_replay.store import names
 from openai_replay.store.files import prepare_folder, read_file, remove_left_behind
 
 
@@ -45,19 +47,41 @@ def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
     assert len(read_file(path, most=1001)[1]) == 1001
 
 
-def test_a_new_folder_tells_git_to_ignore_unfinished_files(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_new", [True, False])
+def test_git_ignores_unfinished_files(tmp_path: Path, is_new: bool) -> None:
     folder = tmp_path / "a" / "recordings"
+    if not is_new:
+        folder.mkdir(parents=True)
     prepare_folder(folder)
-    (folder / ".gitignore").write_text("mine")
-    prepare_folder(folder)
+    (folder / names.temporary("a.json")).touch()
+    (folder / "a.json").touch()
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    git = ["git", "status", "--porcelain", "--untracked-files=all"]
+    status = subprocess.run(git, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
 
-    assert (folder / ".gitignore").read_text() == "mine"
+    assert status.split() == ["??", "a/recordings/.gitignore", "??", "a/recordings/a.json"]
+
+
+def test_a_persons_own_gitignore_stays(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("mine")
+    prepare_folder(tmp_path)
+
+    assert (tmp_path / ".gitignore").read_text() == "mine"
 
 
 def test_files_of_running_processes_are_not_removed(tmp_path: Path) -> None:
-    mine, gone = tmp_path / f".a.json.{os.getpid()}.00000000.tmp", tmp_path / ".a.json.99999999.00000000.tmp"
+    mine, gone = tmp_path / names.temporary("a.json"), tmp_path / ".a.json.99999999.00000000.tmp"
     mine.touch()
     gone.touch()
     remove_left_behind(tmp_path)
 
     assert [path.name for path in tmp_path.iterdir()] == [mine.name]
+
+
+def test_an_old_file_is_removed_though_its_process_has_a_namesake(tmp_path: Path) -> None:
+    old = tmp_path / names.temporary("a.json")
+    old.touch()
+    os.utime(old, (1, 1))
+    remove_left_behind(tmp_path)
+
+    assert list(tmp_path.iterdir()) == []
