@@ -1,53 +1,69 @@
 """Guess the test id of a cassette from its path.
 
 pytest-recording writes `tests/cassettes/test_chat/TestIt.test_ask.yaml` for `tests/test_chat.py::TestIt::test_ask`,
-pytest-vcr `tests/cassettes/test_ask.yaml` without the module. Other cassettes get their path as the test id.
+pytest-vcr `tests/cassettes/test_ask.yaml` without the module. Other cassettes get their path as the test id: relative
+to the working directory, or else to the folder around all cassettes of the import. Two cassettes never share a
+guessed id, for the same request in both would then be one series.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-_ENDINGS = re.compile(r"(\.(ya?ml|json|har|jsonl|flows?|mitm|dump))?(\.gz)?$")
+_ENDINGS = re.compile(r"(\.(ya?ml|json|har|jsonl|httprr|flows?|mitm|dump|cassette))?(\.gz)?$")
 _OF_CLASS = re.compile(r"(?P<class>[A-Za-z_]\w*)\.(?P<function>[A-Za-z_]\w*.*)", re.DOTALL)
 
 # pytest-recording's and pytest-vcr's folder.
 _FOLDER = "cassettes"
 
 
-def test_id_of(path: Path, pattern: str | None) -> str | None:
-    """Return the test id for the exchanges of a file, None for none.
+class CassetteTests:
+    """The test ids of the cassettes of one import."""
 
-    Args:
-        path: of the file.
-        pattern: a test id for all files, in which `{name}`, `{folder}` and `{path}` stand for the file's name, the
-            name of its folder, and its path, without ending; None to work it out.
-    """
-    relative = _short(path)
-    name = _ENDINGS.sub("", relative.name)
-    without_ending = relative.with_name(name).as_posix()
-    if pattern is not None:
-        parts = {"{name}": name, "{folder}": path.absolute().parent.name, "{path}": without_ending}
-        return re.sub(r"\{(name|folder|path)\}", lambda match: parts[match[0]], pattern) or None
-    return _pytest_node_id(path.absolute(), name) or without_ending
+    def __init__(self, named: Iterable[Path], pattern: str | None) -> None:
+        """Prepare to guess.
+
+        Args:
+            named: the files and folders that are imported.
+            pattern: a test id for all files, in which `{name}`, `{folder}` and `{path}` stand for the file's name, the
+                name of its folder, and its path, without ending; None to work each out.
+        """
+        self._around = Path(os.path.commonpath([_folder(path.absolute()).parent for path in named]))
+        self._pattern = pattern
+        self._taken: set[str] = set()
+
+    def test_id_of(self, path: Path) -> str | None:
+        """Return the test id for the exchanges of a file, None for none."""
+        relative = self._short(path.absolute())
+        name = _ENDINGS.sub("", relative.name)
+        without_ending = relative.with_name(name).as_posix()
+        if self._pattern is not None:
+            parts = {"{name}": name, "{folder}": path.absolute().parent.name, "{path}": without_ending}
+            return re.sub(r"\{(name|folder|path)\}", lambda match: parts[match[0]], self._pattern) or None
+        guesses = (self._pytest_node_id(path.absolute(), name), without_ending, relative.as_posix())
+        free = (guess for guess in guesses if guess is not None and guess not in self._taken)
+        test_id = next(free, relative.as_posix())
+        self._taken.add(test_id)
+        return test_id
+
+    def _short(self, path: Path) -> Path:
+        """Return a path relative to the working directory, as in node ids of pytest, else to the cassettes' folder."""
+        around = Path.cwd() if path.is_relative_to(Path.cwd()) else self._around
+        return path.relative_to(around) if path.is_relative_to(around) else path.relative_to(path.anchor)
+
+    def _pytest_node_id(self, path: Path, name: str) -> str | None:
+        """Return the node id of the test that a cassette's path names, None where no such test module is there."""
+        match = _OF_CLASS.fullmatch(name)
+        test = f"{match['class']}::{match['function']}" if match else name
+        module = next(_modules(path.parent, match["function"] if match else name), None)
+        return None if module is None else f"{self._short(module).as_posix()}::{test}"
 
 
-def _short(path: Path) -> Path:
-    """Return a path relative to the working directory, as in node ids of pytest; of a file elsewhere, its end."""
-    absolute = path.absolute()
-    if absolute.is_relative_to(Path.cwd()):
-        return absolute.relative_to(Path.cwd())
-    return Path(*absolute.parts[-2:])
-
-
-def _pytest_node_id(path: Path, name: str) -> str | None:
-    """Return the node id of the test that a cassette's path names, None where no such test module is there."""
-    match = _OF_CLASS.fullmatch(name)
-    test = f"{match['class']}::{match['function']}" if match else name
-    module = next(_modules(path.parent, match["function"] if match else name), None)
-    return None if module is None else f"{_short(module).as_posix()}::{test}"
+def _folder(path: Path) -> Path:
+    return path if path.is_dir() else path.parent
 
 
 def _modules(folder: Path, test: str) -> Iterator[Path]:

@@ -1,4 +1,8 @@
-"""Finds the files to import, and reads each by its format, which its content tells and not its name."""
+"""Finds the files to import, and reads each by its format, which its content tells and not its name.
+
+In a folder, each file whose ending is one of a format is read, and each other file whose first bytes are those of one:
+cassettes often have no ending.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +11,40 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..record.raw_exchange import NotTaken, RawExchange
-from . import import_har, import_vcr
+from . import import_har, import_httprr, import_vcr
 from .import_batch import Batches, is_batch
 from .values import Unexpected
-from .yaml_text import load_yaml
+from .yaml_text import yaml_documents
 
 type Read = Iterator[RawExchange | NotTaken]
 type ReadFlows = Callable[[Path], Read]
 
-# In folders, files of other endings are passed over.
-_ENDINGS = (".yaml", ".yml", ".json", ".har", ".jsonl", ".gz", ".flow", ".flows", ".mitm", ".dump")
+# Endings of files that may be of a format.
+_ENDINGS = (
+    *(".yaml", ".yml", ".json", ".har", ".jsonl", ".httprr", ".gz"),
+    *(".flow", ".flows", ".mitm", ".dump", ".cassette"),
+)
 
 _GZIP = b"\x1f\x8b"
 
 # A flow file is a sequence of tnetstrings: `<length>:<bytes><type>`.
 _FLOWS = re.compile(rb"[0-9]{1,12}:[0-9]+:")
 
-_FORMATS = "a cassette of VCR.py, Ruby VCR or go-vcr, a HAR, a mitmproxy flow file, or a batch file"
+# The first bytes of cassettes, HARs and traces.
+_BEGINNINGS = re.compile(
+    rb"(\xef\xbb\xbf)?(---\s*)?(\{\s*\"log\"\s*:|(\{\s*)?\"?(version|(http_)?interactions)\"?\s*:|httprr trace v1\r?\n)"
+)
+_BEGINNING_BYTES = 64
+
+_FORMATS = (
+    "a cassette of VCR.py, Ruby VCR, go-vcr or a tool with files like theirs, a HAR, a mitmproxy flow file, "
+    "a trace of httprr, or a batch file"
+)
 
 
 @dataclass(slots=True)
@@ -51,13 +67,15 @@ class Files:
             is_named: the user named this file, so that another format is an error.
         """
         try:
+            if not is_named and not path.is_file():  # a pipe would block
+                raise Unexpected("expected a regular file")
             yield from self._read(path)
         except (Unexpected, ValueError) as exc:
             yield NotTaken(str(path), str(exc))
         except OSError as exc:
             yield NotTaken(str(path), f"expected a readable file, {exc.strerror or exc}")
-        except _UnknownFormat:
-            problem = NotTaken(str(path), f"expected {_FORMATS}")
+        except _UnknownFormat as exc:
+            problem = NotTaken(str(path), str(exc))
             if is_named:
                 yield problem
             else:
@@ -73,12 +91,12 @@ class Files:
         start = raw[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
         if _FLOWS.match(raw):
             yield from self.read_flows(path)
+        elif import_httprr.is_trace(raw):
+            yield from import_httprr.exchanges(raw, str(path))
         elif is_batch(raw):
             self._batches.add(raw, path)
-        elif start.startswith((b"{", b"[")):
-            yield from _of_value(json.loads(raw.decode("utf-8-sig")), path)
         elif start:
-            yield from _of_value(load_yaml(raw), path)
+            yield from _of_documents(_documents(raw, start), str(path))
         else:
             raise Unexpected("the file is empty")
 
@@ -87,12 +105,23 @@ class _UnknownFormat(Exception):
     """A file's content is of none of the formats."""
 
 
-def _of_value(value: object, path: Path) -> Read:
+def _documents(raw: bytes, start: bytes) -> list[object]:
+    return [json.loads(raw.decode("utf-8-sig"))] if start.startswith((b"{", b"[")) else yaml_documents(raw)
+
+
+def _of_documents(documents: Sequence[object], place: str) -> Read:
+    for number, value in enumerate(documents, 1):
+        yield from _of_value(value, f"{place}, document {number}" if len(documents) > 1 else place)
+
+
+def _of_value(value: object, place: str) -> Read:
     if import_vcr.is_cassette(value):
-        return import_vcr.exchanges(value, path)
+        return import_vcr.exchanges(value, place)
     if import_har.is_har(value):
-        return import_har.exchanges(value, path)
-    raise _UnknownFormat
+        return import_har.exchanges(value, place)
+    if import_vcr.is_recording(value):
+        raise _UnknownFormat(f"expected {_FORMATS}; it is a recording already: copy it")
+    raise _UnknownFormat(f"expected {_FORMATS}")
 
 
 def _decompressed(raw: bytes) -> bytes:
@@ -105,13 +134,38 @@ def _decompressed(raw: bytes) -> bytes:
 
 
 def found_in(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
-    """Yield (file, was it named) for files, and for folders with their subfolders, in name order."""
+    """Yield (file, was it named) for files, and for folders with their subfolders, in name order, each file once."""
+    found: set[Path] = set()
+    for path, is_named in _all_files(paths):
+        if path.absolute() not in found:
+            found.add(path.absolute())
+            yield path, is_named
+
+
+def _all_files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
     for path in paths:
-        if not path.is_dir():
+        if path.is_dir():
+            yield from ((file, False) for file in _files_of(path))
+        else:
             yield path, True
-            continue
-        for folder, subfolders, names in os.walk(path):
-            subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-            for name in sorted(names):
-                if name.endswith(_ENDINGS):
-                    yield Path(folder, name), False
+
+
+def _files_of(directory: Path) -> Iterator[Path]:
+    for folder, subfolders, names in os.walk(directory):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(folder, name)
+            if name.endswith(_ENDINGS) or _begins_like_one(path):
+                yield path
+
+
+def _begins_like_one(path: Path) -> bool:
+    """Tell whether a file without a known ending begins like one of a format."""
+    try:
+        if not path.is_file():
+            return False
+        with open(path, "rb") as file:
+            start = file.read(_BEGINNING_BYTES)
+    except OSError:
+        return False
+    return _BEGINNINGS.match(start) is not None or _FLOWS.match(start) is not None

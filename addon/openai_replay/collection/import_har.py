@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from urllib.parse import urlencode
 
 from ..record.exchange import End
@@ -39,15 +38,15 @@ def _logs(value: object) -> list[Mapping[str, object]]:
     return [log for log in logs if isinstance(log.get("entries"), list)]
 
 
-def exchanges(value: object, path: Path) -> Iterator[RawExchange | NotTaken]:
+def exchanges(value: object, place: str) -> Iterator[RawExchange | NotTaken]:
     """Yield the exchanges of a HAR in the order of its entries."""
     entries = [entry for log in _logs(value) for entry in items(log["entries"], "entries")]
     for number, entry in enumerate(entries, 1):
-        place = f"{path}, entry {number}"
+        at = f"{place}, entry {number}"
         try:
-            yield from _exchanges(mapping(entry, "for an entry"), place)
+            yield from _exchanges(mapping(entry, "for an entry"), at)
         except Unexpected as exc:
-            yield NotTaken(place, str(exc))
+            yield NotTaken(at, str(exc))
 
 
 def _exchanges(entry: Mapping[str, object], place: str) -> Iterator[RawExchange | NotTaken]:

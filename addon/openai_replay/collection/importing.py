@@ -7,7 +7,7 @@ redaction, the same order of repeats. An exchange that cannot become a recording
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import NotRecordable, OpenAIReplayError
@@ -32,6 +32,9 @@ type IsRecorded = Callable[[str, int], bool]
 _PORTS = {"http": 80, "https": 443}
 
 _PROTOCOLS = "sec-websocket-protocol"
+
+# RFC 1952, section 2.3.1.
+_GZIP = b"\x1f\x8b\x08"
 
 # First bytes of a stream of server-sent events (WHATWG HTML, 9.2.5).
 _EVENT_STREAM_STARTS = (b"data:", b"event:", b"id:", b"retry:", b": ", b":\n")
@@ -59,9 +62,17 @@ class Imported:
 class Importer:
     """Writes the recordings of one import."""
 
-    def __init__(self, recorder: Recorder, rules: Rules, is_recorded: IsRecorded) -> None:
-        """Prepare to import; `is_recorded` tells of a host name and a port whether they are to be recorded."""
+    def __init__(
+        self, recorder: Recorder, rules: Rules, is_recorded: IsRecorded, *, keeps_ids: bool = False
+    ) -> None:
+        """Prepare to import.
+
+        Args:
+            is_recorded: tells of a host name and a port whether they are to be recorded.
+            keeps_ids: record `id` and `created` of completions as the cassettes have them.
+        """
         self.imported = Imported()
+        self._keeps_ids = keeps_ids
         self._recorder = recorder
         self._rules = rules
         self._is_recorded = is_recorded
@@ -104,7 +115,8 @@ class Importer:
     def _exchange(self, raw: RawExchange, api_request: ApiRequest) -> Exchange | SocketSession:
         if raw.session:
             return SocketSession(api_request, raw.session, raw.end, raw.socket.close)
-        return _exchange(raw, api_request, self._redacted(raw.socket, api_request.credentials))
+        socket = self._redacted(raw.socket, api_request.credentials)
+        return replace(_exchange(raw, api_request), socket=socket, keeps_ids=self._keeps_ids)
 
     def _redacted(self, socket: SocketNotes, credentials: tuple[str, ...]) -> SocketNotes:
         redact = self._rules.redactor.json
@@ -185,11 +197,23 @@ def _notes(raw: RawExchange) -> Iterator[str]:
 # --- responses ---
 
 
-def _exchange(raw: RawExchange, api_request: ApiRequest, socket: SocketNotes) -> Exchange:
-    body = _without_coding(raw.response_body, header(raw.response_headers, "content-encoding"))
+def _exchange(raw: RawExchange, api_request: ApiRequest) -> Exchange:
+    body = _response_content(raw)
     headers = _with_type(raw.response_headers, body)
-    why = "the file holds its beginning"
-    return Exchange(api_request, raw.status, headers, [body], raw.end, why, socket=socket)
+    return Exchange(api_request, raw.status, headers, [body], raw.end, "the file holds its beginning")
+
+
+def _response_content(raw: RawExchange) -> bytes:
+    coding = header(raw.response_headers, "content-encoding")
+    if not coding and raw.response_body.startswith(_GZIP) and _is_of_texts(raw.response_headers):
+        coding = "gzip"  # the cassette left its header out
+    return _without_coding(raw.response_body, coding)
+
+
+def _is_of_texts(headers: HeaderList) -> bool:
+    """Tell whether a body is JSON or another text by its content type, or has none."""
+    kind = header(headers, "content-type").partition(";")[0].strip().lower()
+    return "/" not in kind or kind.startswith("text/") or kind.endswith("json")
 
 
 def _without_coding(body: bytes, coding: str) -> bytes:

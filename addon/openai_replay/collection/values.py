@@ -5,9 +5,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 
 from ..record.raw_exchange import HeaderList
+
+# A status alone, or with its phrase: "200 OK".
+_STATUS = re.compile(r"[0-9]{3}(?![0-9A-Za-z])")
 
 
 class Unexpected(ValueError):
@@ -55,8 +59,8 @@ def status(value: object, name: str) -> int:
     Raises:
         Unexpected: it is none.
     """
-    if isinstance(value, str) and value.isdecimal():
-        value = int(value)
+    if isinstance(value, str) and (match := _STATUS.match(value)):
+        value = int(match[0])
     if isinstance(value, bool) or not isinstance(value, int) or not 200 <= value <= 599:
         raise Unexpected(f"expected an HTTP status {name} from 200 to 599, got {value!r}")
     return value
@@ -103,21 +107,28 @@ def json_bytes(value: object) -> bytes:
 
 
 def header_list(value: object, name: str) -> HeaderList:
-    """Return headers from a mapping of names to a value or a list of values, or from a list of `{name, value}`.
+    """Return headers from a mapping of names to a value or a list of values, or from a list of pairs.
+
+    A pair is `{name, value}`, or a list of a name and a value or several.
 
     Raises:
         Unexpected: it is neither.
     """
     if value is None or isinstance(value, str):  # replaced by a text such as **REDACTED**
         return ()
-    if isinstance(value, list):
-        pairs = [mapping(item, name) for item in value]
-        return tuple((str(pair.get("name", "")), _plain(pair.get("value", ""))) for pair in pairs)
+    pairs = (_pair(item, name) for item in value) if isinstance(value, list) else mapping(value, name).items()
     return tuple(
-        (str(key), _plain(one))
-        for key, values in mapping(value, name).items()
+        (_plain(key), _plain(one))
+        for key, values in pairs
         for one in (values if isinstance(values, list) else [values])
     )
+
+
+def _pair(item: object, name: str) -> tuple[object, object]:
+    if isinstance(item, list) and len(item) == 2:
+        return item[0], item[1]
+    pair = mapping(item, name)
+    return pair.get("name", ""), pair.get("value", "")
 
 
 def _plain(value: object) -> str:

@@ -1,7 +1,8 @@
 """Fast reader of YAML as VCR tools write it, with the tags that their languages add.
 
 `!!binary` and Ruby's `!binary` become bytes. Tags of Ruby and Python objects are dropped and the value under them is
-kept. Dates stay texts: JSON has none. Nothing is ever executed.
+kept; an object around one value, such as the header names of aiohttp, becomes that value. Dates stay texts: JSON has
+none. Nothing is ever executed.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import binascii
 import yaml
 
 _BINARY_TAGS = ("tag:yaml.org,2002:binary", "!binary")
+_PYTHON = "tag:yaml.org,2002:python/"
 
 
 class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
@@ -36,24 +38,41 @@ def _untagged(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> object:
     return loader.construct_scalar(node)  # type: ignore[arg-type]  # only scalar nodes are left
 
 
+def _called(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> object:
+    """Return the value of a Python object that PyYAML wrote as a call: its members, or its one argument."""
+    value = _untagged(loader, suffix, node)
+    if isinstance(value, dict) and "dictitems" in value:
+        return value["dictitems"]
+    arguments = value.get("args") if isinstance(value, dict) else value
+    return arguments[0] if isinstance(arguments, list) and len(arguments) == 1 else value
+
+
+def _text(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> object:
+    return loader.construct_scalar(node)
+
+
 for _tag in _BINARY_TAGS:
     _Loader.add_constructor(_tag, _binary)
+_Loader.add_constructor("tag:yaml.org,2002:value", _text)  # a lone "="
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _text)
 _Loader.add_multi_constructor("!", _untagged)
-_Loader.add_multi_constructor("tag:yaml.org,2002:python/", _untagged)
+_Loader.add_multi_constructor(f"{_PYTHON}object/apply:", _called)
+_Loader.add_multi_constructor(f"{_PYTHON}object/new:", _called)
+_Loader.add_multi_constructor(_PYTHON, _untagged)
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in _Loader.yaml_implicit_resolvers.items()
 }
 
 
-def load_yaml(raw: bytes) -> object:
-    """Return the value of a YAML document.
+def yaml_documents(raw: bytes) -> list[object]:
+    """Return the values of the documents of a YAML file, in order.
 
     Raises:
-        ValueError: it is no YAML, or has several documents; the message says where.
+        ValueError: it is no YAML; the message says where.
     """
     try:
-        return yaml.load(raw, _Loader)  # a kind of SafeLoader
+        return [*yaml.load_all(raw, _Loader)]  # a kind of SafeLoader
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark
         place = f" @ line {mark.line + 1} column {mark.column + 1}" if mark else ""

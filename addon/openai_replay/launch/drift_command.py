@@ -19,6 +19,7 @@ from ..collection.importing import Importer
 from ..collection.overview import commit_times
 from ..collection.shapes import Shape, shape_of
 from ..errors import BadOption, BadRecording
+from ..options import Settings
 from ..record.raw_exchange import RawExchange, header
 from ..record.recorder import Recorder
 from ..request.identity import ApiRequest, describe
@@ -87,10 +88,15 @@ def drift_command(
             found = drifted(shapes, choice.questions, others)
             _tell(choice, found, failures, as_json=as_json)
             if update:
-                _update(Importer(Recorder(folder.store), folder.rules, settings.is_recorded), found, answers)
+                _update(_importer(folder, settings), found, answers)
         return _CHANGED if found else _TROUBLE if failures else _UNCHANGED
 
     sys.exit(guarded(checked, _TROUBLE))
+
+
+def _importer(folder: OpenedFolder, settings: Settings) -> Importer:
+    recorder = Recorder(folder.store)
+    return Importer(recorder, folder.rules, settings.is_recorded, keeps_ids=settings.keeps_ids)
 
 
 def _key(environment: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from ..collection.cassette_tests import test_id_of
+from ..collection.cassette_tests import CassetteTests
 from ..collection.import_files import Files, found_in
 from ..collection.importing import Imported, Importer
 from ..options import Mode, Settings
@@ -50,8 +50,9 @@ def import_command(
 ) -> None:
     """Make recordings of cassettes and archives of other tools.
 
-    FILES are files, or folders with files, of these formats: cassettes of VCR.py, of Ruby's VCR and of go-vcr (YAML,
-    JSON, also with .gz), HAR, mitmproxy flow files, and input and output of OpenAI batches (JSONL, both needed).
+    FILES are files, or folders with files, of these formats: cassettes of VCR.py, of Ruby's VCR, of go-vcr and of tools
+    with files like theirs (YAML, JSON, also with .gz), HAR, mitmproxy flow files, traces of Go's httprr, and input and
+    output of OpenAI batches (JSONL, both needed).
 
     \b
     Each exchange is recorded as the proxy would have recorded it: same name, same redaction, same order of repeats.
@@ -75,10 +76,12 @@ def import_command(
 
 def _imported(checked: Settings, paths: Sequence[Path], pattern: str | None) -> Imported:
     with opened_folder(checked) as folder:
-        importer = Importer(Recorder(folder.store), folder.rules, checked.is_recorded)
-        files = Files(flow_file.exchanges)
+        # An import made again must change nothing, also where a failure comes before a success.
+        recorder = Recorder(folder.store, replaces_any=True)
+        importer = Importer(recorder, folder.rules, checked.is_recorded, keeps_ids=checked.keeps_ids)
+        files, tests = Files(flow_file.exchanges), CassetteTests(paths, pattern)
         for path, is_named in counted(found_in(paths), "files read"):
-            test_id = test_id_of(path, pattern)
+            test_id = tests.test_id_of(path)
             for found in files.exchanges(path, is_named=is_named):
                 importer.take(found, test_id)
         for found in files.batch_exchanges():

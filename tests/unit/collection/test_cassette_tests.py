@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from openai_replay.collection.cassette_tests import test_id_of as id_of
+from openai_replay.collection.cassette_tests import CassetteTests
+
+
+def id_of(path: Path, pattern: str | None) -> str | None:
+    return CassetteTests([path], pattern).test_id_of(path)
 
 
 @pytest.fixture(autouse=True)
@@ -40,8 +44,50 @@ def test_the_path_tells_the_test(project: Path, path: str, test_id: str) -> None
     assert id_of(project / path, None) == test_id
 
 
-def test_a_cassette_elsewhere_has_the_end_of_its_path() -> None:
-    assert id_of(Path("/elsewhere/a/b/c.yaml"), None) == "b/c"
+@pytest.mark.parametrize(
+    ("named", "test_ids"),
+    [
+        (["one/cassettes"], ["cassettes/a", "cassettes/b/a"]),
+        (["one/cassettes/a.yaml", "one/cassettes/b/a.yaml"], ["cassettes/a", "cassettes/b/a"]),
+        (["one/cassettes", "two/cassettes"], ["one/cassettes/a", "one/cassettes/b/a"]),
+        (["one/cassettes/a.yaml"], ["cassettes/a", "cassettes/b/a"]),
+        (["."], ["elsewhere/one/cassettes/a", "elsewhere/one/cassettes/b/a"]),
+    ],
+)
+def test_a_cassette_elsewhere_has_its_path_from_the_folder_around_all(
+    tmp_path_factory: pytest.TempPathFactory, named: list[str], test_ids: list[str]
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("x") / "elsewhere"
+    for folder in ("one/cassettes/b", "two/cassettes"):
+        (elsewhere / folder).mkdir(parents=True)
+    tests = CassetteTests([elsewhere / name for name in named], None)
+    assert [tests.test_id_of(elsewhere / f"one/cassettes/{name}.yaml") for name in ("a", "b/a")] == test_ids
+
+
+def test_a_cassette_that_is_outside_of_all_folders_has_its_whole_path() -> None:
+    assert CassetteTests([Path("/a/b")], None).test_id_of(Path("/c/d.yaml")) == "c/d"
+
+
+def test_no_two_cassettes_share_a_guessed_id(project: Path) -> None:
+    paths = [
+        "tests/cassettes/test_ask.json",
+        "tests/cassettes/test_ask.yaml",
+        "tests/cassettes/test_ask.yaml.gz",
+        "tests/cassettes/test_chat/test_ask.yaml",
+    ]
+    tests = CassetteTests([project], None)
+    assert [tests.test_id_of(project / path) for path in (*paths, paths[2])] == [
+        "tests/test_chat.py::test_ask",
+        "tests/cassettes/test_ask",
+        "tests/cassettes/test_ask.yaml.gz",
+        "tests/cassettes/test_chat/test_ask",
+        "tests/cassettes/test_ask.yaml.gz",
+    ]
+
+
+def test_a_pattern_may_give_all_cassettes_one_id(project: Path) -> None:
+    tests = CassetteTests([project], "one")
+    assert [tests.test_id_of(project / name) for name in ("a.yaml", "b.yaml")] == ["one", "one"]
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_a_body_that_is_no_text_is_base64(store: Store) -> None:
 
 
 def test_a_har_is_read_again_with_its_test_id(store: Store) -> None:
-    [found] = exchanges({"log": {"entries": [exported(store)]}}, Path("a.har"))
+    [found] = exchanges({"log": {"entries": [exported(store)]}}, "a.har")
     assert isinstance(found, RawExchange)
     assert found.test_id == "a test"
     assert json.loads(found.response_body) == {"ü": 1}

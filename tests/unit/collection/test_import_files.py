@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,58 @@ def test_other_files_of_a_folder_are_notes_and_named_ones_are_problems(tmp_path:
     assert [note.place for note in files.unknown] == [str(tmp_path / "b.yml"), str(tmp_path / "package.json")]
     assert [*found_in([tmp_path / "notes.txt"])] == [(tmp_path / "notes.txt", True)]
     assert len([*files.exchanges(tmp_path / "notes.txt", is_named=True)]) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"interactions:\n- {}",
+        b"---\nhttp_interactions:\n- {}",
+        b"---\nversion: 2\ninteractions:\n",
+        b'{"log": {"entries": []}}',
+        b'{\n  "version": 1, "interactions": []}',
+        b"httprr trace v1\n",
+        b"1234:5:abcde",
+    ],
+)
+def test_a_file_of_a_folder_without_an_ending_is_found_by_its_first_bytes(
+    tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "cassette").write_bytes(content)
+    (tmp_path / "readme").write_text("Our interactions: none.")
+    (tmp_path / "test_it.py").write_text("version = 1")
+    os.mkfifo(tmp_path / "pipe")
+    assert [*found_in([tmp_path])] == [(tmp_path / "cassette", False)]
+
+
+def test_no_pipe_of_a_folder_blocks_an_import(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.yaml")
+    (tmp_path / "b.yaml").symlink_to("b.yaml")
+    files = Files(no_flows)
+    for path, is_named in found_in([tmp_path]):
+        [found] = files.exchanges(path, is_named=is_named)
+        assert str(found) == f"{path}: expected a regular file"
+
+
+def test_a_file_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("{}")
+    assert [*found_in([path, tmp_path, path])] == [(path, True)]
+
+
+def test_a_recording_is_said_to_be_one(tmp_path: Path) -> None:
+    members = {"method": "GET", "url": "u", "headers": {}, "body": {}, "endpoint": "/", "model": ""}
+    [found] = read(tmp_path / "a.json", json.dumps({"request": members, "response": {}}).encode())
+    assert str(found).endswith("or a batch file; it is a recording already: copy it")
+
+
+def test_exchanges_of_several_documents_say_which(tmp_path: Path) -> None:
+    one = json.dumps({"interactions": [INTERACTION]}).encode()
+    found = read(tmp_path / "a", b"---\n" + one + b"\n---\n" + one)
+    assert [getattr(each, "place", "") for each in found] == [
+        f"{tmp_path / 'a'}, document 1, interaction 1",
+        f"{tmp_path / 'a'}, document 2, interaction 1",
+    ]
 
 
 def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:

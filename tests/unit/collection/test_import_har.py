@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from openai_replay.collection.import_har import exchanges, is_har
 from openai_replay.record.exchange import End
 from openai_replay.record.raw_exchange import NotTaken, RawExchange
 
-PATH = Path("a.har")
+PLACE = "a.har"
 URL = "https://api.openai.com/v1/x"
 
 
@@ -24,7 +23,7 @@ def read(
         "request": {"method": "POST", "url": URL, "headers": [], **(request or {})},
         "response": {"status": 200, "headers": [], "content": content, **response},
     }
-    [found] = exchanges({"log": {"entries": [entry]}}, PATH)
+    [found] = exchanges({"log": {"entries": [entry]}}, PLACE)
     return found
 
 
@@ -90,7 +89,7 @@ def test_a_storage_of_several_hars_is_one() -> None:
     entry = {"request": {"method": "GET", "url": URL}, "response": {"status": 204}}
     several = {"One": {"log": {"entries": [entry]}}, "Two": {"log": {"entries": [entry, entry]}}}
     assert is_har(several)
-    assert len([*exchanges(several, PATH)]) == 3
+    assert len([*exchanges(several, PLACE)]) == 3
     assert not is_har({"log": "a text"})
 
 
@@ -102,7 +101,7 @@ def test_messages_of_a_websocket_are_streamed_posts() -> None:
     ]
     request = {"method": "GET", "url": "wss://api.openai.com/v1/responses", "headers": []}
     entry = {"request": request, "response": {"status": 101}, "_webSocketMessages": said}
-    [found] = exchanges({"log": {"entries": [entry]}}, PATH)
+    [found] = exchanges({"log": {"entries": [entry]}}, PLACE)
     assert isinstance(found, RawExchange)
     assert (found.method, found.url) == ("POST", "https://api.openai.com/v1/responses")
     assert found.response_body.startswith(b"event: response.created\ndata: ")

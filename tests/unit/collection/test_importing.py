@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from openai_replay.collection.import_files import Files
 from openai_replay.collection.importing import Importer
 from openai_replay.record.raw_exchange import NotTaken, RawExchange
 from openai_replay.record.recorder import Recorder
+from openai_replay.request.identity import describe
 from openai_replay.request.redaction import redactor
 from openai_replay.request.rules import Rules
 from openai_replay.store.index import Index
 from openai_replay.store.store import Store
 from openai_replay.wire.socket_notes import Close, SocketNotes
+from support import cassette_makers
+from support.cassette_makers import Made
 from support.proxy import recordings
+from unit.exchanges import NO_RULES, Api, Replay
 
 URL = "https://api.openai.com/v1/things"
 KEY = "sk-proj-4f9aB7c2D8e1F6g3H5j0K9m2N4p7Q1r8"
@@ -118,6 +125,35 @@ def test_a_content_type_that_was_taken_out_is_worked_out(
     assert kept == headers
 
 
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", ""])
+def test_a_compressed_text_is_decoded_without_its_header(
+    importer: Importer, tmp_path: Path, kind: str
+) -> None:
+    raw = replace(ONE, response_headers=(("content-type", kind),), response_body=gzip.compress(b'{"a": 1}'))
+    importer.take(raw, None)
+    assert [file["response"]["body"] for file in recordings(tmp_path).values()] == [{"a": 1}]
+
+
+def test_a_compressed_file_stays_compressed(importer: Importer, tmp_path: Path) -> None:
+    content = gzip.compress(b'{"a": 1}')
+    headers = (("content-type", "application/octet-stream"),)
+    importer.take(replace(ONE, response_headers=headers, response_body=content), None)
+    assert [path.read_bytes() for path in tmp_path.glob("*.bin")] == [content]
+
+
+def test_ids_are_kept_where_that_is_wanted(tmp_path: Path) -> None:
+    rules = Rules((), redactor(()))
+    body = b'{"id": "chatcmpl-1", "object": "chat.completion", "created": 5, "choices": []}'
+    with closing(Index(tmp_path, rules, None)) as index:
+        recorder = Recorder(Store(tmp_path, rules, index))
+        importer = Importer(recorder, rules, lambda host, port: True, keeps_ids=True)
+        importer.take(replace(ONE, url=f"{URL}/chat/completions", response_body=body), None)
+        assert importer.finish().problems == []
+    [file] = recordings(tmp_path).values()
+    data = file["response"]["body"]["__data__"]
+    assert (data["id"], data["created"]) == ("chatcmpl-1", 5)
+
+
 def test_a_form_without_headers_is_a_form(importer: Importer, tmp_path: Path) -> None:
     form = b'--edge\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nvision\r\n--edge--\r\n'
     importer.take(replace(ONE, request_headers=(), request_body=form), None)
@@ -164,3 +200,131 @@ def test_a_session_over_a_websocket_is_one_recording(importer: Importer, tmp_pat
     assert file["request"]["body"] == {"__websocket__": {"subprotocols": ["realtime"]}}
     assert [message["from"] for message in file["response"]["body"]] == ["server", "client"]
     assert KEY not in json.dumps(file)
+
+
+# --- cassettes of all formats, imported and asked again ---
+
+type Maker = Callable[[Sequence[Made]], bytes]
+
+CHAT: dict[str, object] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "naïve \u2028 日本"}]}
+CALLS: list[tuple[str, dict[str, object]]] = [
+    ("/v1/chat/completions", CHAT),
+    ("/v1/chat/completions", {**CHAT, "stream": True}),
+    ("/v1/chat/completions", {**CHAT, "model": "no-such-model"}),
+    ("/v1/responses", {"model": "gpt-4o", "input": "Hi", "stream": True}),
+    ("/v1/embeddings", {"model": "text-embedding-3-small", "input": "Hi"}),
+    ("/v1/audio/speech", {"model": "tts-1", "input": "Hi", "voice": "alloy"}),
+]
+
+
+def of_the_mock(path: str, body: dict[str, object]) -> Made:
+    exchange = Api().exchange("POST", path, body)  # type: ignore[arg-type]  # a JSON object
+    return Made(
+        exchange.status,
+        exchange.header("content-type"),
+        b"".join(exchange.body),
+        json.dumps(body).encode(),
+        f"https://api.openai.com{path}",
+    )
+
+
+def no_flows(path: Path) -> Iterator[RawExchange | NotTaken]:
+    raise AssertionError(f"{path} was taken for a flow file")
+
+
+def imported(folder: Path, cassette: bytes) -> None:
+    """Import a cassette into a folder, its ids as they are."""
+    path = folder.with_name(f"{folder.name}.cassette")
+    path.write_bytes(cassette)
+    with closing(Index(folder, NO_RULES, None)) as index:
+        recorder = Recorder(Store(folder, NO_RULES, index), replaces_any=True)
+        importer = Importer(recorder, NO_RULES, lambda host, port: host == "api.openai.com", keeps_ids=True)
+        for found in Files(no_flows).exchanges(path, is_named=True):
+            importer.take(found, "a test")
+        done = importer.finish()
+    assert (done.problems, done.notes, done.other_hosts) == ([], [], {})
+
+
+def assert_answered_as_made(folder: Path, made: Sequence[Made]) -> None:
+    replay = Replay(folder)
+    for one in made:
+        request = describe("POST", one.url, json.loads(one.request_body), "a test", NO_RULES)
+        answer = replay.answer(request)
+        assert answer is not None, one
+        assert (answer.status, b"".join(answer.pieces)) == (one.status, one.body)
+    replay.close()
+
+
+def makers_of(made: Sequence[Made]) -> tuple[Maker, ...]:
+    """Return the makers of the formats that can hold some exchanges."""
+    of_texts = cassette_makers.TEXTS_ALONE if all(cassette_makers.is_text(one.body) for one in made) else ()
+    of_one = cassette_makers.ONE_ALONE if len(made) == 1 else ()
+    return (*cassette_makers.ANY_BYTES, *of_texts, *of_one)
+
+
+@pytest.mark.parametrize(("path", "body"), CALLS)
+def test_each_format_gives_each_answer_back_to_the_byte(
+    tmp_path: Path, path: str, body: dict[str, object]
+) -> None:
+    made = [of_the_mock(path, body)]
+    for maker in makers_of(made):
+        folder = tmp_path / maker.__name__
+        folder.mkdir()
+        imported(folder, maker(made))
+        assert_answered_as_made(folder, made)
+
+
+def _events(data: Sequence[object]) -> bytes:
+    return b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in data) + b"data: [DONE]\n\n"
+
+
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=9), lambda part: st.lists(part, max_size=3)
+)
+_OBJECTS = st.dictionaries(st.text(max_size=5), _VALUES)
+_BODIES = st.one_of(
+    st.tuples(st.just("application/octet-stream"), st.binary(max_size=60)),
+    st.tuples(st.just("text/plain; charset=utf-8"), st.text(max_size=60).map(str.encode)),
+    st.tuples(
+        st.just("application/json"),
+        st.dictionaries(st.text(max_size=5), _VALUES).map(json.dumps).map(str.encode),
+    ),
+    st.tuples(
+        st.just("text/event-stream; charset=utf-8"), st.lists(_VALUES, min_size=1, max_size=4).map(_events)
+    ),
+)
+
+
+@st.composite
+def _cassettes(draw: st.DrawFn) -> tuple[Maker, list[Made]]:
+    bodies = draw(st.lists(st.tuples(st.sampled_from([200, 201, 400, 404]), _BODIES), min_size=1, max_size=3))
+    made = [
+        Made(status, kind, body, b'{"number": %d}' % n) for n, (status, (kind, body)) in enumerate(bodies)
+    ]
+    return draw(st.sampled_from(makers_of(made))), made
+
+
+@given(_cassettes())
+def test_any_cassette_is_answered_as_it_was_made(
+    tmp_path_factory: pytest.TempPathFactory, cassette: tuple[Maker, list[Made]]
+) -> None:
+    maker, made = cassette
+    folder = tmp_path_factory.mktemp("any")
+    imported(folder, maker(made))
+    assert_answered_as_made(folder, made)
+
+
+def test_an_import_made_again_changes_nothing(tmp_path: Path) -> None:
+    answers = [
+        (401, b"{}"),
+        (200, b'{"said": 1}'),
+        (200, b'{"said": 2}'),
+        (404, b"{}"),
+        (200, b'{"said": 2}'),
+    ]
+    made = [Made(status, "application/json", body) for status, body in answers]
+    imported(tmp_path, cassette_makers.vcr_py(made))
+    first = {path.name: path.read_bytes() for path in tmp_path.glob("*.json")}
+    assert len(first) == len(made)
+    imported(tmp_path, cassette_makers.vcr_py(made))
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("*.json")} == first

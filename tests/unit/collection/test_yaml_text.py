@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from openai_replay.collection.yaml_text import load_yaml
+from openai_replay.collection.yaml_text import yaml_documents
 
 
 def test_tags_of_other_languages_leave_their_values() -> None:
@@ -16,17 +16,39 @@ c: !binary |-
 d: 2020-01-01T00:00:00Z
 e: !ruby/symbol post
 """
-    assert load_yaml(text.encode()) == {
-        "a": {"code": 1},
-        "b": [1, b"\x00\xff"],
-        "c": b"\x00\xff",
-        "d": "2020-01-01T00:00:00Z",
-        "e": "post",
-    }
+    assert yaml_documents(text.encode()) == [
+        {
+            "a": {"code": 1},
+            "b": [1, b"\x00\xff"],
+            "c": b"\x00\xff",
+            "d": "2020-01-01T00:00:00Z",
+            "e": "post",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("? !!python/object/apply:multidict._multidict.istr [Accept]\n: a", {"Accept": "a"}),
+        ("? !!python/object/new:istr {args: [Accept], state: {x: 1}}\n: a", {"Accept": "a"}),
+        ("!!python/object/new:Dict {dictitems: {a: 1}}", {"a": 1}),
+        ("!!python/object/apply:collections.OrderedDict [[[a, 1]]]", [["a", 1]]),
+        ("!!python/object/apply:_io.BytesIO {state: [!!binary AA==]}", {"state": [b"\0"]}),
+        ("=", "="),
+        ("!!timestamp 2020-01-01", "2020-01-01"),
+    ],
+)
+def test_a_python_object_is_its_members_or_its_one_argument(text: str, value: object) -> None:
+    assert yaml_documents(text.encode()) == [value]
+
+
+def test_each_document_of_a_file_is_read() -> None:
+    assert yaml_documents(b"---\na: 1\n---\n- 2\n...\n") == [{"a": 1}, [2]]
 
 
 def test_no_tag_runs_anything() -> None:
-    assert load_yaml(b"!!python/object/apply:os.system ['exit 1']") == ["exit 1"]
+    assert yaml_documents(b"!!python/object/apply:os.system ['exit 1']") == ["exit 1"]
 
 
 @pytest.mark.parametrize(
@@ -34,11 +56,12 @@ def test_no_tag_runs_anything() -> None:
     [
         (b"a: [", "expected YAML, .* @ line 2 column 1"),
         (b"a: !!binary 'A'", "expected YAML, expected base64, .* @ line 1 column 4"),
-        (b"--- 1\n--- 2\n", "expected YAML, "),
+        (b"--- 1\n--- [\n", "expected YAML, "),
+        (b"? [a]\n: 1", "expected YAML, found unhashable key @ line 1 column 3"),
         (b"a: \xff", "expected YAML, "),
         (b"a: &x [*x]\nb: *y", "expected YAML, "),
     ],
 )
 def test_a_fault_is_named_with_its_place(raw: bytes, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        load_yaml(raw)
+        yaml_documents(raw)
