@@ -34,12 +34,8 @@ def _files_without_base_urls() -> list[str]:
     ]
 
 
-# The engine replays no WebSockets.
-_OF_WEBSOCKETS = ("realtime_websocket", "responses_websocket", "websocket_clients", "websockets")
-
 _program = os.environ.get("OPENAI_REPLAY_TEST_PROGRAM")
 if _program in ("serve", "engine"):
     collect_ignore = [f"test_{name}.py" for name in _RUN_ONCE]
 if _program == "engine":
     collect_ignore += _files_without_base_urls()
-    collect_ignore += [f"test_{name}.py" for name in _OF_WEBSOCKETS]

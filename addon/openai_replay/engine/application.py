@@ -24,12 +24,15 @@ from ..service.answering import (
     recorded_answer,
 )
 from ..service.service import Service
+from ..service.socket_replay import replayed_upgrade
 from ..service.telemetry import NO_CONTENT, is_telemetry
+from ..service.web_socket import Serve
 from . import messages
 from .command_line import Target
 from .messages import Message, Receive, Scope, Send
 from .playback import Streams
 from .request import ReceivedRequest, fingerprint, received
+from .web_socket import converse
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +66,8 @@ class Application:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; an application of ASGI 3."""
-        if scope["type"] != "http":
+        if scope["type"] == "websocket":
+            await self._upgraded(scope, receive, send)
             return
         try:
             reply = await self._reply(scope, await _body(receive))
@@ -99,6 +103,28 @@ class Application:
         if isinstance(answer, Delivery):
             return _delivered(request, answer)
         return _refused(request, answer or await explained_miss(self._service, describe()))
+
+    async def _upgraded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer an upgrade to a WebSocket, and its messages."""
+        await receive()  # the connection
+        reply = await self._upgrade_reply(received(scope, b"", self._service))
+        if callable(reply):
+            await converse(reply, scope, receive, send)
+            return
+        for message in messages.denial(reply):
+            await send(message)
+
+    async def _upgrade_reply(self, request: ReceivedRequest) -> Sequence[Message] | Serve:
+        if request.is_control():
+            return await self._controlled(request)
+        try:
+            answer = await replayed_upgrade(request.upgrade(self._service, self._target))
+        except Exception:
+            log.exception("A bug of the engine")
+            return _refused(request, REPLAY_FAILED)
+        if isinstance(answer, Answer):
+            return messages.whole(answer.status, answer.headers, b"".join(answer.pieces), is_head=False)
+        return answer
 
     async def _special(self, request: ReceivedRequest) -> Sequence[Message]:
         """Return the answer to a request that no recording answers by its kind, () to any other."""

@@ -38,19 +38,22 @@ class GranianServer(Server):
         port: int,
         certificate: Path | None,
         listening: Callable[[], None],
+        *,
+        upgrades: bool,
     ) -> None:
         """Prepare to serve.
 
         Args:
             certificate: a PEM file with a key and its certificates; None for plain HTTP.
             listening: called once connections are accepted.
+            upgrades: upgrade to WebSockets; else the application gets the upgrade as a request.
         """
         super().__init__(
             application,
             host,
             port,
             interface=Interfaces.ASGINL,
-            websockets=False,
+            websockets=upgrades,
             backlog=_BACKLOG,
             backpressure=_MOST_CONNECTIONS,
             log_enabled=False,

@@ -8,7 +8,7 @@ from typing import Any
 from ..replay.answer import Answer
 from ..service.answering import Headers
 
-# ASGI's HTTP connection scope.
+# ASGI's connection scope, of HTTP or of a WebSocket.
 type Scope = dict[str, Any]
 
 type Message = dict[str, Any]
@@ -23,6 +23,11 @@ def whole(status: int, headers: Headers, content: bytes, *, is_head: bool) -> tu
     content = b"" if is_head else content
     message = {"type": "http.response.body", "body": content, "more_body": False}
     return start(status, (*headers, ("content-length", str(len(content))))), message
+
+
+def denial(response: Iterable[Message]) -> tuple[Message, ...]:
+    """Return a response as the answer to an upgrade (ASGI's extension "WebSocket Denial Response")."""
+    return tuple({**message, "type": f"websocket.{message['type']}"} for message in response)
 
 
 def broken(answer: Answer, *, is_http2: bool) -> tuple[Message, ...]:

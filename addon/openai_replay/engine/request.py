@@ -1,4 +1,4 @@
-"""A request as the server hands it over (ASGI's HTTP scope): its fingerprint, test id, credentials and description."""
+"""A request as the server hands it over (ASGI's scope): its fingerprint, test id, credentials and description."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from ..request import scope as test_scope
 from ..request.body import parse_body
 from ..request.credentials import credentials_of, may_hold_secrets
 from ..request.identity import ApiRequest
+from ..request.upgrade import PROTOCOLS, upgrade_body
 from ..service.control import HOST
 from ..service.service import Service
+from ..service.socket_requests import Upgrade
 from ..trouble.terms import FAULT_HEADER, PACING_HEADER, OwnHeaders
 from ..wire.content_coding import decoded
 from .command_line import Target
@@ -94,6 +96,12 @@ class ReceivedRequest:
         url = target.origin() + self.path
         return service.describe(self.method, url, body, self.test_id, self.credentials)
 
+    def upgrade(self, service: Service, target: Target) -> Upgrade:
+        """Return the upgrade to a WebSocket that it asks for."""
+        offered = [value for name, value in self.headers if name == PROTOCOLS]
+        url, body = target.origin() + self.path, upgrade_body(offered)
+        return Upgrade(service, url, body, self.test_id, self.credentials, self.own_headers)
+
     def _decoded(self) -> Iterable[bytes]:
         """Return the body without its content codings; one that is not of its coding stays as it is."""
         try:
@@ -103,7 +111,7 @@ class ReceivedRequest:
 
 
 def received(scope: Scope, body: bytes, service: Service) -> ReceivedRequest:
-    """Read a request."""
+    """Read a request; the scope of a WebSocket has no method (ASGI), because its upgrade is a GET (RFC 6455, 4.1)."""
     path = scope["raw_path"].decode("utf-8", "surrogateescape")
     query = scope["query_string"].decode("utf-8", "surrogateescape")
     prefix, path = test_scope.split_path(f"{path}?{query}" if query else path)
@@ -115,7 +123,7 @@ def received(scope: Scope, body: bytes, service: Service) -> ReceivedRequest:
     is_http2 = scope["http_version"] == "2"
     own_headers = OwnHeaders(named.get(PACING_HEADER), named.get(FAULT_HEADER))
     return ReceivedRequest(
-        is_http2, scope["method"], path, prefix, headers, body, test_id, credentials, own_headers
+        is_http2, scope.get("method", "GET"), path, prefix, headers, body, test_id, credentials, own_headers
     )
 
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from ..errors import BadOption
-from ..options import Settings
+from ..options import Settings, WebSocketPolicy
 from ..replay.shared_run import mark_ready
 from ..service.ending_signals import ending_signals
 from ..service.garbage_collection import collect_garbage_rarely
@@ -92,7 +92,8 @@ async def _serve(command_line: CommandLine, api: Target, settings: Settings) -> 
         if run.shared is not None:
             mark_ready(run.shared)
 
-    await _serve_until_signal(Application(service, api), command_line, port, listening)
+    upgrades = settings.websocket is not WebSocketPolicy.REFUSE
+    await _serve_until_signal(Application(service, api), command_line, port, listening, upgrades=upgrades)
     await service.finish()
     service.close()
     run.worker.close()
@@ -107,12 +108,17 @@ def _free_port(host: str) -> int:
 
 
 async def _serve_until_signal(
-    application: Application, command_line: CommandLine, port: int, listening: Callable[[], None]
+    application: Application,
+    command_line: CommandLine,
+    port: int,
+    listening: Callable[[], None],
+    *,
+    upgrades: bool,
 ) -> None:
     from .granian_server import GranianServer
 
     host = command_line.host or ("::" if socket.has_dualstack_ipv6() else "0.0.0.0")
-    server = GranianServer(application, host, port, command_line.certificate, listening)
+    server = GranianServer(application, host, port, command_line.certificate, listening, upgrades=upgrades)
     loop = asyncio.get_running_loop()
     for number in ending_signals():
         loop.add_signal_handler(number, server.stop)

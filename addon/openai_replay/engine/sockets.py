@@ -1,7 +1,7 @@
-"""The server's sockets: is it listening, and end a client's connection with a TCP reset.
+"""The server's sockets: is it listening, and end a client's connection without the server.
 
-The server gives no access to them, so they are found among the open files of this process. To reset a connection needs
-Linux. A reset drops all bytes that the client has not acknowledged, so these are waited for.
+The server gives no access to them, so they are found among the open files of this process, which needs Linux for a
+client's connection. A TCP reset drops all bytes that the client has not acknowledged, so these are waited for.
 """
 
 from __future__ import annotations
@@ -45,6 +45,11 @@ class ClientSocket:
         Connecting a TCP socket to no address disconnects it (connect(2)); an established connection is reset by that.
         """
         ctypes.CDLL(None).connect(self._connection.fileno(), _NO_ADDRESS, len(_NO_ADDRESS))
+
+    def shut_down(self) -> None:
+        """End a connection now, in order for TCP and without a word of the protocol above it."""
+        with suppress(OSError):  # the client has left
+            self._connection.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -1,17 +1,30 @@
-"""`granian_server`: it says that it listens once it does, answers, and ends when it is told to."""
+"""`granian_server`: it says that it listens once it does, answers, upgrades, and ends when it is told to."""
 
 from __future__ import annotations
 
 import asyncio
 import http.client
+import json
 import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from openai_replay.engine.application import Application
 from openai_replay.engine.command_line import Target
 from openai_replay.engine.granian_server import GranianServer, new_event_loop
 from openai_replay.options import OPTIONS, settings
+from openai_replay.request.identity import describe
+from openai_replay.request.upgrade import upgrade_body
 from openai_replay.service.service import Run, Service
+from support.proxy import CEILING_S
+from support.requests import API
+from support.websocket import WebSocket
+from unit.exchanges import NO_RULES, write_recording
+
+RESPONSES = "/v1/responses"
+REALTIME = "/v1/realtime?model=gpt-realtime"
 
 
 def free_port() -> int:
@@ -31,23 +44,118 @@ def status_of(port: int) -> int:
     return response.status
 
 
-def test_it_listens_when_it_says_so_and_ends_when_told(tmp_path: Path) -> None:
+@contextmanager
+def application(folder: Path) -> Iterator[Application]:
+    """Give an application that answers from a folder."""
     values: dict[str, object] = {option.name: option.default for option in OPTIONS}
-    service = Service.opened(Run.new({}), settings({**values, "recording_dir": str(tmp_path)}), {})
-    application = Application(service, Target("https", "api.openai.com", 443))
+    service = Service.opened(Run.new({}), settings({**values, "recording_dir": str(folder)}), {})
+    try:
+        yield Application(service, Target("https", "api.openai.com", 443))
+    finally:
+        service.close()
+        service.run.worker.close()
 
-    async def serve_one() -> int:
+
+def during[T](application: Application, act: Callable[[int], T], *, upgrades: bool = True) -> T:
+    """Return what comes of an act on the server's port; the server ends behind it."""
+
+    async def main() -> T:
         listens = asyncio.Event()
         port = free_port()
-        server = GranianServer(application, "127.0.0.1", port, None, listens.set)
+        server = GranianServer(application, "127.0.0.1", port, None, listens.set, upgrades=upgrades)
         serving = asyncio.ensure_future(server.serve())
         await listens.wait()
-        status = await asyncio.to_thread(status_of, port)
-        server.stop()  # type: ignore[no-untyped-call]  # Granian has no annotations here
-        await serving
-        return status
+        try:
+            return await asyncio.to_thread(act, port)
+        finally:
+            server.stop()  # type: ignore[no-untyped-call]  # Granian has no annotations here
+            await serving
 
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        assert runner.run(serve_one()) == 200
-    service.close()
-    service.run.worker.close()
+        return runner.run(main())
+
+
+@contextmanager
+def web_socket(port: int, target: str) -> Iterator[WebSocket]:
+    with socket.create_connection(("127.0.0.1", port), timeout=CEILING_S) as connection:
+        yield WebSocket(connection, target)
+
+
+def test_it_listens_when_it_says_so_and_ends_when_told(folder: Path) -> None:
+    with application(folder) as answering:
+        assert during(answering, status_of) == 200
+
+
+def test_the_messages_of_a_websocket_are_answered_and_a_break_has_no_close_frame(folder: Path) -> None:
+    for text, broken in (("Hi", False), ("Break", True)):
+        request = describe("POST", API + RESPONSES, {"input": text, "stream": True}, None, NO_RULES)
+        write_recording(
+            folder,
+            f"{request.name()}.json",
+            request,
+            ['data: {"type": "response.created"}', ""],
+            is_streaming=True,
+            is_exception=broken,
+            exception_type="CutByUpstream" if broken else None,
+        )
+
+    def act(port: int) -> tuple[Any, bytes, tuple[int, str]]:
+        with web_socket(port, RESPONSES) as client:
+            client.accepted()
+            client.send(type="response.create", input="Hi")
+            answered = client.receive()
+            pong = client.ping(b"are you there?")
+            client.send(type="response.create", input="Break")
+            assert client.receive() == answered
+            return answered, pong, client.closed()
+
+    with application(folder) as answering:
+        answered, pong, closed = during(answering, act)
+    assert answered == {"type": "response.created"}
+    assert pong == b"are you there?"
+    assert closed == (1006, "")
+
+
+def test_an_upgrade_that_misses_gets_an_error_event_and_is_closed_for_good(folder: Path) -> None:
+    def act(port: int) -> tuple[Any, tuple[int, str]]:
+        with web_socket(port, REALTIME) as client:
+            client.accepted()
+            return client.receive(), client.closed()
+
+    with application(folder) as answering:
+        event, closed = during(answering, act)
+    assert event["error"]["code"] == "recording_not_found"
+    assert closed == (1008, "No recording; the proxy's log says why.")
+
+
+def test_an_upgrade_that_the_api_refused_is_refused(folder: Path) -> None:
+    request = describe("GET", API + REALTIME, upgrade_body(()), None, NO_RULES)
+    write_recording(folder, f"{request.name()}.json", request, {"error": {"message": "No."}}, status=401)
+
+    def act(port: int) -> tuple[int, bytes]:
+        with web_socket(port, REALTIME) as client:
+            return client.refusal()
+
+    with application(folder) as answering:
+        status, body = during(answering, act)
+    assert (status, json.loads(body)) == (401, {"error": {"message": "No."}})
+
+
+def test_an_upgrade_is_a_request_where_websockets_are_refused(folder: Path) -> None:
+    def act(port: int) -> int:
+        with web_socket(port, REALTIME) as client:
+            return client.refusal()[0]
+
+    with application(folder) as answering:
+        assert during(answering, act, upgrades=False) == 400
+
+
+def test_a_server_ends_while_a_websocket_is_open(folder: Path) -> None:
+    with application(folder) as answering, ExitStack() as stack:
+
+        def act(port: int) -> WebSocket:
+            client = stack.enter_context(web_socket(port, RESPONSES))
+            client.accepted()
+            return client
+
+        assert during(answering, act).closed()[0] in (1006, 1012)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from openai_replay.engine.messages import END, broken, start, whole
+from openai_replay.engine.messages import END, broken, denial, start, whole
 from openai_replay.replay.answer import Answer
 
 
@@ -29,3 +29,9 @@ def test_a_broken_response_has_no_end_or_too_great_a_length() -> None:
     over_http2 = broken(answer, is_http2=True)
     assert over_http2[0]["headers"] == [(b"content-length", b"7")]
     assert over_http2[-1] is END
+
+
+def test_the_answer_to_an_upgrade_is_a_response_under_other_names() -> None:
+    head, body = denial(whole(401, (), b"no", is_head=False))
+    assert (head["type"], head["status"]) == ("websocket.http.response.start", 401)
+    assert (body["type"], body["body"]) == ("websocket.http.response.body", b"no")

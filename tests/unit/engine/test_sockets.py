@@ -1,4 +1,4 @@
-"""`sockets`: a port that is listened on, and the connection of a client, ended with a TCP reset."""
+"""`sockets`: a port that is listened on, and the connection of a client, shut down or ended with a TCP reset."""
 
 from __future__ import annotations
 
@@ -37,6 +37,18 @@ def test_a_client_reads_all_bytes_before_the_reset(connected: tuple[socket.socke
     assert client.recv(100) == b"the end"
     with pytest.raises(ConnectionResetError):
         client.recv(100)
+
+
+def test_a_connection_is_shut_down_while_the_server_still_has_it(
+    connected: tuple[socket.socket, socket.socket],
+) -> None:
+    server, client = connected
+    server.sendall(b"the end")
+    found = client_socket(client.getsockname())
+    assert found is not None
+    found.shut_down()
+    found.close()
+    assert [client.recv(100), client.recv(100)] == [b"the end", b""]
 
 
 def test_an_unknown_client_is_not_found() -> None:

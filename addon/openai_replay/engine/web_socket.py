@@ -1,0 +1,95 @@
+"""The server's end of a WebSocket over ASGI (https://asgi.readthedocs.io/en/latest/specs/www.html#websocket)."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from ..request.upgrade import chosen_subprotocol
+from ..service.web_socket import Gone, Inbox, Serve
+from ..wire.socket_notes import Close
+from .messages import Receive, Scope, Send
+from .sockets import client_socket
+
+
+class AsgiSocket:
+    """A WebSocket whose upgrade was accepted. Its end is taken note of, and carried out by `finish`.
+
+    The server drops messages to a client that has left, and raises nothing.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._inbox = Inbox()
+        self._close: Close | None = None
+        self._is_broken = False
+
+    async def receive(self) -> str | bytes:
+        """Return the client's next message.
+
+        Raises:
+            Gone: there is none any more.
+        """
+        message = await self._inbox.next()
+        # Let the loop handle its events first, such as changes of the watched folder.
+        await asyncio.sleep(0)
+        return message
+
+    async def send(self, message: str | bytes) -> None:
+        """Send a message, as soon as the client reads."""
+        kind = "text" if isinstance(message, str) else "bytes"
+        await self._send({"type": "websocket.send", kind: message})
+
+    def close(self, close: Close) -> None:
+        """End the WebSocket with a close frame."""
+        self._close = close
+
+    def break_off(self) -> None:
+        """End the connection without a close frame."""
+        self._is_broken = True
+
+    async def listen(self) -> None:
+        """Take in messages until the client has gone; the server answers pings meanwhile."""
+        while (message := await self._receive())["type"] == "websocket.receive":
+            text = message.get("text")
+            await self._inbox.put(message["bytes"] if text is None else text)
+        await self._inbox.end()
+
+    async def finish(self) -> None:
+        """End the WebSocket as it was told. No call of `listen` may be under way: it keeps the server from closing.
+
+        The client answers with its own close frame, which is waited for.
+        """
+        if self._is_broken:
+            self._shut_down()
+        elif self._close is not None:
+            code, reason = self._close.code, self._close.reason
+            await self._send({"type": "websocket.close", "code": code, "reason": reason})
+            while (await self._receive())["type"] != "websocket.disconnect":
+                pass
+
+    def _shut_down(self) -> None:
+        connection = client_socket(self._scope["client"])
+        if connection is not None:
+            connection.shut_down()
+            connection.close()
+
+
+async def converse(serve: Serve, scope: Scope, receive: Receive, send: Send) -> None:
+    """Accept an upgrade, and serve the client's messages until the WebSocket has ended.
+
+    Args:
+        receive: has given the connection, but no message yet.
+    """
+    await send({"type": "websocket.accept", "subprotocol": chosen_subprotocol(scope["subprotocols"])})
+    socket = AsgiSocket(scope, receive, send)
+    listening = asyncio.create_task(socket.listen())
+    try:
+        with suppress(Gone):
+            await serve(socket)
+    finally:
+        listening.cancel()
+        await asyncio.wait((listening,))
+    await socket.finish()
