@@ -31,7 +31,7 @@ from openai_replay.request.rules import Rules
 from openai_replay.store.index import Index
 from openai_replay.store.store import Store
 from openai_replay.store.watch import watch
-from openai_replay.wire.white_space import usual
+from openai_replay.wire.white_space import COMPACT, usual
 from support.requests import API, CHAT_URL, chat_body
 
 VERSION = ("openai-version", "2020-10-01")
@@ -119,8 +119,8 @@ def answered(
 def streamed(
     request: ApiRequest, events: Sequence[JSON | str], *, end: End = End.COMPLETE, done: bool = True
 ) -> Exchange:
-    """Return an exchange of events, each the JSON of its data or the text of it."""
-    texts = [event if isinstance(event, str) else json.dumps(event) for event in events]
+    """Return an exchange of events, each the JSON of its data, written as the API does, or the text of it."""
+    texts = [event if isinstance(event, str) else COMPACT.written(event) for event in events]
     blocks = [f"data: {text}\n\n".encode() for text in [*texts, *(["[DONE]"] if done else [])]]
     return Exchange(request, 200, STREAM_HEADERS, blocks, end)
 

@@ -161,7 +161,7 @@ def with_members(text: str, values: Mapping[str, JSON]) -> str:
 def _members(text: str) -> list[tuple[str, int, int]]:
     """Return (name, start of the value, end of the value) for the members of an object."""
     members = []
-    at = _skip_space(text, 0)
+    at = _skip_space(text, 1 if text.startswith("\ufeff") else 0)
     at = _skip_space(text, at + 1) if text.startswith("{", at) else len(text)
     while text.startswith('"', at):
         name, at = scanstring(text, at + 1, True)

@@ -18,9 +18,9 @@ An example, shortened. Two chunks come:
     {"id":"c1","choices":[{"delta":{"content":"Hel"}}]}
     {"id":"c1","choices":[{"delta":{"content":"lo"}}]}
 
-They differ in one piece, the string after `"content":`. With `openai-réplay-9000000` in that place the full path gives
+They differ in one piece, the string after `"content":`. With `openai-<réplay>-9000000` there, the full path gives
 
-    {"__type__": …, "__data__": {"id": "rec-…", "choices": [{"delta": {"content": "openai-réplay-9000000"}}]}}
+    {"__type__": …, "__data__": {"id": "rec-…", "choices": [{"delta": {"content": "openai-<réplay>-9000000"}}]}}
 
 so the template is the text before the word, a hole, and the text after it. A third chunk `" world"` is filled in.
 
@@ -140,8 +140,8 @@ class ChunkTemplates:
         """Return a template with these holes, None if their values do not pass through unchanged."""
         values = [_value(pieces, hole) for hole in holes]
         template = None
-        # One word is not ASCII, which may be written in another way; the other could be taken for a number.
-        for word in ("openai-réplay-", "7073"):
+        # One word has letters that may be written as escapes; the other could be taken for a number.
+        for word in ("openai-<réplay>-", "7073"):
             trial = [
                 f"{word}{9_000_000 + n}" if hole % 2 else f"{8_000_000 + n}" for n, hole in enumerate(holes)
             ]

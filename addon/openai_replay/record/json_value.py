@@ -32,7 +32,7 @@ class ParsedJson:
     """A JSON text as a value, without secrets.
 
     `spelt` is the value with its unusually written numbers as `orjson.Fragment`. `text` is the text, `is_exact` tells
-    whether the value holds all of it but its white space.
+    whether the value and `white_space` hold all of it. `white_space` is None where it is not regular.
     """
 
     value: JSON
@@ -41,10 +41,6 @@ class ParsedJson:
     is_exact: bool
     white_space: WhiteSpace | None = None
     redacted_needed_later: frozenset[str] = frozenset()
-
-    def raw_text(self) -> str | None:
-        """Return the text where the value does not hold all of it."""
-        return None if self.is_exact else self.text
 
 
 def exact_json(text: str, exchange: Exchange) -> ParsedJson | None:
@@ -57,22 +53,20 @@ def exact_json(text: str, exchange: Exchange) -> ParsedJson | None:
         reading = json_text.read(readable)
     except ValueError:
         return None
-    parsed = ParsedJson(reading.value, reading.spelt, text, reading.is_exact and readable is text)
-    return _without_secrets(parsed, exchange)
+    is_exact = reading.is_exact and readable is text
+    white_space = white_spaces.found(text, reading.spelt) if is_exact else None
+    parsed = _without_secrets(ParsedJson(reading.value, reading.spelt, text, is_exact, white_space), exchange)
+    # The text is kept for its white space alone only if it has no secrets, which may show in the value alone.
+    keeps_text = white_space is None and parsed.value is reading.value
+    return replace(parsed, is_exact=False) if keeps_text else parsed
 
 
 def exact_body(content: bytes, exchange: Exchange) -> ParsedJson | None:
-    """Parse a body that is a JSON text, its white space included; None if the body is no JSON."""
+    """Parse a body that is a JSON text without loss; None if the body is no JSON."""
     try:
-        text = content.decode("utf-8-sig")
-        value, is_exact, spelt = json_text.read(text)
-    except ValueError:
+        return exact_json(content.decode(), exchange)
+    except UnicodeDecodeError:
         return None
-    white_space = white_spaces.found(text, spelt)
-    parsed = _without_secrets(ParsedJson(value, spelt, text, is_exact, white_space), exchange)
-    # The text is kept for its white space alone only if it has no secrets, which may show in the value alone.
-    keeps_text = white_space is None and parsed.value is value
-    return replace(parsed, is_exact=False) if keeps_text else parsed
 
 
 def _without_secrets(parsed: ParsedJson, exchange: Exchange) -> ParsedJson:
@@ -143,15 +137,21 @@ class Normaliser:
 
 
 def found_corrections(
-    corrections: CorrectionNotes, class_name: str | None, data: JSON, wire: JSON, text: str | None
+    corrections: CorrectionNotes,
+    class_name: str | None,
+    data: JSON,
+    wire: JSON,
+    text: str | None,
+    *,
+    is_exact: bool,
 ) -> Found:
-    """Return the corrections that an object needs.
+    """Return the corrections that an object needs; see `CorrectionNotes.found`.
 
     Raises:
         NotRecordable: a recording of it could not be replayed as it was.
     """
     try:
-        return corrections.found(class_name, data, wire, text)
+        return corrections.found(class_name, data, wire, text, is_exact=is_exact)
     except ValueError as exc:
         raise NotRecordable(f"the response cannot be kept without loss: {exc}") from exc
 

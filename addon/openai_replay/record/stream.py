@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from ..format.recording import JSON, Failure, Response, encode_chunk, envelope
 from ..sdk import classes
 from ..wire import framing, sse
 from ..wire.corrections import CorrectionNotes, Found
+from ..wire.white_space import COMPACT
 from .chunk_templates import ChunkTemplates, RecordedChunk
 from .completeness import Milestone, has_said_all, milestones_of
 from .exchange import End, Exchange, Recorded, RecordedChunks, recorded_as
@@ -19,16 +20,19 @@ from .json_value import Normaliser, correction_member, exact_json, found_correct
 
 def recorded_stream(exchange: Exchange) -> Recorded:
     """Return the recording of a stream; see `record`."""
-    stream = _Stream(exchange)
-    for event in _events(exchange):
+    stream, parser = _Stream(exchange), sse.Parser()
+    for event in _events(exchange, parser):
         stream.take(event)
         if stream.is_raw:
-            return _raw(exchange, list(_events(exchange)))
-    return replace(stream.recorded(), redacted_needed_later=frozenset(stream.redacted_needed_later))
+            return _raw(exchange)
+    recorded = stream.recorded(framing.notes_of_bytes(parser))
+    return replace(recorded, redacted_needed_later=frozenset(stream.redacted_needed_later))
 
 
-def _raw(exchange: Exchange, events: Sequence[sse.Event]) -> Recorded:
+def _raw(exchange: Exchange) -> Recorded:
     """Record a stream whose events are not chunks of the API by its lines."""
+    parser = sse.Parser()
+    events = list(_events(exchange, parser))
     data = [event.data for event in events if event.data is not None]
     chunks = [text for text in data if text != sse.DONE]
     is_broken = _is_broken(exchange, is_done=len(chunks) < len(data))
@@ -36,12 +40,12 @@ def _raw(exchange: Exchange, events: Sequence[sse.Event]) -> Recorded:
     headers = exchange.kept_headers("text/event-stream")
     lines: list[JSON] = [exchange.without_secrets(line) for event in events for line in _lines_of(event)]
     notes = framing.unterminated(events[-1].ending) if events and not is_broken else {}
+    notes |= framing.notes_of_bytes(parser)
     return recorded_as(exchange.api_request, Response(lines, True, exchange.status, failure, headers, notes))
 
 
-def _events(exchange: Exchange) -> Iterator[sse.Event]:
-    """Yield the events; of a stream that broke off, only the complete ones."""
-    parser = sse.Parser()
+def _events(exchange: Exchange, parser: sse.Parser) -> Iterator[sse.Event]:
+    """Yield the events that a parser reads; of a stream that broke off, only the complete ones."""
     for piece in exchange.body:
         yield from _redacted(parser.feed(piece), exchange)
     if exchange.end is End.COMPLETE:
@@ -60,6 +64,7 @@ class _ChunkNotes(NamedTuple):
 
     implied_lines: tuple[str, ...]
     corrections: Found
+    layout: str
     ids: tuple[JSON, dict[str, JSON]]
     milestones: frozenset[Milestone]
 
@@ -105,7 +110,7 @@ class _Stream:
         notes = made.notes
         assert isinstance(notes, _ChunkNotes)
         self._frames.chunk(len(self._chunks.texts), event, notes.implied_lines)
-        self._corrections.note(notes.corrections)
+        self._corrections.note(notes.corrections, notes.layout)
         self._normaliser.keep(*notes.ids)
         self._milestones |= notes.milestones
         self._chunks.add(made.text, made.significant)
@@ -131,15 +136,18 @@ class _Stream:
         data = value if class_name is None else classes.dump(class_name, value)
         notes = _ChunkNotes(
             framing.implied_lines(class_name, data),
-            found_corrections(self._corrections, class_name, data, on_wire, parsed.raw_text()),
+            found_corrections(
+                self._corrections, class_name, data, on_wire, parsed.text, is_exact=parsed.is_exact
+            ),
+            "" if parsed.white_space in (None, COMPACT) else parsed.white_space.note(),
             (parsed.value.get("id"), stable),
             milestones_of(parsed.value),
         )
         recorded = encode_chunk(data if class_name is None else envelope(class_name, data))
         return RecordedChunk(recorded, _PADDING.sub("", recorded), notes)
 
-    def recorded(self) -> Recorded:
-        """Return the recording of the stream, which has ended."""
+    def recorded(self, notes_of_bytes: Mapping[str, JSON]) -> Recorded:
+        """Return the recording of the stream, which has ended; for the notes see `framing.notes_of_bytes`."""
         exchange = self._exchange
         is_said = self._is_done or has_said_all(self._milestones, exchange.api_request.body)
         is_broken = _is_broken(exchange, is_done=is_said)
@@ -147,7 +155,8 @@ class _Stream:
         headers = exchange.kept_headers("text/event-stream")
         is_end_unknown = is_broken or (exchange.end is End.LEFT_BY_CLIENT and not self._is_done)
         frames = self._frames.result(exchange.api_request.endpoint(), is_end_unknown=is_end_unknown)
-        notes = frames | correction_member(self._corrections) | exchange.socket.to_wire()
+        corrections = correction_member(self._corrections)
+        notes = {**frames, **notes_of_bytes, **corrections, **exchange.socket.to_wire()}
         response = Response([], True, exchange.status, failure, headers, notes)
         return recorded_as(
             exchange.api_request, response, chunks=self._chunks, mapping=self._normaliser.mapping()

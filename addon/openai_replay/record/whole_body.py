@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -71,9 +70,9 @@ def _plain(exchange: Exchange, parsed: ParsedJson | None) -> Recorded:
         headers = exchange.kept_headers(None)
         return recorded_as(api_request, Response(None, False, exchange.status, None, headers))
     headers = exchange.kept_headers("application/json")
-    models = _models(parsed.value) if api_request.is_model_list() and parsed.is_exact else None
+    models = _model_list(exchange, parsed, headers) if api_request.is_model_list() else None
     if models is not None:
-        return _model_list(exchange, parsed, models, headers)
+        return models
     class_name = classes.class_for(api_request.method, api_request.endpoint(), parsed.value, streamed=False)
     normaliser = Normaliser(exchange)
     stable = normaliser.stable_members(class_name, parsed.value)
@@ -83,25 +82,22 @@ def _plain(exchange: Exchange, parsed: ParsedJson | None) -> Recorded:
         value, on_wire = {**value, **stable}, {**on_wire, **stable}
     data = value if class_name is None else classes.dump(class_name, value)
     # These two would else pass for no body and for a list of no models.
-    text = parsed.text if value is None or value == [] else parsed.raw_text()
-    notes = _notes(exchange, class_name, data, on_wire, text, parsed.white_space)
+    if value is None or value == []:
+        parsed = replace(parsed, is_exact=False)
+    notes = _notes(exchange, class_name, data, on_wire, parsed)
     body = data if class_name is None else envelope(class_name, data)
     response = Response(body, False, exchange.status, None, headers, notes)
     return recorded_as(api_request, response, mapping=normaliser.mapping())
 
 
 def _notes(
-    exchange: Exchange,
-    class_name: str | None,
-    data: JSON,
-    on_wire: Any,
-    text: str | None,
-    white_space: WhiteSpace | None,
+    exchange: Exchange, class_name: str | None, data: JSON, on_wire: Any, parsed: ParsedJson
 ) -> dict[str, JSON]:
-    """Return the members of `response.wire` for one object; see `found_corrections`."""
+    """Return the members of `response.wire` for one object."""
     corrections = CorrectionNotes(exchange.api_request.body)
-    corrections.note(found_corrections(corrections, class_name, data, on_wire, text))
-    layout = _layout(exchange, white_space) if text is None else {}
+    text, is_exact = parsed.text, parsed.is_exact
+    corrections.note(found_corrections(corrections, class_name, data, on_wire, text, is_exact=is_exact))
+    layout = _layout(exchange, parsed.white_space) if is_exact else {}
     return correction_member(corrections) | layout
 
 
@@ -120,15 +116,19 @@ def _models(value: JSON) -> list[dict[str, JSON]] | None:
     return models if len(models) == len(items) else None
 
 
-def _model_list(
-    exchange: Exchange, parsed: ParsedJson, models: Sequence[dict[str, JSON]], headers: dict[str, str]
-) -> Recorded:
-    value = parsed.value
+def _model_list(exchange: Exchange, parsed: ParsedJson, headers: dict[str, str]) -> Recorded | None:
+    """Return the recording of a list of models, None where it is another list, or only its text is exact."""
+    value, models = parsed.value, _models(parsed.value)
+    if models is None or not parsed.is_exact:
+        return None
     corrections = CorrectionNotes(exchange.api_request.body)
     body: list[JSON] = []
     for model, on_wire in zip(models, parsed.spelt["data"], strict=True):
         dumped = classes.dump(_MODEL, model)
-        corrections.note(found_corrections(corrections, _MODEL, dumped, on_wire, None))
+        found = found_corrections(corrections, _MODEL, dumped, on_wire, None, is_exact=True)
+        if isinstance(found, str):
+            return None
+        corrections.note(found)
         body.append(envelope(_MODEL, dumped))
     notes = correction_member(corrections) | _layout(exchange, parsed.white_space)
     around = (
@@ -205,7 +205,7 @@ def _failed(exchange: Exchange, content: bytes) -> Recorded:
 
 def _failed_in_json(exchange: Exchange, parsed: ParsedJson, whole: dict[str, JSON]) -> Recorded:
     message = f"Error code: {exchange.status} - {whole}"
-    notes = _notes(exchange, None, whole, parsed.spelt, parsed.raw_text(), parsed.white_space)
+    notes = _notes(exchange, None, whole, parsed.spelt, parsed)
     headers = exchange.kept_headers("application/json")
     return _exception(exchange, whole.get("error", whole), message, headers, notes)
 

@@ -40,6 +40,7 @@ from ..wire.white_space import WhiteSpace, from_note, usual
 
 JSON_TYPE = "application/json"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_DONE = re.compile(rb"data: ?\[DONE\]")
 _BREAKS = re.compile(r"[\r\n\0]")
 _LONGEST_SHOWN = 60
 
@@ -75,7 +76,7 @@ class Answer:
 
 def chunks_of(pieces: Iterable[bytes]) -> int:
     """Return how many events among the pieces of a stream are chunks: not `[DONE]`, and no comment."""
-    return sum(b"data:" in piece and not piece.startswith(b"data: [DONE]") for piece in pieces)
+    return sum(b"data:" in piece and _DONE.match(piece) is None for piece in pieces)
 
 
 def render(stored: Sequence[Stored], api_request: ApiRequest) -> Answer:
@@ -102,8 +103,8 @@ def _answered(stored: Sequence[Stored], api_request: ApiRequest) -> Answer:
         case FailedCall() as failed:
             return _failure(first, api_request, failed)
         case RawLines(lines):
-            ending = framing.ending_of(first.recording.response.wire)
-            return _answer(first, api_request, STREAM_TYPE, framing.with_ending(_blocks(lines), ending))
+            blocks = framing.with_bytes(_blocks(lines), first.recording.response.wire)
+            return _answer(first, api_request, STREAM_TYPE, blocks)
         case Chunks(items):
             return _answer(first, api_request, STREAM_TYPE, _events(first, api_request, items))
         case BodyFile():
@@ -248,13 +249,15 @@ def _whole_error(body: JSON, message: str) -> dict[str, JSON] | None:
 
 def _blocks(lines: Sequence[str]) -> tuple[bytes, ...]:
     """Return the blocks of a stream that is stored as its lines."""
-    blocks, block = [], ""
+    blocks: list[str] = []
+    block = ""
     for line in lines:
         block += f"{line}\n"
         if line == "":
-            blocks.append(block.encode())
+            blocks.append(block)
             block = ""
-    return (*blocks, block.encode()) if block else tuple(blocks)
+    blocks += [block] if block else []
+    return tuple(block.encode("utf-8", "surrogateescape") for block in blocks)
 
 
 def _events(stored: Stored, api_request: ApiRequest, items: list[JSON]) -> tuple[bytes, ...]:
@@ -273,7 +276,7 @@ def _events(stored: Stored, api_request: ApiRequest, items: list[JSON]) -> tuple
         pieces += frames.before(number)
         pieces.append(frames.event(number, class_name, data, chunks.text(number)))
     pieces += frames.end(api_request.endpoint(), len(items), is_broken=response.is_broken())
-    return frames.closed(tuple(pieces))
+    return framing.with_bytes(tuple(pieces), response.wire)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +291,7 @@ class _Chunks:
     def text(self, number: int) -> str:
         """Return the JSON text of a chunk of a stream."""
         text = self.kept_text(number)
-        return json_text.compact(self.value(number)) if text is None else text
+        return self.corrected.written(number, self.value(number)) if text is None else text
 
     def kept_text(self, number: int) -> str | None:
         """Return the recorded text of a chunk that no JSON value can hold, None for all others."""

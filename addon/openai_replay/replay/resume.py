@@ -20,6 +20,7 @@ from ..format.recording import JSON, opened
 from ..request.identity import ApiRequest
 from ..store import files
 from ..store.store import Store, Stored
+from ..wire import sse
 from .answer import Answer, render
 
 _PATH = re.compile(r"/responses/([^/]+)$")
@@ -134,9 +135,10 @@ def _events(answer: Answer) -> Iterator[_Event]:
 
 
 def _sequence_number(piece: bytes) -> int | None:
-    data = b"\n".join(line[5:] for line in piece.split(b"\n") if line.startswith(b"data:"))
+    parser = sse.Parser()
+    data = [parsed.data for parsed in (*parser.feed(piece), *parser.close()) if parsed.data is not None]
     try:
-        event: JSON = json.loads(data)
+        event: JSON = json.loads("\n".join(data))
     except ValueError:
         return None
     number = event.get("sequence_number") if isinstance(event, dict) else None

@@ -9,6 +9,8 @@ where the rules say all. Chunks are numbered from 0, and a response in one piece
         these whole numbers are written without a decimal point
     {"chunks": "3", "at": "$.choices[*].logprobs.content[*].logprob", "number": "decimal"}
         these small numbers are written as 0.0000095, with "python" as 9.5e-06, with "javascript" as 9.5e-6
+    {"chunks": "0-9", "layout": "spaced, ascii"}
+        these chunks of a stream are not compact JSON; the words are of `white_space`
     {"chunks": "7", "text": "{…}"}
         this is the chunk: no Python value holds its JSON exactly, or its class alters it
 
@@ -50,8 +52,12 @@ from ..format.recording import JSON
 from ..sdk import classes
 from . import sse
 from .rebuild import asks_stream, asks_usage, is_whole, rebuild_of
+from .white_space import COMPACT, WhiteSpace, from_note
 
 _LEADING_ZEROS = re.compile(r"e([+-])0+")
+
+# Members that a recording may have with another value than the wire, and the types of the values on the wire.
+_STABLE: Mapping[str, tuple[type, ...]] = {"id": (str,), "created": (int, float)}
 
 # The path to parts of a chunk: names of members and numbers of items; None is every item.
 type _Step = str | tuple[int, ...] | None
@@ -168,6 +174,7 @@ class CorrectionNotes:
         self._usage_asked = asks_usage(request_body)
         self._count = 0
         self._runs: dict[_Correction, _Runs] = {}
+        self._layouts: dict[str, _Runs] = {}
         self._texts: dict[int, str] = {}
         self._latest: tuple[_Correction, ...] = ()
 
@@ -175,32 +182,49 @@ class CorrectionNotes:
         """Take the next chunk; see `found`."""
         self.note(self.found(class_name, data, wire, text))
 
-    def found(self, class_name: str | None, data: JSON, wire: Any, text: str | None = None) -> Found:
+    def found(
+        self,
+        class_name: str | None,
+        data: JSON,
+        wire: Any,
+        text: str | None = None,
+        *,
+        is_exact: bool = False,
+    ) -> Found:
         """Return the corrections of the next chunk, or its text. They are not yet noted.
 
         Args:
             class_name, data: class and data of it in the recording.
             wire: the object that the API sent, with the `id` and `created` of the recording, and its numbers as
                 `json_text.read` spells them.
-            text: given where `wire` does not say all that the API sent: the JSON text, kept with the `id` and
-                `created` of the recording.
+            text: the JSON text that the API sent, None where there is none of the chunk alone. It is kept with the
+                `id` and `created` of the recording.
+            is_exact: whether `wire` says all of it. Then the text is kept only where no correction helps.
 
         Raises:
             ValueError: `wire` is nested too deeply to be written, or `data` does not say what `text` does.
         """
-        if text is not None:
-            return _kept_text(text, class_name, data)
+        if text is not None and not is_exact:
+            kept = _kept_text(text, class_name, data)
+            if kept is None:
+                raise ValueError("expected a JSON text that says what the recording holds of it")
+            return kept
         rebuild = rebuild_of(class_name, is_streamed=self._is_streamed)
         rebuilt = data if rebuild is None else rebuild(data, self._usage_asked)
         if _same(rebuilt, wire):
             return ()
         corrections = self._corrections_for(rebuilt, data, wire)
-        return compact(_sent(class_name, wire)) if corrections is None else corrections
+        if corrections is not None:
+            return corrections
+        kept = None if text is None else _kept_text(text, class_name, data)
+        return compact(_sent(class_name, wire)) if kept is None else kept
 
-    def note(self, found: Found) -> None:
-        """Note the result of `found` for the next chunk."""
+    def note(self, found: Found, layout: str = "") -> None:
+        """Note the result of `found` for the next chunk, and its white space: "" where it is compact."""
         number = self._count
         self._count += 1
+        if layout:
+            self._layouts.setdefault(layout, _Runs()).add(number)
         if isinstance(found, str):
             self._texts[number] = found
         elif found:
@@ -224,6 +248,10 @@ class CorrectionNotes:
         entries: list[tuple[int, dict[str, JSON]]] = [
             (runs.first(), {"chunks": runs.text(), "at": _path_text(path), **shape.to_json()})
             for (path, shape), runs in self._runs.items()
+        ]
+        entries += [
+            (runs.first(), {"chunks": runs.text(), "layout": layout})
+            for layout, runs in self._layouts.items()
         ]
         entries += [(number, {"chunks": str(number), "text": text}) for number, text in self._texts.items()]
         entries.sort(key=lambda entry: entry[0])
@@ -256,15 +284,15 @@ def _same(one: JSON, other: JSON) -> bool:
         return strictly_equal(one, other)
 
 
-def _kept_text(text: str, class_name: str | None, data: JSON) -> str:
-    """Return a text as the recording has it. A text that `data` does not agree with would never be sent again."""
+def _kept_text(text: str, class_name: str | None, data: JSON) -> str | None:
+    """Return a text as the recording has it, None where `data` says something else: it would never be sent again."""
     if _says(text, class_name, data):
         return text
-    if isinstance(data, dict):
-        text = with_members(text, {name: data[name] for name in ("id", "created") if name in data})
-    if not _says(text, class_name, data):
-        raise ValueError("expected a JSON text that says what the recording holds of it")
-    return text
+    value = read(sse.readable(text)).value
+    if isinstance(data, dict) and isinstance(value, dict):
+        names = [name for name, types in _STABLE.items() if type(value.get(name)) in types and name in data]
+        text = with_members(text, {name: data[name] for name in names})
+    return text if _says(text, class_name, data) else None
 
 
 def _sent(class_name: str | None, wire: JSON) -> JSON:
@@ -380,6 +408,7 @@ class CorrectionReader:
             ValueError: they are not of their form; the message says where.
         """
         self._shapes: dict[int, list[_Correction]] = {}
+        self._layouts: dict[int, WhiteSpace] = {}
         self._texts: dict[int, str] = {}
         for position, entry in enumerate(_expected_list(corrections)):
             self._take(entry, f"$.response.wire.corrections[{position}]")
@@ -392,6 +421,9 @@ class CorrectionReader:
             raise ValueError(f'expected chunks such as "0-2,7", got {entry.get("chunks")!r} @ {place}.chunks')
         if isinstance(text := entry.get("text"), str):
             self._texts.update(dict.fromkeys(numbers, text))
+            return
+        if "layout" in entry:
+            self._layouts.update(dict.fromkeys(numbers, from_note(entry["layout"], f"{place}.layout")))
             return
         correction = _Correction(_path(entry.get("at"), place), _shape(entry, place))
         for number in numbers:
@@ -410,6 +442,14 @@ class CorrectionReader:
     def value(self, number: int, rebuilt: JSON, data: JSON) -> JSON:
         """Return a chunk as the API sent it; `rebuilt` is `data`, its `__data__`, rebuilt by the rules."""
         return _corrected(rebuilt, data, self._shapes.get(number, ()))
+
+    def written(self, number: int, value: JSON) -> str:
+        """Return the JSON text of a chunk of a stream, laid out as the API did.
+
+        Raises:
+            ValueError: it is nested too deeply to be written.
+        """
+        return self._layouts.get(number, COMPACT).written(value)
 
 
 def _says(text: str, class_name: str | None, data: JSON) -> bool:

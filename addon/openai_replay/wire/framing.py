@@ -5,11 +5,15 @@ the events of the Responses API and of images are named by their `type`; the eve
 beside their data, and end with `event: done`. Differences are noted in the recording's `response.wire`:
 
     lines         [{"chunks": "3-5", "lines": ["id: 7"]}]       all lines of these events but their data, which
-                                                                follows them, or stands where one of them is "data"
-    between       [{"before": 0, "lines": [": keep-alive"]}]    blocks without data, or with empty data
+                                                                follows them, or stands where one of them is "data",
+                                                                or "data:" for a data line without the space
+    between       [{"before": 0, "lines": [": keep-alive"]}]    blocks without data, or with empty data; no lines are a
+                                                                blank line more
     end           ["data: [DONE]"]                              all after the last chunk; "" parts blocks
     unterminated  true                                          no blank line after the very last block
                   "line"                                        not even a newline after its last line
+    line_ends     "crlf"                                        lines that do not all end in LF, see `line_ends`
+    byte_order_mark  true                                       the stream begins with one
 """
 
 from __future__ import annotations
@@ -20,7 +24,10 @@ from ..format.ranges import numbers_in, ranges_of
 from ..format.recording import JSON
 from ..sdk import classes
 from . import sse
+from .line_ends import with_line_ends
 from .sse import DONE, Event
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 _NAMED_BY_TYPE = ("openai.types.responses.", "openai.types.image_")
 
@@ -117,7 +124,6 @@ class Frames:
             if isinstance(before := note.get("before"), int):
                 self._between.setdefault(before, []).append(_texts(note.get("lines")))
         self._end = _texts(notes["end"]) if "end" in notes else None
-        self._ending = ending_of(notes)
 
     def before(self, number: int) -> Iterator[bytes]:
         """Yield the blocks that came before a chunk."""
@@ -136,12 +142,31 @@ class Frames:
         if lines:
             yield sse.serialize(Event(None, lines))
 
-    def closed(self, pieces: tuple[bytes, ...]) -> tuple[bytes, ...]:
-        """Return a stream's blocks, the last one with the ending that the API gave it."""
-        return with_ending(pieces, self._ending)
+
+def notes_of_bytes(parser: sse.Parser) -> dict[str, JSON]:
+    """Return the members of `response.wire` about the bytes of a stream beside its events, {} for the usual ones."""
+    notes: dict[str, JSON] = {}
+    if note := parser.line_ends.note():
+        notes["line_ends"] = note
+    if parser.has_byte_order_mark:
+        notes["byte_order_mark"] = True
+    return notes
 
 
-def ending_of(notes: Mapping[str, JSON]) -> str:
+def with_bytes(pieces: tuple[bytes, ...], notes: Mapping[str, JSON]) -> tuple[bytes, ...]:
+    """Return the blocks of a stream as they were sent, by the members of `response.wire`.
+
+    Raises:
+        ValueError: the note of the line ends is not of its form; the message says where.
+    """
+    pieces = with_line_ends(_with_ending(pieces, _ending_of(notes)), notes.get("line_ends"))
+    if notes.get("byte_order_mark") is True:
+        first, *others = pieces or (b"",)
+        return (_BYTE_ORDER_MARK + first, *others)
+    return pieces
+
+
+def _ending_of(notes: Mapping[str, JSON]) -> str:
     """Return how the last block of a stream ends, from the members of `response.wire`."""
     said = notes.get("unterminated")
     return next((ending for ending, note in _UNTERMINATED.items() if note == said), sse.BLANK_LINE)
@@ -152,7 +177,7 @@ def unterminated(ending: str) -> dict[str, JSON]:
     return {"unterminated": _UNTERMINATED[ending]} if ending in _UNTERMINATED else {}
 
 
-def with_ending(pieces: tuple[bytes, ...], ending: str) -> tuple[bytes, ...]:
+def _with_ending(pieces: tuple[bytes, ...], ending: str) -> tuple[bytes, ...]:
     """Return the blocks of a stream, the last one with another ending than a blank line."""
     if ending == sse.BLANK_LINE or not pieces:
         return pieces

@@ -1,8 +1,9 @@
 """Parse and serialize server-sent events (SSE), by the WHATWG HTML standard (9.2.5, 9.2.6), without I/O.
 
-Two decisions beyond the standard, because a recording has to give back each byte. Comments, `id`, `retry` and unknown
-fields are kept, where a browser drops them. Bytes that are not UTF-8 become lone surrogates (PEP 383), which are
-written as the same bytes again, where a browser reads U+FFFD; `readable` gives a text as a browser reads it.
+Three decisions beyond the standard, because a recording has to give back each byte. Comments, `id`, `retry`, unknown
+fields and blank lines are kept, where a browser drops them. Bytes that are not UTF-8 become lone surrogates (PEP 383),
+which are written as the same bytes again, where a browser reads U+FFFD; `readable` gives a text as a browser reads it.
+The parser tells of the line ends and the byte order mark, which are no part of its events.
 """
 
 from __future__ import annotations
@@ -10,10 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from .line_ends import LineEndNotes
+
 DONE = "[DONE]"
 
-# Stands among the other lines of an event for its next data line. A data line itself is never one of them.
+# Stand among the other lines of an event for its next data line: `data: x`, and `data:x` without the space. A data line
+# itself is never one of them.
 DATA_HERE = "data"
+DATA_HERE_WITHOUT_SPACE = "data:"
+
+_PREFIXES = {DATA_HERE: "data: ", DATA_HERE_WITHOUT_SPACE: "data:"}
 
 # How a block may end at the end of a stream: a blank line, the newline of its last line, not even that.
 BLANK_LINE, NEWLINE, NOTHING = "\n\n", "\n", ""
@@ -21,11 +28,12 @@ BLANK_LINE, NEWLINE, NOTHING = "\n\n", "\n", ""
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One block of a stream: the lines up to a blank line.
+    """One block of a stream: the lines up to a blank line. Without data and lines it is a blank line alone.
 
     `data` is the text of its `data` lines joined by newlines, or None where it has none (a comment, say; the
     standard dispatches no event for it). `lines` are all its other lines as they were; data stands behind them, or
-    where one of them is `DATA_HERE`. `ending` is another than a blank line only for the last block of a stream.
+    where one of them is `DATA_HERE` or `DATA_HERE_WITHOUT_SPACE`. `ending` is another than a blank line only for the
+    last block of a stream.
     """
 
     data: str | None
@@ -55,6 +63,17 @@ class Parser:
         self._lines = _LineSplitter()
         self._data: list[str] = []
         self._others: list[str] = []
+        self._placed = 0
+
+    @property
+    def line_ends(self) -> LineEndNotes:
+        """The ends of the lines so far."""
+        return self._lines.ends
+
+    @property
+    def has_byte_order_mark(self) -> bool:
+        """Whether the stream begins with the byte order mark of UTF-8."""
+        return self._lines.has_byte_order_mark
 
     def feed(self, piece: bytes) -> list[Event]:
         """Return the events that `piece` completes."""
@@ -72,24 +91,32 @@ class Parser:
         for raw in lines:
             if raw:
                 self._take(raw.decode("utf-8", "surrogateescape"))
-            elif self._data or self._others:
+            else:
                 yield self._block(BLANK_LINE)
 
     def _take(self, line: str) -> None:
-        if line.startswith("data:"):
-            self._data.append(line[6:] if line.startswith("data: ") else line[5:])
-        elif line == "data":
-            self._data.append("")
+        if line.startswith("data: "):
+            self._data.append(line[6:])
+        elif line.startswith("data:") or line == "data":
+            self._place_data()
+            self._data.append(line[5:])
+            self._placed += 1
+            self._others.append(DATA_HERE_WITHOUT_SPACE)
         else:
-            # Data that came before another line, and has no place yet.
-            self._others += [DATA_HERE] * (len(self._data) - self._others.count(DATA_HERE))
+            self._place_data()
             self._others.append(line)
+
+    def _place_data(self) -> None:
+        """Note the place of the data that came before another line, and has no place yet."""
+        self._others += [DATA_HERE] * (len(self._data) - self._placed)
+        self._placed = len(self._data)
 
     def _block(self, ending: str) -> Event:
         data = "\n".join(self._data) if self._data else None
         event = Event(data, tuple(self._others), ending)
         self._data = []
         self._others = []
+        self._placed = 0
         return event
 
 
@@ -105,6 +132,8 @@ class _LineSplitter:
         self._pieces: list[bytes] = []
         self._at_start = True
         self._after_cr = False
+        self.ends = LineEndNotes()
+        self.has_byte_order_mark = False
 
     def feed(self, piece: bytes) -> list[bytes]:
         if not piece:
@@ -116,11 +145,17 @@ class _LineSplitter:
             piece = maybe_piece
         if self._after_cr:
             self._after_cr = False
-            piece = piece.removeprefix(b"\n")
+            if piece.startswith(b"\n"):
+                self.ends.complete_crlf()
+                piece = piece[1:]
         if b"\r" in piece:
             self._after_cr = piece.endswith(b"\r")
+            self.ends.add_all_of(piece)
             piece = piece.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        *complete, rest = piece.split(b"\n")
+            *complete, rest = piece.split(b"\n")
+        else:
+            *complete, rest = piece.split(b"\n")
+            self.ends.add("lf", len(complete))
         if complete and self._pieces:
             complete[0] = b"".join([*self._pieces, complete[0]])
             self._pieces = []
@@ -141,6 +176,7 @@ class _LineSplitter:
             self._pieces.append(start)
             return b""
         self._at_start = False
+        self.has_byte_order_mark = start.startswith(self._BOM)
         return start.removeprefix(self._BOM)
 
 
@@ -159,13 +195,22 @@ def lines_of(event: Event) -> list[str]:
     """Return the lines of an event, in their order, without the event's ending."""
     if event.data is None:
         return list(event.lines)
-    data = [f"data: {line}" for line in event.data.split("\n")]
-    if DATA_HERE not in event.lines:
-        return [*event.lines, *data]
+    data = event.data.split("\n")
+    if _PREFIXES.keys().isdisjoint(event.lines):
+        return [*event.lines, *(f"data: {line}" for line in data)]
     rest = iter(data)
-    return [*(next(rest, line) if line == DATA_HERE else line for line in event.lines), *rest]
+    placed = [_line_at(place, rest) if place in _PREFIXES else place for place in event.lines]
+    return [*placed, *(f"data: {line}" for line in rest)]
+
+
+def _line_at(place: str, data: Iterator[str]) -> str:
+    """Return the data line at a place; the place itself where an edit left no data for it."""
+    text = next(data, None)
+    return place if text is None else f"{_PREFIXES[place]}{text}"
 
 
 def serialize(event: Event) -> bytes:
     """Return the bytes of an event with its ending (lines end in LF)."""
+    if event.data is None and not event.lines:
+        return b"\n"
     return ("\n".join(lines_of(event)) + event.ending).encode("utf-8", "surrogateescape")

@@ -1,10 +1,11 @@
 """Keep the white space and the escapes of a JSON answer: detect them while recording, write them again in replay.
 
 Programs that read answers with `sed`, or compare error texts, depend on them. Where they are not usual for the
-operation, a recording notes them as `response.wire.layout`, words in any order:
+operation, a recording notes them as `response.wire.layout`, for chunks of a stream in a correction; words in any order:
 
     compact, spaced, indent N    {"a":1,"b":2}, {"a": 1, "b": 2}, or a line for each member, indented by N spaces
     newline                      a newline at the end
+    bom                          a byte order mark at the beginning
     ascii, html                  the escapes of Python (each character beyond ASCII) or of Go (<, >, & and U+2028/9)
 
 The usual layouts of api.openai.com were counted in the recordings of public projects; FORMAT.md has the figures. Other
@@ -26,10 +27,12 @@ from ..format import json_text
 from ..format.recording import JSON
 from ..request.urls import single_prefix
 
+_BYTE_ORDER_MARK = "\ufeff"
+
 _STRING = re.compile(r'("(?:[^"\\]|\\.)*")')
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^{}\[\],:"]+')
 _INDENTED = re.compile(r"[\[{]\n(?P<indent> *)")
-_WORD = re.compile(r"(?P<kind>compact|spaced|newline|ascii|html)|indent (?P<indent>[0-9]{1,2})")
+_WORD = re.compile(r"(?P<kind>compact|spaced|newline|ascii|html|bom)|indent (?P<indent>[0-9]{1,2})")
 
 # Python escapes DEL, too, which is ASCII.
 _BEYOND_ASCII = re.compile(r"[^\x00-\x7e]")
@@ -56,6 +59,7 @@ class WhiteSpace:
     is_spaced: bool = False
     has_newline: bool = False
     escapes: str = ""
+    has_byte_order_mark: bool = False
 
     def written(self, value: Any) -> str:
         """Return the JSON text of a value, which may have an `orjson.Fragment` for a number.
@@ -63,7 +67,8 @@ class WhiteSpace:
         Raises:
             ValueError: it is nested too deeply to be written.
         """
-        return self._text(value) + ("\n" if self.has_newline else "")
+        mark = _BYTE_ORDER_MARK if self.has_byte_order_mark else ""
+        return f"{mark}{self._text(value)}\n" if self.has_newline else f"{mark}{self._text(value)}"
 
     def _text(self, value: Any) -> str:
         if self.indent == 2 and not self.escapes:
@@ -80,14 +85,15 @@ class WhiteSpace:
         """Return the words that a recording has for this."""
         kind = "spaced" if self.is_spaced else "compact"
         words = [kind if self.indent is None else f"indent {self.indent}", self.escapes]
-        return ", ".join(filter(None, [*words, "newline" if self.has_newline else ""]))
+        words += ["newline" if self.has_newline else "", "bom" if self.has_byte_order_mark else ""]
+        return ", ".join(filter(None, words))
 
 
 COMPACT = WhiteSpace()
 
 
-def from_note(note: JSON) -> WhiteSpace:
-    """Read `response.wire.layout`.
+def from_note(note: JSON, place: str = "$.response.wire.layout") -> WhiteSpace:
+    """Read a note of `WhiteSpace.note`, which stands at a place of a recording.
 
     Raises:
         ValueError: it is no list of the known words; the message says where.
@@ -95,11 +101,12 @@ def from_note(note: JSON) -> WhiteSpace:
     words = [_WORD.fullmatch(word.strip()) for word in note.split(",")] if isinstance(note, str) else [None]
     known = [match for match in words if match is not None]
     if len(known) < len(words):
-        raise ValueError(f'expected words such as "indent 2, newline", got {note!r} @ $.response.wire.layout')
+        raise ValueError(f'expected words such as "indent 2, newline", got {note!r} @ {place}')
     kinds = {match["kind"] for match in known}
     indents = [int(match["indent"]) for match in known if match["indent"]]
     escapes = next((name for name in _ESCAPES if name in kinds), "")
-    return WhiteSpace(indents[0] if indents else None, "spaced" in kinds, "newline" in kinds, escapes)
+    indent = indents[0] if indents else None
+    return WhiteSpace(indent, "spaced" in kinds, "newline" in kinds, escapes, "bom" in kinds)
 
 
 def found(text: str, value: Any) -> WhiteSpace | None:
@@ -112,10 +119,11 @@ def found(text: str, value: Any) -> WhiteSpace | None:
     content = text.rstrip(" \t\r\n")
     if text[len(content) :] not in ("", "\n"):
         return None
-    has_newline = len(text) > len(content)
+    has_newline, has_mark = len(text) > len(content), text.startswith(_BYTE_ORDER_MARK)
+    content = content.removeprefix(_BYTE_ORDER_MARK)
     for indent, is_spaced in _candidates(content):
         for escapes in _ESCAPES if "\\u" in content else ("",):
-            candidate = WhiteSpace(indent, is_spaced, has_newline, escapes)
+            candidate = WhiteSpace(indent, is_spaced, has_newline, escapes, has_mark)
             if candidate.written(value) == text:
                 return candidate
     return None

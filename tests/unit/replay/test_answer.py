@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openai_replay.errors import BadRecording, NotRecordable
+from openai_replay.format import json_text
 from openai_replay.format.recording import JSON, Recording, decode, encode
 from openai_replay.record.exchange import End, Exchange, Recorded
 from openai_replay.record.record import record
@@ -262,6 +264,106 @@ def test_the_usage_goes_only_to_a_request_that_asked_for_it() -> None:
     assert content(exchange).count(b'"usage"') == 2
     assert b'"usage"' not in content(exchange, chat(stream=True))
     assert content(exchange, chat(stream=True)).count(b"data: ") == 2
+
+
+# --- byte for byte ------------------------------------------------------------------------------------------------
+
+DATA = [
+    *(json.dumps(chunk(text), separators=(",", ":"), ensure_ascii=False) for text in ("a", "é", "b<c>")),
+    *(json.dumps(chunk(text)) for text in ("a", "é", "b<c>")),
+    json.dumps(chunk("é"), separators=(",", ":")),
+    json.dumps(chunk("a"), indent=2),
+    f" {json.dumps(chunk('a'))} ",
+    json.dumps(chunk("a")).replace('"logprobs": null', '"logprobs": 1.50'),
+    '{"error": {"message": "No."}}',
+    *("", "[DONE]", "text", '{"a": NaN}', "[1]"),
+]
+BLOCKS = st.one_of(
+    st.sampled_from(DATA).map(lambda data: [f"data: {line}" for line in data.split("\n")]),
+    st.sampled_from(DATA).map(lambda data: [f"data:{line}" for line in data.split("\n")]),
+    st.lists(st.sampled_from([": ping", "id: 1", "retry: 5", "event: x", "x", "data: {}"]), max_size=3),
+)
+STREAM_ENDS = st.sampled_from(["\n\n", "\n", "", "\n\n\n"])
+
+
+@st.composite
+def sent_streams(draw: st.DrawFn) -> bytes:
+    """Streams as servers send them: other spellings, white space, line ends and blocks than the API's."""
+    blocks = draw(st.lists(BLOCKS, max_size=5))
+    text = "\n\n".join("\n".join(lines) for lines in blocks) + draw(STREAM_ENDS)
+    end = draw(st.sampled_from(["\n", "\n", "\r\n", "\r"]))
+    return draw(st.sampled_from([b"", b"", b"\xef\xbb\xbf"])) + text.replace("\n", end).encode()
+
+
+def without_ids(body: bytes) -> bytes:
+    """Return a body with the ids and times of completions put aside."""
+    body = re.sub(rb'"created":( ?)[0-9]+', rb'"created":\g<1>0', body)
+    return re.sub(rb'"id":( ?)"[^"]*"', rb'"id":\1"x"', body)
+
+
+@given(sent_streams())
+def test_any_stream_is_as_it_was_byte_for_byte(stream: bytes) -> None:
+    exchange = Exchange(chat(stream=True), 200, STREAM_HEADERS, [stream])
+
+    assert without_ids(content(exchange)) == without_ids(stream)
+
+
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b" "])
+@pytest.mark.parametrize("number", ["1.50", "1E5", "1e400", "-0.0", "9007199254740993", "0.1"])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/embeddings", "/v1/models", "/v1/unheard"])
+@pytest.mark.parametrize("indent", [None, 0, 2, 4, "\t"])
+def test_an_answer_is_as_it_was_byte_for_byte(
+    path: str, number: str, indent: int | str | None, start: bytes
+) -> None:
+    value: JSON = {
+        **completion(),
+        "usage": {"prompt_tokens": "@"},
+        "created": "@",
+        "data": [{"id": "a", "n": "@"}],
+    }
+    wire = start + json.dumps(value, indent=indent).replace('"@"', number).encode()
+    exchange = answered(replace(chat(), url=f"{API}{path}"), wire)
+
+    assert re.sub(rb'"created": [^,]*', b"", without_ids(content(exchange))) == re.sub(
+        rb'"created": [^,]*', b"", without_ids(wire)
+    )
+
+
+def test_the_white_space_of_chunks_is_noted_once() -> None:
+    texts = [json.dumps(chunk(text)) for text in ("a", "é", "b", "c")]
+    recorded = record(streamed(chat(stream=True), texts)).recording
+
+    assert recorded.response.wire == {
+        "corrections": [
+            {"chunks": "0,2-3", "layout": "spaced"},
+            {"chunks": "1", "layout": "spaced, ascii"},
+        ]
+    }
+
+
+def test_a_letter_that_is_escaped_in_one_member_alone_is_as_it_was() -> None:
+    texts = [
+        json_text.compact(chunk(text)).replace("fp_1", "\\u003cfp\\u003e") for text in ("a", "b", "<c>", "é")
+    ]
+    exchange = streamed(chat(stream=True), texts)
+
+    assert without_ids(content(exchange)) == without_ids(b"".join(exchange.body))
+
+
+def test_an_edited_chunk_keeps_its_white_space() -> None:
+    def edit(value: dict[str, Any]) -> None:
+        value["response"]["body"][0]["__data__"]["choices"][0]["delta"]["content"] = "Edited"
+
+    request = chat(stream=True)
+    result = render([edited(record(streamed(request, [json.dumps(chunk("a"))])), edit)], request)
+
+    assert b'"delta": {"content": "Edited"}' in result.pieces[0]
+
+
+def test_lines_that_are_no_text_are_as_they_were() -> None:
+    stream = b": \xff\n\ndata: x\xff\n\n"
+
+    assert content(Exchange(chat(stream=True), 200, STREAM_HEADERS, [stream])) == stream
 
 
 # --- failures -----------------------------------------------------------------------------------------------------

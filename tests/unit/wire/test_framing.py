@@ -6,8 +6,16 @@ import pytest
 from hypothesis import given
 
 from openai_replay.format.recording import JSON
-from openai_replay.wire.framing import FrameNotes, Frames, implied_end, implied_lines, is_assistant_event
-from openai_replay.wire.sse import NEWLINE, Event
+from openai_replay.wire.framing import (
+    FrameNotes,
+    Frames,
+    implied_end,
+    implied_lines,
+    is_assistant_event,
+    notes_of_bytes,
+    with_bytes,
+)
+from openai_replay.wire.sse import NEWLINE, Event, Parser
 from support.requests import CHAT_PATH
 from unit.exchanges import OBJECTS
 
@@ -144,9 +152,26 @@ def test_an_end_without_lines_is_none() -> None:
 def test_a_last_block_that_was_not_terminated_is_not() -> None:
     pieces = (b"data: 1\n\n", b"data: 2\n\n")
 
-    assert Frames({"unterminated": True}).closed(pieces) == (b"data: 1\n\n", b"data: 2\n")
-    assert Frames({"unterminated": True}).closed(()) == ()
-    assert Frames({}).closed(pieces) == pieces
+    assert with_bytes(pieces, {"unterminated": True}) == (b"data: 1\n\n", b"data: 2\n")
+    assert with_bytes((), {"unterminated": True}) == ()
+    assert with_bytes(pieces, {}) == pieces
+
+
+def test_line_ends_and_a_byte_order_mark_are_given_back() -> None:
+    pieces = (b"data: 1\n\n", b"data: 2\n\n")
+
+    assert with_bytes(pieces, {"line_ends": "crlf*3 lf"}) == (b"data: 1\r\n\r\n", b"data: 2\r\n\n")
+    assert with_bytes(pieces, {"byte_order_mark": True}) == (b"\xef\xbb\xbfdata: 1\n\n", pieces[1])
+    assert with_bytes((), {"byte_order_mark": True}) == (b"\xef\xbb\xbf",)
+
+
+def test_only_unusual_bytes_are_noted() -> None:
+    usual, unusual = Parser(), Parser()
+    usual.feed(b"data: 1\n\n")
+    unusual.feed(b"\xef\xbb\xbfdata: 1\r\r")
+
+    assert notes_of_bytes(usual) == {}
+    assert notes_of_bytes(unusual) == {"line_ends": "cr", "byte_order_mark": True}
 
 
 @given(OBJECTS, OBJECTS)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from openai_replay.wire.line_ends import with_line_ends
 from openai_replay.wire.sse import (
     NEWLINE,
     NOTHING,
@@ -48,6 +50,7 @@ def cut(stream: bytes, places: list[int]) -> list[bytes]:
 
 # --- one by one ---------------------------------------------------------------------------------------------------
 
+BLANK = Event(None)
 CASES = {
     "one event": (b"data: a\n\n", [Event("a")]),
     "two events": (b"data: a\n\ndata: b\n\n", [Event("a"), Event("b")]),
@@ -55,6 +58,7 @@ CASES = {
     "carriage returns": (b"data: a\r\rdata: b\r\r", [Event("a"), Event("b")]),
     "both line ends": (b"data: a\r\n\r\ndata: b\r\n\r\n", [Event("a"), Event("b")]),
     "mixed line ends": (b"data: a\r\ndata: b\rdata: c\n\r\n", [Event("a\nb\nc")]),
+    "blank lines between": (b"data: a\n\n\n\ndata: b\n\n", [Event("a"), BLANK, BLANK, Event("b")]),
     "a byte order mark": (b"\xef\xbb\xbfdata: a\n\n", [Event("a")]),
     "a byte order mark later on": (
         b"data: a\n\n\xef\xbb\xbfdata: b\n\n",
@@ -76,12 +80,16 @@ CASES = {
         b"event: e\nid: 7\nretry: 10\ndata: a\n\n",
         [Event("a", ("event: e", "id: 7", "retry: 10"))],
     ),
-    "no space after the colon": (b"data:a\n\n", [Event("a")]),
+    "no space after the colon": (b"data:a\n\n", [Event("a", ("data:",))]),
+    "a space after some colons": (
+        b"data: a\ndata:b\ndata: c\nid: 1\n\n",
+        [Event("a\nb\nc", ("data", "data:", "data", "id: 1"))],
+    ),
     "two spaces after the colon": (b"data:  a\n\n", [Event(" a")]),
-    "a data line without a colon": (b"data\ndata\n\n", [Event("\n")]),
-    "empty data": (b"data:\n\n", [Event("")]),
+    "a data line without a colon": (b"data\ndata\n\n", [Event("\n", ("data:", "data:"))]),
+    "empty data": (b"data:\n\n", [Event("", ("data:",))]),
     "a field that begins like data": (b"database: a\n\n", [Event(None, ("database: a",))]),
-    "blank lines before": (b"\n\r\n\rdata: a\n\n", [Event("a")]),
+    "blank lines before": (b"\n\r\n\rdata: a\n\n", [BLANK, BLANK, BLANK, Event("a")]),
     "no blank line at the end": (b"data: a\n", [Event("a", ending=NEWLINE)]),
     "no line end at the end": (b"data: a", [Event("a", ending=NOTHING)]),
     "nothing": (b"", []),
@@ -141,6 +149,20 @@ def test_all_other_text_is_read_as_it_is(text: str) -> None:
 @given(streams(), st.lists(st.integers(0, 2**16), max_size=6))
 def test_events_do_not_depend_on_where_the_bytes_are_cut(stream: bytes, places: list[int]) -> None:
     assert parsed(cut(stream, places)) == parsed([stream])
+
+
+@given(streams(), st.lists(st.integers(0, 2**16), max_size=6))
+def test_every_byte_comes_back_with_the_line_ends_and_the_byte_order_mark(
+    stream: bytes, places: list[int]
+) -> None:
+    parser = Parser()
+    events = [event for piece in cut(stream, places) for event in parser.feed(piece)] + parser.close()
+    lines = with_line_ends(map(serialize, events), parser.line_ends.note() or None)
+    mark = b"\xef\xbb\xbf" if parser.has_byte_order_mark else b""
+
+    # A `data` line without a colon is empty data, and comes back with one.
+    bare = re.compile(rb"(^|[\r\n])data(?=[\r\n]|$)")
+    assert mark + b"".join(lines) == mark + bare.sub(rb"\1data:", stream.removeprefix(mark))
 
 
 @given(streams())

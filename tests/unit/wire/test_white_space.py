@@ -13,13 +13,10 @@ from openai_replay.format.recording import JSON
 from openai_replay.wire.white_space import COMPACT, WhiteSpace, found, from_note, usual
 from unit.exchanges import JSON_VALUES
 
+ESCAPES = st.sampled_from(["", "ascii", "html"])
 LAYOUTS = st.builds(
-    WhiteSpace,
-    st.none() | st.integers(0, 8),
-    st.just(False),
-    st.booleans(),
-    st.sampled_from(["", "ascii", "html"]),
-) | st.builds(WhiteSpace, st.none(), st.booleans(), st.booleans(), st.sampled_from(["", "ascii", "html"]))
+    WhiteSpace, st.none() | st.integers(0, 8), st.just(False), st.booleans(), ESCAPES, st.booleans()
+) | st.builds(WhiteSpace, st.none(), st.booleans(), st.booleans(), ESCAPES, st.booleans())
 
 
 @given(JSON_VALUES, LAYOUTS)
@@ -50,6 +47,7 @@ def test_a_note_is_read_as_it_was_written(layout: WhiteSpace) -> None:
         (COMPACT, "compact"),
         (WhiteSpace(2, has_newline=True), "indent 2, newline"),
         (WhiteSpace(is_spaced=True, escapes="ascii"), "spaced, ascii"),
+        (WhiteSpace(has_newline=True, has_byte_order_mark=True), "compact, newline, bom"),
     ],
 )
 def test_a_note_is_in_words(layout: WhiteSpace, note: str) -> None:
@@ -62,6 +60,8 @@ def test_another_note_is_an_error_that_says_where(note: JSON) -> None:
         ValueError, match=r'^expected words such as "indent 2, newline", got .* @ \$\.response\.wire\.layout$'
     ):
         from_note(note)
+    with pytest.raises(ValueError, match=r" @ \$\.here$"):
+        from_note(note, "$.here")
 
 
 @pytest.mark.parametrize(
