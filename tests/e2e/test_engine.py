@@ -20,6 +20,7 @@ from support.proxy import CEILING_S, PROGRAMS, Proxy, bare_environment, wait_unt
 from support.requests import chat_body
 
 COMMAND = (sys.executable, "-m", "openai_replay", "serve", "--engine", "granian")
+ALIASED = "/@openai-replay-process-1/v1/chat/completions"
 CHAT = chat_body("Is it done?")
 
 
@@ -194,8 +195,16 @@ def test_workers_share_positions_and_the_report_even_when_one_is_killed(tmp_path
         wait_until(lambda: len(_ports(running, 4)) == 4, "another worker listens")
         assert [ask(running)["said"] for _ in range(8)] == [*range(9, 17)]
         assert ask(running, path="/@/report")["totals"]["replayed"] == 16
+        for test_id in ("a", "b"):  # each request is a new connection, so any worker may get it
+            ask(running, "-X", "POST", path=f"/@/alias?alias=openai-replay-process-1&test_id={test_id}")
+            assert [ask(running, path=ALIASED)["said"] for _ in range(6)] == [*range(1, 7)]
+            report = ask(running, path=f"/@/report?test_id={test_id}")
+            assert report["totals"]["replayed"] == 6
+        ask(running, "-X", "POST", path="/@/reset?test_id=b")
+        assert ask(running, path="/@/report?test_id=b")["totals"]["replayed"] == 0
+        assert ask(running, path=ALIASED)["said"] == 1
         assert running.stop() == 0
-    assert json.loads((tmp_path / "report.json").read_bytes())["totals"]["replayed"] == 16
+    assert json.loads((tmp_path / "report.json").read_bytes())["totals"]["replayed"] == 29 - 6
 
 
 def _children(running: Proxy) -> str:

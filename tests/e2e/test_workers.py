@@ -102,8 +102,8 @@ def listening(running: Proxy, count: int) -> list[str] | None:
     return ports if len(ports) >= count else None
 
 
-def ask(running: Proxy, *arguments: str) -> str:
-    answer = curl(running, f"{running.url}/v1/chat/completions", "--noproxy", "*", "-d", REQUEST, *arguments)
+def ask(running: Proxy, *arguments: str, path: str = "/v1/chat/completions") -> str:
+    answer = curl(running, f"{running.url}{path}", "--noproxy", "*", "-d", REQUEST, *arguments)
     assert answer.returncode == 0, answer.stderr
     content = json.loads(answer.stdout)["choices"][0]["message"]["content"]
     assert isinstance(content, str)
@@ -140,9 +140,14 @@ def test_workers_share_positions_and_the_report_even_when_one_is_killed(tmp_path
         assert own(running, "/reset", "-X", "POST") == {"reset": True}
         assert own(running, "/report")["totals"]["replayed"] == 0
         assert [ask(running) for _ in range(4)] == texts[:4]
+        for test_id in ("a", "b"):  # each request is a new connection, so any worker may get it
+            own(running, f"/alias?alias=openai-replay-process-1&test_id={test_id}", "-X", "POST")
+            path = "/@openai-replay-process-1/v1/chat/completions"
+            assert [ask(running, path=path) for _ in range(6)] == texts[:6]
+            assert own(running, f"/report?test_id={test_id}")["totals"]["replayed"] == 6
         children = pids(running)
         assert running.stop() == 0
-    assert json.loads(report.read_text())["totals"]["replayed"] == 4
+    assert json.loads(report.read_text())["totals"]["replayed"] == 4 + 12
     for child in children:
         with pytest.raises(ProcessLookupError):
             os.kill(child, 0)

@@ -60,7 +60,6 @@ class Application:
         self._service = service
         self._target = target
         self._streams = Streams(service.run.progress)
-        self._commands = 0
         self._known: dict[bytes, Known] = {}
         self._known_bytes = 0
 
@@ -80,7 +79,7 @@ class Application:
             await send(message)
 
     async def _reply(self, scope: Scope, body: bytes) -> Sequence[Message] | Delivery:
-        digest = fingerprint(scope, body, self._commands)
+        digest = fingerprint(scope, body)
         # Let the loop handle its events first, such as changes of the watched folder.
         await asyncio.sleep(0)
         known = self._known.get(digest) or Known(received(scope, body, self._service))
@@ -96,7 +95,7 @@ class Application:
             return special
         describe = partial(request.describe, self._service, self._target)
         answer = await recorded_answer(
-            self._service, digest, describe, request.test_id, own_headers=request.own_headers
+            self._service, request.of_test(digest), describe, request.test_id, own_headers=request.own_headers
         )
         if isinstance(answer, Answer):
             return self._ready(digest, known, answer)
@@ -141,13 +140,9 @@ class Application:
         return _refused(request, await explained_miss(self._service, described))
 
     async def _controlled(self, request: ReceivedRequest) -> Sequence[Message]:
-        """Return the answer of the control page. After a command, requests may belong to other tests than before."""
+        """Return the answer of the control page."""
         refusal = control.refusal_of(dict(request.headers), allowed_host=self._service.is_own_name)
         answer = await self._service.control_answer(request.method, request.path, refusal)
-        if request.method == "POST":
-            self._commands += 1
-            self._known.clear()
-            self._known_bytes = 0
         return messages.whole(
             answer.status, answer.headers(), answer.content, is_head=request.method == "HEAD"
         )
@@ -160,7 +155,7 @@ class Application:
         return known.messages
 
     def _keep(self, digest: bytes, known: Known) -> None:
-        if digest in self._known or known.answer is None:
+        if digest in self._known or known.answer is None or known.request.has_alias:
             return
         self._known_bytes += len(known.request.body) + known.answer.size()
         if self._known_bytes > _MOST_READY_BYTES:

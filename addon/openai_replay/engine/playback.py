@@ -26,7 +26,7 @@ class Streams:
         Args:
             receive: has given the whole request.
         """
-        self._progress.open_streams += 1
+        self._progress.began()
         leaving = asyncio.ensure_future(receive())
         is_http2 = scope["http_version"] == "2"
         # The other streams of an HTTP/2 connection are none of this fault's business.
@@ -37,7 +37,7 @@ class Streams:
             if connection is not None:
                 await _reset(connection, delivery, leaving)
         finally:
-            self._progress.open_streams -= 1
+            self._progress.ended()
             leaving.cancel()
             if connection is not None:
                 connection.close()

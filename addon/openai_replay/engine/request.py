@@ -13,6 +13,7 @@ from ..request.body import parse_body
 from ..request.credentials import credentials_of, may_hold_secrets
 from ..request.identity import ApiRequest
 from ..request.upgrade import PROTOCOLS, upgrade_body
+from ..service.aliases import is_alias
 from ..service.control import HOST
 from ..service.service import Service
 from ..service.socket_requests import Upgrade
@@ -37,18 +38,17 @@ _TELLING = frozenset(
 )
 
 
+_DIGEST_BYTES = 16
+
+
 @lru_cache(maxsize=1024)
 def _is_telling(name: bytes) -> bool:
     text = name.decode("latin-1")
     return text in _TELLING or may_hold_secrets(text)
 
 
-def fingerprint(scope: Scope, body: bytes, commands: int = 0) -> bytes:
-    """Return a digest that is equal for two requests that are the same to the byte, other headers apart.
-
-    Args:
-        commands: how many commands the control page got before.
-    """
+def fingerprint(scope: Scope, body: bytes) -> bytes:
+    """Return a digest that is equal for two requests that are the same to the byte, other headers apart."""
     parts = [
         scope["http_version"].encode(),
         scope["method"].encode(),
@@ -60,12 +60,15 @@ def fingerprint(scope: Scope, body: bytes, commands: int = 0) -> bytes:
             parts += field
     # No header has an empty name, so an empty part ends them.
     parts += (b"", body)
-    return blake2b(b"\0".join(parts), digest_size=16, salt=commands.to_bytes(16)).digest()
+    return blake2b(b"\0".join(parts), digest_size=_DIGEST_BYTES).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedRequest:
-    """A request to the engine; `path` is path and query without the prefix of a test id."""
+    """A request to the engine; `path` is path and query without the prefix of a test id.
+
+    `has_alias`: its test id came from an alias, which may stand for another test when the same bytes come again.
+    """
 
     is_http2: bool
     method: str
@@ -74,12 +77,19 @@ class ReceivedRequest:
     headers: tuple[tuple[str, str], ...]
     body: bytes
     test_id: str | None
+    has_alias: bool
     credentials: tuple[str, ...]
     own_headers: OwnHeaders
 
     def header(self, name: str) -> str:
         """Return the value of a header, several of one name joined by commas; "" without one (RFC 9110, 5.2)."""
         return ", ".join(value for other, value in self.headers if other == name)
+
+    def of_test(self, digest: bytes) -> bytes:
+        """Return a fingerprint that tells apart the tests of an alias, too; of any other test id the bytes do."""
+        if not self.has_alias:
+            return digest
+        return blake2b(repr((digest, self.test_id)).encode(), digest_size=_DIGEST_BYTES).digest()
 
     def is_control(self) -> bool:
         """Tell whether it is for the control page: the path `/@/…`, or any path of the control host."""
@@ -119,11 +129,21 @@ def received(scope: Scope, body: bytes, service: Service) -> ReceivedRequest:
     named = dict(headers)
     test_id = test_scope.from_header(named.get(test_scope.HEADER, "")) or _from_authorization(named)
     credentials = credentials_of(headers)
-    test_id = service.test_id(test_id or prefix, credentials)
+    given = test_id or prefix
+    test_id = service.test_id(given, credentials)
     is_http2 = scope["http_version"] == "2"
     own_headers = OwnHeaders(named.get(PACING_HEADER), named.get(FAULT_HEADER))
     return ReceivedRequest(
-        is_http2, scope.get("method", "GET"), path, prefix, headers, body, test_id, credentials, own_headers
+        is_http2,
+        scope.get("method", "GET"),
+        path,
+        prefix,
+        headers,
+        body,
+        test_id,
+        is_alias(given),
+        credentials,
+        own_headers,
     )
 
 

@@ -160,7 +160,7 @@ class Playback:
         self._waits_until_s: float | None = None
         self._is_paused = False
         self._progress = progress
-        progress.open_streams += 1
+        progress.began()
         self._is_open = True
 
     def go_on(self) -> None:
@@ -228,7 +228,7 @@ class Playback:
     def _leave_progress(self) -> None:
         if self._is_open:
             self._is_open = False
-            self._progress.open_streams -= 1
+            self._progress.ended()
 
     def _part(self, number: int) -> bytes:
         if number == 0:

@@ -187,12 +187,14 @@ type Counted = tuple[str, str | None, str]
 class _Merged:
     """The journals of all processes, read as one: the report of their events, and the counters since the last reset.
 
-    A counter is known by its process's journal and its number.
+    A counter is known by its process's journal and its number. `details` are those of each missed request, also of one
+    before a reset: a process writes them once.
     """
 
     report: Report = field(default_factory=Report)
     counted: dict[tuple[str, int], Counted] = field(default_factory=dict)
     counted_before: dict[tuple[str, int], int] = field(default_factory=dict)
+    details: dict[tuple[str | None, str], dict[str, JSON]] = field(default_factory=dict)
 
 
 class SharedReport(Report):
@@ -327,7 +329,10 @@ def _maybe_entry(line: bytes) -> Any:
 def _replay_event(merged: _Merged, event: str, arguments: list[JSON]) -> None:
     match event, arguments:
         case "missed", [test_id, str(request), dict(details)]:
-            merged.report.add_missed(_maybe_text(test_id), request, details)
+            key = (_maybe_text(test_id), request)
+            if details:
+                merged.details[key] = details
+            merged.report.add_missed(*key, merged.details.get(key, {}))
         case "reset", [test_id, bool(all_tests), list(before)]:
             merged.report.reset(_maybe_text(test_id), all_tests=all_tests)
             _count_from(merged, before)

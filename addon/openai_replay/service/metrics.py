@@ -7,15 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .progress import Progress
-
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 # The totals of the report that count answers.
 _OUTCOMES = ("replayed", "recorded", "missed", "not_recorded")
 
 
-def exposition(totals: Mapping[str, int], progress: Progress) -> bytes:
+def exposition(totals: Mapping[str, int], open_streams: int, behind_s: float) -> bytes:
     """Return the metrics; `totals` are the report's, since the last reset."""
     answers = [f'openai_replay_answers_total{{outcome="{name}"}} {totals[name]}' for name in _OUTCOMES]
     return "\n".join(
@@ -26,12 +24,12 @@ def exposition(totals: Mapping[str, int], progress: Progress) -> bytes:
             f"openai_replay_faulted_total {totals['faulted']}",
             *_head("paced_total", "counter", "Answers that took the time of their pacing."),
             f"openai_replay_paced_total {totals['paced']}",
-            *_head("open_streams", "gauge", "Paced answers under way in this process."),
-            f"openai_replay_open_streams {progress.open_streams}",
+            *_head("open_streams", "gauge", "Paced answers under way."),
+            f"openai_replay_open_streams {open_streams}",
             *_head(
                 "behind_plan_seconds", "gauge", "How long after its time a part was sent lately, at most."
             ),
-            f"openai_replay_behind_plan_seconds {progress.behind_s:.6f}",
+            f"openai_replay_behind_plan_seconds {behind_s:.6f}",
             "",
         ]
     ).encode()

@@ -30,9 +30,9 @@ from ..store.store import Store
 from ..store.watch import FolderWatch
 from ..trouble.made_headers import Allowance
 from . import control
-from .aliases import Aliases
+from .aliases import Aliases, SharedAliases
 from .metrics import CONTENT_TYPE, exposition
-from .progress import Progress
+from .progress import Progress, SharedProgress
 from .request_log import Outcome, RequestLine, RequestLog
 from .worker import Worker
 
@@ -64,7 +64,14 @@ class Run:
         requests = RequestLog.of(environment, is_terminal=sys.stdout is not None and sys.stdout.isatty())
         if folder is None:
             return cls(None, Report(), Positions(), requests=requests)
-        return cls(folder, SharedReport(folder), SharedPositions(folder), requests=requests)
+        return cls(
+            folder,
+            SharedReport(folder),
+            SharedPositions(folder),
+            aliases=SharedAliases(folder),
+            progress=SharedProgress(folder),
+            requests=requests,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +189,7 @@ class Service:
         command = control.command(method, self.rules.redactor.text(target))
         if command.name == "metrics":
             totals = await self._asked_of_report(self.run.report.totals)
-            return control.Answer(200, exposition(totals, self.run.progress), CONTENT_TYPE)
+            return control.Answer(200, exposition(totals, *self.run.progress.totals()), CONTENT_TYPE)
         if command.name == "reset":
             await self._reset(command.scope)
         elif command.name == "alias":

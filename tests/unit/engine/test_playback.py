@@ -43,7 +43,7 @@ def played(
             return {"type": "http.disconnect"}
 
         async def send(message: Message) -> None:
-            assert progress.open_streams == 1
+            assert progress.totals()[0] == 1
             sent.append(message)
             times_ms.append((loop.time() - start_s) * 1000)
             if len(sent) == leaves_after:
@@ -54,7 +54,7 @@ def played(
         return sent, times_ms
 
     sent, times_ms = asyncio.run(play())
-    assert progress.open_streams == 0
+    assert progress.totals()[0] == 0
     return sent, times_ms, progress
 
 
@@ -71,7 +71,7 @@ def test_no_part_is_sent_before_its_time() -> None:
 
 def test_a_part_that_is_late_is_counted() -> None:
     _, _, progress = played(replace(DELIVERY, head_at_ms=-50, steps=(), end_at_ms=-50))
-    assert progress.behind_s >= 0.04
+    assert progress.totals()[1] >= 0.04
 
 
 @pytest.mark.parametrize("ending", [Ending.CUT, Ending.RESET])

@@ -172,6 +172,15 @@ def test_a_missed_request_that_comes_again_and_again_is_counted(tmp_path: Path) 
     assert (missed["times"], missed["differences"]) == (100, ["x" * 10_000])
 
 
+def test_a_missed_request_has_its_differences_after_a_reset_too(tmp_path: Path) -> None:
+    with closing(SharedReport(tmp_path)) as report, closing(SharedReport(tmp_path)) as other:
+        report.add_missed("t", "a", {"request": "a", "differences": ["x"]})
+        other.reset(None, all_tests=True)
+        report.add_missed("t", "a", {"request": "a", "differences": ["x"]})
+        missed = other.to_json("replay", (), "t", all_tests=False)["missed"]
+    assert missed == [{"test_id": "t", "times": 1, "request": "a", "differences": ["x"]}]
+
+
 def test_a_line_that_was_cut_short_is_left_out(tmp_path: Path) -> None:
     report = SharedReport(tmp_path)
     report.add_missed(None, "a", {"request": "a"})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from openai_replay.service.metrics import exposition
-from openai_replay.service.progress import Progress
 
 TOTALS = {"replayed": 3, "recorded": 0, "missed": 1, "not_recorded": 0, "paced": 2, "faulted": 0}
 
@@ -14,13 +13,13 @@ LINE = re.compile(r"# HELP \w+ .+|# TYPE \w+ (?:counter|gauge)|\w+(?:\{\w+=\"\w+
 
 
 def test_each_line_is_of_the_format() -> None:
-    lines = exposition(TOTALS, Progress(5, 0.25)).decode().split("\n")
+    lines = exposition(TOTALS, 5, 0.25).decode().split("\n")
     assert lines.pop() == ""
     assert [line for line in lines if LINE.fullmatch(line) is None] == []
 
 
 def test_answers_are_counted_by_their_outcome() -> None:
-    lines = exposition(TOTALS, Progress(5, 0.25)).decode().splitlines()
+    lines = exposition(TOTALS, 5, 0.25).decode().splitlines()
     assert 'openai_replay_answers_total{outcome="replayed"} 3' in lines
     assert 'openai_replay_answers_total{outcome="missed"} 1' in lines
     assert "openai_replay_open_streams 5" in lines
