@@ -150,6 +150,25 @@ async def test_what_is_ours_is_taken_off_before_a_request_goes_upstream(folder: 
 
 
 @pytest.mark.parametrize(
+    ("mode", "fault"), [("record", "no fault"), ("record-if-missing", "rate_limit"), ("live", "no fault")]
+)
+async def test_pacing_and_faults_leave_a_live_answer_alone_and_say_so_once(
+    folder: Path, caplog: pytest.LogCaptureFixture, mode: str, fault: str
+) -> None:
+    async with loaded(folder, recording_mode=mode) as addon:
+        for _ in range(2):
+            flow = await addon.ask(request_flow(CHAT, x_replay_fault=fault, x_replay_pacing="2x"))
+            assert flow.response is None
+            assert not {"x-replay-fault", "x-replay-pacing"} & {name.lower() for name in flow.request.headers}
+            await addon.trigger(hook("response", flow))
+    said = [record.message for record in caplog.records if "X-Replay" in record.message]
+    assert said == [
+        "X-Replay-Pacing and X-Replay-Fault have no effect on answers of the API, which are not replayed. "
+        "(This is said once.)"
+    ]
+
+
+@pytest.mark.parametrize(
     ("headers", "path", "expected"),
     [
         ({"x_test_id": "header", "proxy_authorization": "Basic dXNlcjo="}, "/@path/v1/models", "header"),

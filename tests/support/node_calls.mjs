@@ -2,11 +2,13 @@
 // with, and the options of its client; prints what each of them gives.
 //
 // A stream gives what arrived of it and, if it broke, the error that ended it. {"name", "text"} under "file" is a file.
+// The option `atOnce` makes all calls at the same time, and prints how many ms each took. `abortAfterMs` of a call's
+// options becomes its `signal`.
 
 import OpenAI, { toFile } from "openai";
 
 const [, , calls, testId, options] = process.argv;
-const { headers, ...clientOptions } = JSON.parse(options);
+const { headers, atOnce, ...clientOptions } = JSON.parse(options);
 const client = new OpenAI({
   maxRetries: 0,
   defaultHeaders: { "X-Test-Id": testId, ...headers },
@@ -36,10 +38,14 @@ async function drained(stream) {
   return { items };
 }
 
+function withSignal({ abortAfterMs, ...options }) {
+  return abortAfterMs ? { ...options, signal: AbortSignal.timeout(abortAfterMs) } : options;
+}
+
 async function made([path, argument, ...others]) {
   try {
     const first = typeof argument === "string" ? argument : await argumentOf(argument);
-    const answer = await methodAt(path)(first, ...others);
+    const answer = await methodAt(path)(first, ...others.map(withSignal));
     if (answer instanceof Response) return { bytes: Buffer.from(await answer.arrayBuffer()).toString("base64") };
     if (answer[Symbol.asyncIterator]) return await drained(answer);
     return { value: answer };
@@ -48,6 +54,17 @@ async function made([path, argument, ...others]) {
   }
 }
 
-const answers = [];
-for (const call of JSON.parse(calls)) answers.push(await made(call));
+async function timed(call) {
+  const start = performance.now();
+  return { ...(await made(call)), ms: performance.now() - start };
+}
+
+async function oneByOne(some) {
+  const answers = [];
+  for (const call of some) answers.push(await made(call));
+  return answers;
+}
+
+const some = JSON.parse(calls);
+const answers = atOnce ? await Promise.all(some.map(timed)) : await oneByOne(some);
 console.log(JSON.stringify(answers));

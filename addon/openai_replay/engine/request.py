@@ -83,7 +83,7 @@ class ReceivedRequest:
 
     def header(self, name: str) -> str:
         """Return the value of a header, several of one name joined by commas; "" without one (RFC 9110, 5.2)."""
-        return ", ".join(value for other, value in self.headers if other == name)
+        return _joined(self.headers, name) or ""
 
     def of_test(self, digest: bytes) -> bytes:
         """Return a fingerprint that tells apart the tests of an alias, too; of any other test id the bytes do."""
@@ -132,7 +132,7 @@ def received(scope: Scope, body: bytes, service: Service) -> ReceivedRequest:
     given = test_id or prefix
     test_id = service.test_id(given, credentials)
     is_http2 = scope["http_version"] == "2"
-    own_headers = OwnHeaders(named.get(PACING_HEADER), named.get(FAULT_HEADER))
+    own_headers = OwnHeaders(_joined(headers, PACING_HEADER), _joined(headers, FAULT_HEADER))
     return ReceivedRequest(
         is_http2,
         scope.get("method", "GET"),
@@ -145,6 +145,12 @@ def received(scope: Scope, body: bytes, service: Service) -> ReceivedRequest:
         credentials,
         own_headers,
     )
+
+
+def _joined(headers: Iterable[tuple[str, str]], name: str) -> str | None:
+    """Return the value of a header, several of one name joined by commas; None without one (RFC 9110, 5.2)."""
+    values = [value for other, value in headers if other == name]
+    return ", ".join(values) if values else None
 
 
 def _from_authorization(headers: dict[str, str]) -> str | None:

@@ -26,6 +26,7 @@ import pytest
 
 from ..errors import OpenAIReplayError
 from ..modes import Mode
+from ..report_files.by_test import changed_answers
 from .bypass import BypassGuard, explanation
 from .outcome import Conditions, failures, other_apis, recorded_failures, saw_request, summary
 from .proxy_program import ProxyDescription, ProxyProgram, program
@@ -524,6 +525,7 @@ def _outcome(config: pytest.Config, proxies: OwnProxy) -> Outcome:
             *_not_recorded(reported["not_recorded"]),
             *recorded_failures(reported),
             *other_apis(reported),
+            *changed_answers(reported),
             summary(reported["totals"]),
         ),
         warnings=(*proxies.warnings(), *unseen),

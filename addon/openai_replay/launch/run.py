@@ -14,6 +14,7 @@ from typing import Any, TextIO
 from ..errors import OpenAIReplayError
 from ..options import Mode
 from ..proxy.certificate_authority import CertificateAuthority, certificate_authority, data_folder
+from ..report_files.by_test import changed_answers
 from .child import CommandFailed, held_signals, run_command
 from .environment import Changes, applied, dummy_key, through_base_url, through_proxy, tls_at_base_url
 from .hint import hint
@@ -186,7 +187,12 @@ def _closed(plan: Plan, status: int, proxy: ProxyProcess, environment: Mapping[s
         say(advice)
     pruned = _prune(plan, status, reported) if plan.options.prune else 0
     without_key = _without_key(plan, environment)
-    for line in (*without_key, *recorded_failures(reported), *other_apis(reported)):
+    for line in (
+        *without_key,
+        *recorded_failures(reported),
+        *other_apis(reported),
+        *changed_answers(reported),
+    ):
         say(line)
     say(summary(reported["totals"], pruned))
     if status:

@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 # after the call.
 _LONGEST_WAIT_FOR_FILE_S = 0.5
 
+_LIVE_ANSWERS = "answers of the API, which are not replayed"
+
 
 async def record_or_replay(flow: http.HTTPFlow, state: FlowState) -> None:
     """Take note of a request that is to be recorded; with record-if-missing, answer it if it was recorded before."""
@@ -46,6 +48,7 @@ async def record_or_replay(flow: http.HTTPFlow, state: FlowState) -> None:
 
 async def _ask_or_replay(flow: http.HTTPFlow, state: FlowState) -> None:
     if state.session.settings.mode is Mode.RECORD or not await replay_earlier(flow, state):
+        state.session.say_without_effect(state.own_headers, _LIVE_ANSWERS)
         state.asked_s = time.monotonic()
         state.ticket = state.session.recorder.ask(state.session.describe_flow(flow, state))
 
@@ -61,6 +64,7 @@ def _not_described(flow: http.HTTPFlow, state: FlowState, reason: str) -> None:
 def pass_through(flow: http.HTTPFlow, state: FlowState) -> None:
     """Log a request that goes to the API and leaves no recording."""
     request = flow.request
+    state.session.say_without_effect(state.own_headers, _LIVE_ANSWERS)
     line = RequestLine(Outcome.LIVE, f"{request.method} {request.path.partition('?')[0]}", state.test_id)
     state.session.run.requests.write(line)
 

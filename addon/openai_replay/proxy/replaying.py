@@ -10,7 +10,7 @@ from mitmproxy import http
 
 from ..replay.answer import Answer
 from ..replay.delivery import Delivery, Ending, at_once, with_length
-from ..service.answering import REPLAY_FAILED, Refusal, explained_miss, recorded_answer
+from ..service.answering import REPLAY_FAILED, Refusal, explained_miss, recorded_answer, trouble_of
 from .client_connection import handler_of, lift_connection_limit
 from .flow_state import FlowState
 from .own_origin import HOST as ORIGIN_HOST
@@ -58,9 +58,14 @@ async def replay(flow: http.HTTPFlow, state: FlowState, *, but: frozenset[Path] 
         flow.response = refused(flow.request, answer)
         flow.marked, flow.comment = _MISS_MARKER, answer.message
     else:
-        flow.is_replay, flow.comment = "response", f"replayed from {session.name_of(answer.path)}"
+        flow.is_replay, flow.comment = "response", _comment(session.name_of(answer.path), trouble_of(answer))
         await _set_answer(flow, state, answer)
     return True
+
+
+def _comment(name: str, trouble: str) -> str:
+    """Return the text that mitmweb shows beside a replayed flow."""
+    return f"replayed from {name} ({trouble})" if trouble else f"replayed from {name}"
 
 
 async def _set_answer(flow: http.HTTPFlow, state: FlowState, answer: Answer | Delivery) -> None:

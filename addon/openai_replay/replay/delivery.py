@@ -36,8 +36,9 @@ class Delivery:
     """A response and when each part of it is sent, in ms after its request.
 
     `length` is the value for `content-length`; None for a stream, which says no length. `path` is the recording,
-    `fault` the kind of the injected fault, "" without one; `is_paced`: the answer takes its time for its pacing;
-    `lacks_times`: it should, and its recording has no times. `socket` is for a stream that is sent over a WebSocket.
+    `fault` the kind of the injected fault and `rule` the text of its rule, both "" without one; `is_paced`: the answer
+    takes its time for its pacing; `lacks_times`: it should, and its recording has no times. `passed_over` is the text
+    of a rule about a chunk that the answer does not have. `socket` is for a stream that is sent over a WebSocket.
     `label` names the request for a person.
     """
 
@@ -50,8 +51,10 @@ class Delivery:
     ending: Ending = Ending.WHOLE
     length: int | None = None
     fault: str = ""
+    rule: str = ""
     is_paced: bool = False
     lacks_times: bool = False
+    passed_over: str = ""
     socket: SocketNotes = NO_SOCKET
     label: str = ""
 

@@ -38,10 +38,9 @@ def _suits(rule: FaultRule, delivery: Delivery) -> bool:
 
 def apply(rule: FaultRule, delivery: Delivery) -> Delivery:
     """Return a delivery with a fault in it; the answer says so in the header `x-replay-fault`."""
-    if rule.kind in _REPLACING:
-        return _failed(rule, delivery)
-    faulty = _ALTERED[rule.kind](rule, delivery)
-    return replace(faulty, headers=(*faulty.headers, (HEADER, rule.kind.value)), fault=rule.kind.value)
+    faulty = _failed(rule, delivery) if rule.kind in _REPLACING else _ALTERED[rule.kind](rule, delivery)
+    kind = rule.kind.value
+    return replace(faulty, headers=(*faulty.headers, (HEADER, kind)), fault=kind, rule=rule.text)
 
 
 def _chunk_places(delivery: Delivery) -> list[int]:
@@ -175,10 +174,9 @@ def _failed(rule: FaultRule, delivery: Delivery) -> Delivery:
         ("content-type", "application/json"),
         *((name, value) for name, value in delivery.headers if name == "openai-version"),
         *_retry_after(rule.retry_after_ms),
-        (HEADER, rule.kind.value),
     )
-    failure = Delivery(delivery.path, rule.number, headers, (Step(0.0, body),), length=len(body))
-    return replace(failure, fault=rule.kind.value, label=delivery.label)
+    steps = (Step(0.0, body),)
+    return Delivery(delivery.path, rule.number, headers, steps, length=len(body), label=delivery.label)
 
 
 def _retry_after(wait_ms: float | None) -> tuple[tuple[str, str], ...]:

@@ -6,7 +6,7 @@ removed counts for the next one.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -87,7 +87,7 @@ class Replayer:
         rule = faults.first_suitable(firing, paced)
         if firing and (rule is None or rule.spends_the_answer()):
             self._take_position(series)
-        return _with_fault(rule, paced, terms)
+        return _with_fault(rule, firing, paced, terms)
 
     async def _resumed(self, api_request: ApiRequest) -> Answer | None:
         """Return the rest of a recorded stream, None where that is not wanted or there is none."""
@@ -102,7 +102,8 @@ class Replayer:
         if answer is None:
             return None
         paced = _paced(answer, api_request, terms)
-        return _with_fault(faults.first_suitable(self._firing_rules(api_request, terms), paced), paced, terms)
+        firing = self._firing_rules(api_request, terms)
+        return _with_fault(faults.first_suitable(firing, paced), firing, paced, terms)
 
     async def session(self, api_request: ApiRequest, *, but: frozenset[Path] = frozenset()) -> Stored | None:
         """Return the next recording of an upgrade to a WebSocket, None when there is none. See `answer`."""
@@ -188,8 +189,14 @@ class Replayer:
         return answer
 
 
-def _with_fault(rule: FaultRule | None, delivery: Delivery, terms: Terms) -> Delivery:
-    faulty = delivery if rule is None else faults.apply(rule, delivery)
+def _with_fault(
+    rule: FaultRule | None, firing: Sequence[FaultRule], delivery: Delivery, terms: Terms
+) -> Delivery:
+    """Return a delivery with the fault of a rule; without one that suits, name the first that fires."""
+    if rule is None:
+        faulty = replace(delivery, passed_over=firing[0].text if firing else "")
+    else:
+        faulty = faults.apply(rule, delivery)
     return replace(faulty, headers=capped(faulty.headers, terms.most_wait_s))
 
 

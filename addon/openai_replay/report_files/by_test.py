@@ -1,9 +1,9 @@
-"""A report sorted by test: each test's replayed and recorded files, misses and exchanges that were not recorded."""
+"""A report sorted by test: each test's replayed and recorded files, misses, unrecorded exchanges, faults and pacing."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,16 +20,22 @@ class TestPart:
     recorded: list[dict[str, Any]] = field(default_factory=list)
     missed: list[dict[str, Any]] = field(default_factory=list)
     not_recorded: list[dict[str, Any]] = field(default_factory=list)
+    paced: list[dict[str, Any]] = field(default_factory=list)
+    faulted: list[dict[str, Any]] = field(default_factory=list)
 
     def is_good(self) -> bool:
         """Tell whether every request of the test was answered or recorded."""
         return not self.missed and not self.not_recorded
 
+    def trouble(self) -> str:
+        """Say which faults the test got, and how many of its answers were paced; "" without any."""
+        return trouble(self.faulted, self.paced)
+
 
 def by_test(reported: Mapping[str, Any]) -> dict[str, TestPart]:
     """Return the parts of a report by test id, in the order of their names; requests without one are `NO_TEST`."""
     parts: dict[str, TestPart] = {}
-    for name in ("replayed", "recorded", "missed", "not_recorded"):
+    for name in ("replayed", "recorded", "missed", "not_recorded", "paced", "faulted"):
         for entry in reported.get(name, ()):
             part = parts.setdefault(entry.get("test_id") or NO_TEST, TestPart())
             getattr(part, name).append(entry)
@@ -46,13 +52,24 @@ def notes(reported: Mapping[str, Any]) -> list[str]:
         f"{times} clients did not trust the proxy's certificate for {host}"
         for host, times in reported.get("distrusted", {}).items()
     ]
+    return [*lines, *changed_answers(reported)]
+
+
+def changed_answers(reported: Mapping[str, Any]) -> list[str]:
+    """Return a line that counts the faulty and the paced answers, so that no fault is taken for a finding."""
+    counts = trouble(reported.get("faulted", ()), reported.get("paced", ()))
+    return [f"answers were changed on purpose: {counts}"] if counts else []
+
+
+def trouble(faulted: Iterable[Mapping[str, Any]], paced: Iterable[Mapping[str, Any]]) -> str:
+    """Return `2 with rate_limit, 1 with slow, 4 paced` for entries of a report, "" for none."""
     faults = Counter[str]()
-    for entry in reported.get("faulted", ()):
+    for entry in faulted:
         faults[entry["fault"]] += entry["times"]
-    lines += [f"{times} answers with the injected fault {fault}" for fault, times in sorted(faults.items())]
-    if paced := sum(entry["times"] for entry in reported.get("paced", ())):
-        lines.append(f"{paced} paced answers")
-    return lines
+    parts = [f"{times} with {fault}" for fault, times in sorted(faults.items())]
+    if times := sum(entry["times"] for entry in paced):
+        parts.append(f"{times} paced")
+    return ", ".join(parts)
 
 
 def explained(miss: Mapping[str, Any]) -> list[str]:

@@ -61,6 +61,7 @@ def _body(reported: Mapping[str, Any], parts: Mapping[str, TestPart], folder: Pa
         yield f"<ul>{''.join(f'<li>{escape(fact)}</li>' for fact in facts)}</ul>"
     yield _filters(parts)
     yield from _problems(parts)
+    yield from _trouble(parts)
     yield from _conversations(parts, folder)
     yield from _unused(reported.get("unused", ()), folder)
 
@@ -113,6 +114,18 @@ def _entry(test_id: str, outcome: str, title: str, content: str, *, is_open: boo
     )
 
 
+def _trouble(parts: Mapping[str, TestPart]) -> Iterator[str]:
+    """Yield the faults and the pacing of each test, so that a failure that they cause is not taken for a finding."""
+    rows = [
+        f"<tr><td>{escape(test_id)}</td><td>{escape(part.trouble())}</td></tr>"
+        for test_id, part in parts.items()
+        if part.trouble()
+    ]
+    if rows:
+        yield "<h2>Answers changed on purpose</h2>"
+        yield f"<table><tr><th>test</th><th>faults and pacing</th></tr>{''.join(rows)}</table>"
+
+
 # --- conversations ---
 
 
@@ -137,14 +150,8 @@ def _conversation(test_id: str, outcome: str, entry: Mapping[str, Any], folder: 
     name = str(entry["recording"])
     times = f", {entry['times']} times" if entry.get("times", 1) > 1 else ""
     title, content = conversation(folder / name)
-    shown = f'<p class="quiet"><code>{escape(name)}</code>{times}{_marks(entry)}</p>{content}'
+    shown = f'<p class="quiet"><code>{escape(name)}</code>{times}</p>{content}'
     return _entry(test_id, outcome, title or name, shown)
-
-
-def _marks(entry: Mapping[str, Any]) -> str:
-    """Return the counts of paced and faulted answers, which the report has where there were any."""
-    marks = (f", {entry[name]} {name}" for name in ("paced", "faulted") if entry.get(name))
-    return escape("".join(marks))
 
 
 def _unused(unused: list[str], folder: Path) -> Iterator[str]:

@@ -7,14 +7,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 
 from ..errors import BadHeader, BadRecording
 from ..format.recording import JSON
 from ..replay import miss
 from ..replay.answer import Answer
-from ..replay.delivery import Delivery
+from ..replay.delivery import Delivery, Ending
 from ..request.identity import ApiRequest
+from ..trouble.retry_after import capped
 from ..trouble.terms import NO_OWN_HEADERS, OwnHeaders, Terms
 from .request_log import Outcome, RequestLine
 from .service import Service
@@ -25,8 +27,10 @@ type Headers = tuple[tuple[str, str], ...]
 
 _NO_TIMES = (
     "%s has no times, so it is replayed at once, like every recording that was not made with "
-    "recording_timing=true. (This is said once.)"
+    "recording_timing=true."
 )
+
+_PASSED_OVER = "The fault %s was passed over, because the answer is %s."
 
 type Describe = Callable[[], ApiRequest]
 
@@ -82,16 +86,15 @@ async def recorded_answer(
     except BadRecording as exc:
         return unreadable(service, describe(), exc)
     except BadHeader as exc:
-        return Refusal(str(exc), "replay_header_invalid")
+        return _invalid_header(service, describe(), str(exc))
     if answer is None:
         return None
     name = service.name_of(answer.path)
     service.run.report.add_replayed(test_id, name)
     if service.run.requests.is_on:
         ms = (time.monotonic() - started_s) * 1000
-        service.run.requests.write(
-            RequestLine(Outcome.REPLAYED, answer.label, test_id, name, answer.chunks(), ms)
-        )
+        line = RequestLine(Outcome.REPLAYED, answer.label, test_id, name, answer.chunks(), ms)
+        service.run.requests.write(replace(line, trouble=trouble_of(answer)))
     if isinstance(answer, Delivery):
         _report_trouble(service, test_id, answer)
     return answer if service.settings.made_headers.are_none() else _with_made_headers(service, answer)
@@ -100,6 +103,8 @@ async def recorded_answer(
 def _with_made_headers[T: Answer | Delivery](service: Service, answer: T) -> T:
     """Return an answer with made-up headers, except names that its recording or a fault has already set."""
     made = service.run.allowance.headers(service.settings.made_headers, answer.size(), time.monotonic())
+    if answer.status >= HTTPStatus.BAD_REQUEST:
+        made = capped(made, service.settings.terms.most_wait_s)
     names = {name.lower() for name, _ in answer.headers}
     return replace(answer, headers=(*answer.headers, *(one for one in made if one[0] not in names)))
 
@@ -112,17 +117,38 @@ async def _under_terms(
     return await service.replayer.delivery(fingerprint, describe, terms, but=but)
 
 
+def trouble_of(answer: Answer | Delivery) -> str:
+    """Say how an answer is changed on purpose, in words for the log; "" for an answer as it was recorded.
+
+    The time is that of its plan, in ms after the request: a client that reads slowly takes longer.
+    """
+    if not isinstance(answer, Delivery):
+        return ""
+    last_ms = max(answer.head_at_ms, answer.end_at_ms)
+    lasts = "without an end" if answer.ending is Ending.STALL else f"until {last_ms:.0f} ms"
+    parts = (
+        f"fault {answer.rule}" if answer.rule else "",
+        "paced" if answer.is_paced else "",
+        lasts if last_ms > 0 or answer.ending is Ending.STALL else "",
+    )
+    return "  ".join(filter(None, parts))
+
+
 def _report_trouble(service: Service, test_id: str | None, delivery: Delivery) -> None:
-    """Count a paced or faulty answer, and log a fault, so that it is not taken for a bug."""
-    name = service.name_of(delivery.path)
+    """Count a paced or faulty answer, so that it is not taken for a bug."""
     if delivery.is_paced:
         service.run.report.add_paced(test_id)
     if delivery.fault:
         service.run.report.add_faulted(test_id, delivery.fault)
-        log.info("Injected the fault %s into the answer %s (test %s).", delivery.fault, name, test_id)
-    if delivery.lacks_times and not service.run.untimed:
-        service.run.untimed.append(delivery.path)
-        log.warning(_NO_TIMES, name)
+    if delivery.lacks_times:
+        service.say_once(_NO_TIMES, service.name_of(delivery.path))
+    if delivery.passed_over:
+        service.say_once(_PASSED_OVER, delivery.passed_over, _kind_of(delivery))
+
+
+def _kind_of(delivery: Delivery) -> str:
+    chunks = delivery.chunks()
+    return "no stream" if chunks is None else f"a stream of {chunks} chunks"
 
 
 async def explained_miss(service: Service, api_request: ApiRequest) -> Refusal:
@@ -132,6 +158,12 @@ async def explained_miss(service: Service, api_request: ApiRequest) -> Refusal:
     _log_miss(service, api_request)
     log.warning("%s\n%s", found.explanation(), found.advice())
     return Refusal(found.summary(), "recording_not_found")
+
+
+def _invalid_header(service: Service, api_request: ApiRequest, problem: str) -> Refusal:
+    """Return the refusal of a request that says with nonsense how it is to be answered."""
+    service.not_recorded(api_request, problem)
+    return Refusal(problem, "replay_header_invalid")
 
 
 def _log_miss(service: Service, api_request: ApiRequest) -> None:

@@ -35,7 +35,10 @@ class Outcome(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class RequestLine:
-    """One request. `request` is method, path and model; `chunks` of a stream, `ms` since the request; None: unknown."""
+    """One request. `request` is method, path and model; `chunks` of a stream, `ms` since the request; None: unknown.
+
+    `trouble` says that the answer was delayed or got a fault on purpose; `ms` is then the time before all that.
+    """
 
     outcome: Outcome
     request: str
@@ -43,6 +46,7 @@ class RequestLine:
     recording: str = ""
     chunks: int | None = None
     ms: float | None = None
+    trouble: str = ""
 
     def text(self, *, coloured: bool) -> str:
         """Return the line, in characters that UTF-8 can hold."""
@@ -54,6 +58,7 @@ class RequestLine:
             _shortened(self.recording),
             "" if self.chunks is None else f"{self.chunks} chunks",
             "" if self.ms is None else f"{self.ms:.0f} ms",
+            self.trouble,
             f"[{self.test_id}]" if self.test_id else "",
         ]
         return showable("  ".join(filter(None, parts)))

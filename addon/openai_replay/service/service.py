@@ -29,6 +29,7 @@ from ..store.index import Index, cache_folder
 from ..store.store import Store
 from ..store.watch import FolderWatch
 from ..trouble.made_headers import Allowance
+from ..trouble.terms import NO_OWN_HEADERS, OwnHeaders
 from . import control
 from .aliases import Aliases, SharedAliases
 from .metrics import CONTENT_TYPE, exposition
@@ -43,15 +44,15 @@ log = logging.getLogger(__name__)
 class Run:
     """The parts that live as long as the process.
 
-    `shared` is the folder that several workers share, None for a single process. `untimed` is the first recording
-    without recorded times that was to be replayed with them.
+    `shared` is the folder that several workers share, None for a single process. `said` has the warnings that were
+    given and are not to be repeated.
     """
 
     shared: Path | None
     report: Report
     positions: Positions
     worker: Worker = field(default_factory=Worker)
-    untimed: list[Path] = field(default_factory=list)
+    said: set[str] = field(default_factory=set)
     aliases: Aliases = field(default_factory=Aliases)
     progress: Progress = field(default_factory=Progress)
     allowance: Allowance = field(default_factory=Allowance)
@@ -104,9 +105,28 @@ class Service:
 
     def announce_terms(self) -> None:
         """Say in the log that answers are delayed or get faults, so that these are not taken for findings."""
-        terms = self.settings.terms
-        if self.settings.mode in (Mode.REPLAY, Mode.RECORD_IF_MISSING) and not terms.are_plain():
+        terms, mode = self.settings.terms, self.settings.mode
+        if terms.are_plain():
+            return
+        if mode in (Mode.REPLAY, Mode.RECORD_IF_MISSING):
             log.warning("Recorded answers are not sent as they were: %s.", terms.summary())
+        else:
+            log.warning(
+                "recording_mode=%s sends the API's answers as they are: %s has no effect.",
+                mode.value,
+                terms.summary(),
+            )
+
+    def say_once(self, warning: str, *values: object) -> None:
+        """Log a warning, if it is the first of its kind in this run; `values` are its arguments."""
+        if warning not in self.run.said:
+            self.run.said.add(warning)
+            log.warning("%s (This is said once.)", warning % values)
+
+    def say_without_effect(self, headers: OwnHeaders, reason: str) -> None:
+        """Say once that the headers of a request for pacing and faults change nothing, and why."""
+        if headers != NO_OWN_HEADERS:
+            self.say_once("X-Replay-Pacing and X-Replay-Fault have no effect on %s.", reason)
 
     def _point_out_unused_rules(self) -> None:
         # One of several workers may have had none of the requests that a rule is for.

@@ -140,6 +140,7 @@ async def next_session(upgrade: Upgrade, *, but: frozenset[Path] = frozenset()) 
         if stored is None:
             return None
         service.run.report.add_replayed(upgrade.test_id, service.name_of(stored.path))
+        service.say_without_effect(upgrade.own_headers, "WebSockets other than /v1/responses")
         is_session = isinstance(stored.recording.response.content(), Messages)
         return stored if is_session else render([stored], api_request)
     except BadRecording as exc:

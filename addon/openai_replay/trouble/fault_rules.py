@@ -111,12 +111,13 @@ def parse_fault(text: str) -> FaultRule:
     """
     first, *others = [part.strip() for part in text.split(";")]
     kind, members = _kind(first)
-    for other in filter(None, others):
-        name, value = _name_and_value(other)
-        allowed = _conditions(kind)
+    allowed = _conditions(kind)
+    for name, value in map(_name_and_value, filter(None, others)):
         if name not in allowed:
             raise ValueError(unknown_word(name, allowed))
         member, read = allowed[name]
+        if member in members:
+            raise ValueError(f"{name}: expected it once")
         members[member] = _read(name, read, value)
     return FaultRule(text=text.strip(), kind=kind, **members)
 

@@ -114,11 +114,17 @@ def _speed(digits: str) -> float:
     return speed
 
 
+_WORDS = ("ttft", "gap", "seed")
+
+
 def _made_up(text: str) -> MadeUpDelays:
-    words = dict(_word(part) for part in text.split(","))
-    for name in words:
-        if name not in ("ttft", "gap", "seed"):
-            raise ValueError(unknown_word(name, ("ttft", "gap", "seed")))
+    words: dict[str, str] = {}
+    for name, value in map(_word, text.split(",")):
+        if name not in _WORDS:
+            raise ValueError(unknown_word(name, _WORDS))
+        if name in words:
+            raise ValueError(f"{name}: expected it once")
+        words[name] = value
     return MadeUpDelays(
         _spread(words.get("ttft", "0ms")),
         _spread(words.get("gap", "0ms")),

@@ -1,4 +1,8 @@
-"""A cap for the time that a replayed failure makes a client wait before its retry."""
+"""A cap for the time that a replayed failure makes a client wait before its retry.
+
+Clients wait by `retry-after` (RFC 9110, 10.2.3: whole seconds, or a date), by the API's own `retry-after-ms`, or until
+a rate limit is reset: `x-ratelimit-reset-requests: 6m0s`, which other servers write in seconds.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,15 @@ import re
 from collections.abc import Iterable
 
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
+_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:h|ms|m|s))+", re.ASCII)
+_PART = re.compile(r"([0-9.]+)(h|ms|m|s)", re.ASCII)
+_UNIT_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+
+_RETRY_AFTER = "retry-after"
+_RETRY_AFTER_MS = "retry-after-ms"
+_RESET = "x-ratelimit-reset"
+
+type Headers = tuple[tuple[str, str], ...]
 
 
 def parse_cap(text: str) -> float:
@@ -22,18 +35,45 @@ def parse_cap(text: str) -> float:
     return float(text)
 
 
-def capped(headers: Iterable[tuple[str, str]], most_seconds: float) -> tuple[tuple[str, str], ...]:
-    """Return headers in which `retry-after` and `retry-after-ms` are no longer than so many seconds.
+def capped(headers: Iterable[tuple[str, str]], most_seconds: float) -> Headers:
+    """Return headers, with names in lower case, in which no wait is longer than so many seconds.
 
-    A date (RFC 9110, 10.2.3) becomes the cap: it says when the recorded client should have tried again.
+    A date becomes the cap, for it says when the recorded client should have tried again. `retry-after` has whole
+    seconds, rounded down; `retry-after-ms` has the fraction, and is added where a fraction would be lost.
     """
+    recorded = tuple(headers)
     if math.isinf(most_seconds):
-        return tuple(headers)
-    caps = {"retry-after": most_seconds, "retry-after-ms": most_seconds * 1000}
-    return tuple((name, _least(value, caps[name]) if name in caps else value) for name, value in headers)
+        return recorded
+    shorter = tuple((name, _shorter(name, value, most_seconds)) for name, value in recorded)
+    names = {name for name, _ in recorded}
+    is_shorter = any(
+        name == _RETRY_AFTER and one != other
+        for (name, one), (_, other) in zip(recorded, shorter, strict=True)
+    )
+    if is_shorter and _RETRY_AFTER_MS not in names and most_seconds % 1:
+        return (*shorter, (_RETRY_AFTER_MS, _number(most_seconds * 1000)))
+    return shorter
 
 
-def _least(value: str, cap: float) -> str:
-    if _SECONDS.fullmatch(value.strip()) is not None and float(value) <= cap:
+def _shorter(name: str, value: str, cap: float) -> str:
+    if name == _RETRY_AFTER_MS:
+        return value if _wait_s(value) / 1000 <= cap else _number(cap * 1000)
+    is_wait = name == _RETRY_AFTER or name.startswith(_RESET)
+    if not is_wait or _wait_s(value) <= cap:
         return value
-    return str(int(cap)) if cap == int(cap) else str(cap)
+    return f"{_number(cap)}s" if _DURATION.fullmatch(value.strip()) else str(int(cap))
+
+
+def _wait_s(value: str) -> float:
+    """Return a number or a duration in seconds; infinity for a date and any other text."""
+    text = value.strip()
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    if _DURATION.fullmatch(text):
+        return sum(float(number) * _UNIT_S[unit] for number, unit in _PART.findall(text))
+    return math.inf
+
+
+def _number(value: float) -> str:
+    """Return a number without an exponent, and without a fraction where it has none."""
+    return f"{value:.6f}".rstrip("0").rstrip(".")

@@ -35,6 +35,21 @@ def test_a_recording_that_cannot_be_read_is_said_with_its_place() -> None:
     ]
 
 
+def test_faults_and_pacing_are_said_of_their_test() -> None:
+    parts = by_test(
+        report(
+            faulted=[
+                {"fault": "slow", "test_id": "t", "times": 1},
+                {"fault": "rate_limit", "test_id": "t", "times": 2},
+            ],
+            paced=[{"test_id": None, "times": 4}],
+        )
+    )
+    assert parts["t"].trouble() == "2 with rate_limit, 1 with slow"
+    assert parts[NO_TEST].trouble() == "4 paced"
+    assert parts["tests/test_a.py::test_b"].trouble() == ""
+
+
 def test_facts_about_the_whole_run_are_notes() -> None:
     facts = {
         "other_apis": {"api.anthropic.com": 2},
@@ -48,7 +63,6 @@ def test_facts_about_the_whole_run_are_notes() -> None:
     assert notes(report(**facts)) == [
         "2 connections went to api.anthropic.com, a model API that is not recorded",
         "1 clients did not trust the proxy's certificate for api.openai.com",
-        "3 answers with the injected fault rate_limit",
-        "4 paced answers",
+        "answers were changed on purpose: 3 with rate_limit, 4 paced",
     ]
     assert notes(report()) == []

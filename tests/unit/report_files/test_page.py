@@ -35,6 +35,12 @@ def test_a_run_without_requests_has_counts_alone(tmp_path: Path) -> None:
     assert text.count("<b>0</b>") == 5
 
 
+def test_faults_and_pacing_are_counted_per_test(tmp_path: Path) -> None:
+    text = page(report(faulted=[{"fault": "slow", "test_id": "<t>", "times": 2}]), tmp_path)
+    assert "<tr><td>&lt;t&gt;</td><td>2 with slow</td></tr>" in text
+    assert "changed on purpose" not in page(report(), tmp_path)
+
+
 def test_notes_about_the_run_are_a_list(tmp_path: Path) -> None:
     text = page(report(other_apis={"api.anthropic.com": 2}), tmp_path)
     assert "<li>2 connections went to api.anthropic.com, a model API that is not recorded</li>" in text

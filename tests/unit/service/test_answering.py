@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import json
 
-from openai_replay.service.answering import REPLAY_FAILED, Refusal
+import pytest
+
+from openai_replay.replay.delivery import at_once, deliver
+from openai_replay.replay.faults import apply
+from openai_replay.service.answering import REPLAY_FAILED, Refusal, trouble_of
+from openai_replay.trouble.fault_rules import parse_fault
+from openai_replay.trouble.pacing import parse_pacing, plan
+from unit.deliveries import a_stream, chunks
+
+STREAM = a_stream(*chunks(4))
 
 
 def test_a_refusal_keeps_clients_from_trying_again() -> None:
@@ -17,3 +26,28 @@ def test_a_refusal_keeps_clients_from_trying_again() -> None:
 def test_only_ruby_gets_the_message_at_the_top() -> None:
     assert "message" not in json.loads(REPLAY_FAILED.content("OpenAI/Python"))
     assert json.loads(REPLAY_FAILED.content("OpenAI/Ruby"))["message"] == REPLAY_FAILED.message
+
+
+@pytest.mark.parametrize(
+    ("rule", "words"),
+    [
+        ("rate_limit;first=2", "fault rate_limit;first=2"),
+        ("cut_after=2", "fault cut_after=2"),
+        ("slow=20ms", "fault slow=20ms  until 80 ms"),
+        ("stall_after=2", "fault stall_after=2  without an end"),
+        ("stall_after=0", "fault stall_after=0  without an end"),
+        ("stall_after=0;for=1s", "fault stall_after=0;for=1s  until 1000 ms"),
+    ],
+)
+def test_the_log_names_the_rule_of_a_fault_and_when_the_answer_ends(rule: str, words: str) -> None:
+    assert trouble_of(apply(parse_fault(rule), at_once(STREAM))) == words
+
+
+def test_the_log_says_when_a_paced_answer_ends() -> None:
+    paced = deliver(STREAM, plan(parse_pacing("ttft=100ms,gap=10ms"), (), 4, ""))
+    assert trouble_of(paced) == "paced  until 130 ms"
+    assert trouble_of(apply(parse_fault("cut_after=2"), paced)) == "fault cut_after=2  paced  until 110 ms"
+
+
+def test_an_answer_as_it_was_recorded_has_no_mark() -> None:
+    assert trouble_of(STREAM) == trouble_of(at_once(STREAM)) == ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -15,6 +16,12 @@ LINE = RequestLine(Outcome.REPLAYED, REQUEST, "tests::a", f"sub/{'a' * 64}.json"
 def test_a_line_has_outcome_request_recording_chunks_time_and_test() -> None:
     expected = f"replayed  {REQUEST}  sub/{'a' * 12}….json  8 chunks  2 ms  [tests::a]"
     assert LINE.text(coloured=False) == expected
+
+
+def test_an_answer_that_is_changed_on_purpose_is_marked() -> None:
+    line = replace(LINE, recording="a.json", trouble="fault slow=20ms  until 160 ms")
+    expected = f"replayed  {REQUEST}  a.json  8 chunks  2 ms  fault slow=20ms  until 160 ms  [tests::a]"
+    assert line.text(coloured=False) == expected
 
 
 def test_parts_that_are_unknown_are_left_out() -> None:

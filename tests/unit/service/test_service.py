@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,6 +93,81 @@ def test_the_headers_of_a_request_pace_it_and_put_a_fault_into_it(service: Servi
     assert refused.code == "replay_header_invalid"
     assert report["paced"] == [{"test_id": None, "times": 1}]
     assert report["faulted"] == [{"fault": "rate_limit", "test_id": None, "times": 1}]
+
+
+def test_a_header_that_makes_no_sense_is_in_the_report_with_the_reason(
+    service: Service, folder: Path
+) -> None:
+    write_recording(folder, "a.json", chat("Hi"), {"n": 1})
+    refused = ask(service, "Hi", OwnHeaders(pacing="\udcff"))
+    report: Any = control(service, "GET", "/report")[1]
+
+    assert isinstance(refused, Refusal)
+    assert json.loads(refused.content(""))["error"]["code"] == "replay_header_invalid"
+    [entry] = report["not_recorded"]
+    assert entry["request"] == "POST /v1/chat/completions"
+    assert entry["reason"].startswith("X-Replay-Pacing='\\udcff': unknown word")
+    assert report["replayed"] == []
+
+
+def test_a_rule_about_a_chunk_that_the_answer_does_not_have_is_pointed_out_once(
+    service: Service, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_recording(folder, "a.json", chat("Hi"), {"n": 1})
+    answers = [ask(service, "Hi", OwnHeaders(fault="malformed_at=2")) for _ in range(2)]
+
+    assert [answer.status for answer in answers] == [200, 200]
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        "The fault malformed_at=2 was passed over, because the answer is no stream. (This is said once.)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        (
+            "replay",
+            "Recorded answers are not sent as they were: recording_pacing=2x, recording_faults=error=503.",
+        ),
+        (
+            "record",
+            "recording_mode=record sends the API's answers as they are: recording_pacing=2x, "
+            "recording_faults=error=503 has no effect.",
+        ),
+        (
+            "live",
+            "recording_mode=live sends the API's answers as they are: recording_pacing=2x, "
+            "recording_faults=error=503 has no effect.",
+        ),
+    ],
+)
+def test_pacing_and_faults_are_announced(
+    folder: Path, caplog: pytest.LogCaptureFixture, mode: str, said: str
+) -> None:
+    values: dict[str, object] = {option.name: option.default for option in OPTIONS}
+    values |= {"recording_dir": str(folder), "recording_mode": mode}
+    values |= {"recording_pacing": "2x", "recording_faults": ("error=503",)}
+    service = Service.opened(Run.new({}), settings(values), {})
+    service.announce_terms()
+    service.close()
+    service.run.worker.close()
+
+    assert [record.message for record in caplog.records] == [said]
+
+
+def test_a_cap_holds_for_made_up_headers_of_an_injected_failure(folder: Path) -> None:
+    values: dict[str, object] = {option.name: option.default for option in OPTIONS}
+    values |= {"recording_dir": str(folder), "recording_made_headers": ("x-ratelimit=9/99999",)}
+    values |= {"recording_retry_after": "2", "recording_faults": ("rate_limit;retry_after=20;first=1",)}
+    service = Service.opened(Run.new({}), settings(values), {})
+    write_recording(folder, "a.json", chat("Hi"), {"n": 1})
+    failed, answered = ask(service, "Hi"), ask(service, "Hi")
+    service.close()
+    service.run.worker.close()
+
+    failure = dict(failed.headers)
+    assert (failure["retry-after"], failure["x-ratelimit-reset-requests"]) == ("2", "2s")
+    assert float(dict(answered.headers)["x-ratelimit-reset-requests"].removesuffix("s")) > 2
 
 
 def test_a_reset_lets_faults_begin_again(service: Service, folder: Path) -> None:

@@ -51,6 +51,7 @@ def test_each_form_is_read(text: str, pacing: Pacing) -> None:
         ("recoded", "unknown word 'recoded': did you mean recorded? Allowed: instant, recorded"),
         ("", "unknown word '': Allowed: instant, recorded"),
         ("0x", "expected a factor above 0, got 0x"),
+        ("gap=1ms,gap=2ms", "gap: expected it once"),
         ("ttf=80ms", "unknown word 'ttf': did you mean ttft? Allowed: gap, seed, ttft"),
         ("ttft=80", "expected a duration such as 80ms, 1.5s or 2m, got '80'"),
         ("gap=12ms±20", "expected a share from 0% to 100% after ±, got '20'"),
