@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from clients.toolchains import client_named
 from openai_replay.trouble.fault_rules import parse_fault
 from openai_replay.trouble.pacing import parse_pacing
-from support.both import Both, both
-from support.proxy import CEILING_S, ROOT, Proxy, curl, proxy
-from support.requests import CHAT_URL, chat_body
+from support.proxy import CEILING_S, ROOT, bare_environment
 
 PAGE = (ROOT / "addon" / "PACING_AND_FAULTS.md").read_text(encoding="utf-8")
-HELLO: dict[str, Any] = chat_body("Hello")
+[RECORD, REPLAY_IN_PYTHON, REPLAY_IN_NODE] = re.findall(r"```sh\n(.*?)```", PAGE, re.DOTALL)
+[LAST_LINE] = re.findall(r"Both runs end with `(.*)`", PAGE)
 
 
 def example(language: str) -> str:
@@ -29,59 +24,50 @@ def example(language: str) -> str:
     return str(code)
 
 
-@pytest.fixture(scope="module")
-def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
-    with both(tmp_path_factory.mktemp("page")) as proxies:
-        for body in (HELLO, {**HELLO, "stream": True}):
-            url = CHAT_URL
-            assert curl(proxies.recorder, url, "-d", json.dumps(body)).returncode == 0
-        proxies.recorder.ask("/report")
-        yield proxies
-
-
-@pytest.fixture
-def replayer(recorded: Both, tmp_path: Path) -> Iterator[Proxy]:
-    with proxy(tmp_path / "home", f"recording_dir={recorded.folder}") as running:
-        yield running
-
-
-def assert_met_trouble(replayer: Proxy) -> None:
-    report = replayer.ask("/report")
-    assert report["faulted"] == [{"fault": "rate_limit", "test_id": None, "times": 2}]
-    assert report["paced"] == [{"test_id": None, "times": 1}]
-
-
-def test_the_python_example(replayer: Proxy, tmp_path: Path) -> None:
-    (tmp_path / "test_trouble.py").write_text(example("python"))
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:openai_replay", "test_trouble.py"],
-        cwd=tmp_path,
-        env=replayer.environment(),
+def ran(folder: Path, script: str, *program_folders: Path) -> subprocess.CompletedProcess[str]:
+    """Run commands of the page with the checkout's programs, and with other programs in front of them."""
+    path = os.pathsep.join(map(str, (*program_folders, ROOT / ".venv" / "bin", os.environ["PATH"])))
+    return subprocess.run(
+        ["sh", "-ec", script],
+        cwd=folder,
+        env={**bare_environment(folder), "PATH": path},
         capture_output=True,
+        text=True,
         timeout=CEILING_S,
         check=False,
     )
-    assert done.returncode == 0, done.stdout.decode()
-    assert b"2 passed" in done.stdout
-    assert_met_trouble(replayer)
 
 
-def test_the_node_example(replayer: Proxy) -> None:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the page's recordings were made."""
+    path = tmp_path_factory.mktemp("page")
+    recorded = ran(path, RECORD)
+    assert "0 replayed, 2 recorded, 0 missed, 0 unused" in recorded.stderr
+    return path
+
+
+def assert_met_trouble(done: subprocess.CompletedProcess[str]) -> None:
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"openai-replay: {LAST_LINE}\n" in done.stderr
+    assert "0 missed" in done.stderr
+
+
+def test_the_python_example(folder: Path) -> None:
+    (folder / "test_trouble.py").write_text(example("python"))
+    done = ran(folder, REPLAY_IN_PYTHON)
+    assert "2 passed" in done.stdout
+    assert_met_trouble(done)
+
+
+def test_the_node_example(folder: Path) -> None:
     client = client_named("openai-node")
     if (reason := client.available()) and os.environ.get("CI") != "true":
         pytest.skip(reason)
     executable, program = client.build()
-    done = subprocess.run(
-        [executable, "--input-type=module", "-"],
-        input=example("js").encode(),
-        cwd=Path(program).parent,  # where the package is found
-        env=replayer.environment(NODE_USE_ENV_PROXY="1"),
-        capture_output=True,
-        timeout=CEILING_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout.decode()
-    assert_met_trouble(replayer)
+    (folder / "node_modules").symlink_to(Path(program).parent / "node_modules")
+    (folder / "trouble.test.mjs").write_text(example("js"))
+    assert_met_trouble(ran(folder, REPLAY_IN_NODE, Path(executable).parent))
 
 
 def test_each_fault_of_the_table_is_one() -> None:

@@ -2,8 +2,8 @@
 // with, and the options of its client; prints what each of them gives.
 //
 // A stream gives what arrived of it and, if it broke, the error that ended it. {"name", "text"} under "file" is a file.
-// The option `atOnce` makes all calls at the same time, and prints how many ms each took. `abortAfterMs` of a call's
-// options becomes its `signal`.
+// The option `atOnce` says how many calls are made at a time, 1 without, and prints how many ms each took.
+// `abortAfterMs` of a call's options becomes its `signal`.
 
 import OpenAI, { toFile } from "openai";
 
@@ -59,12 +59,18 @@ async function timed(call) {
   return { ...(await made(call)), ms: performance.now() - start };
 }
 
-async function oneByOne(some) {
+async function sideBySide(some, width, make) {
   const answers = [];
-  for (const call of some) answers.push(await made(call));
+  let next = 0;
+  async function work() {
+    while (next < some.length) {
+      const place = next++;
+      answers[place] = await make(some[place]);
+    }
+  }
+  await Promise.all(Array.from({ length: width }, work));
   return answers;
 }
 
-const some = JSON.parse(calls);
-const answers = atOnce ? await Promise.all(some.map(timed)) : await oneByOne(some);
+const answers = await sideBySide(JSON.parse(calls), atOnce ?? 1, atOnce ? timed : made);
 console.log(JSON.stringify(answers));

@@ -14,8 +14,9 @@ from openai_replay.engine.application import Application
 from openai_replay.engine.command_line import Target
 from openai_replay.engine.messages import Message
 from openai_replay.options import OPTIONS, settings
+from openai_replay.request.identity import describe
 from openai_replay.service.service import Run, Service
-from unit.exchanges import chat, write_recording
+from unit.exchanges import API, NO_RULES, chat, write_recording
 
 BODY = json.dumps(chat("Hi").body).encode()
 
@@ -35,6 +36,7 @@ def ask(
     *pieces: bytes,
     method: str = "POST",
     path: str = "/v1/chat/completions",
+    query: str = "",
     leaves: bool = False,
     version: str = "1.1",
     **headers: str,
@@ -45,7 +47,7 @@ def ask(
         "http_version": version,
         "method": method,
         "raw_path": path.encode(),
-        "query_string": b"",
+        "query_string": query.encode(),
         "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()],
     }
     last = len(pieces) - 1
@@ -161,3 +163,38 @@ def test_memory_for_ready_answers_is_bounded(
         for text in ("one", "two", "three"):
             assert value(ask(application, json.dumps(chat(text).body).encode()))["text"] == text
     assert len(application._known) <= 2
+
+
+def test_a_stream_is_resumed_from_the_recorded_stream_of_its_response(
+    application: Application, folder: Path
+) -> None:
+    events: list[Any] = [
+        {"type": "response.queued", "sequence_number": number, "response": {"id": "resp_1"}}
+        for number in range(4)
+    ]
+    body = {"model": "gpt-4.1", "input": "Hi", "stream": True, "background": True}
+    created = describe("POST", f"{API}/v1/responses", body, None, NO_RULES)
+    write_recording(folder, "a.json", created, events, is_streaming=True)
+
+    _, *messages = ask(
+        application, method="GET", path="/v1/responses/resp_1", query="stream=true&starting_after=1"
+    )
+    sent = b"".join(message["body"] for message in messages)
+    assert [number for number in range(4) if b'"sequence_number":%d' % number in sent] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("x_replay_fault", "rate_limits", "replay_header_invalid"),
+        ("x_replay_pacing", "ttft=5", "replay_header_invalid"),
+        ("x_replay_fault", "rate_limit", "rate_limit_exceeded"),
+    ],
+)
+def test_a_request_says_by_a_header_how_it_is_answered(
+    application: Application, folder: Path, name: str, value: str, code: str
+) -> None:
+    write_recording(folder, "a.json", chat("Hi"), {"n": 1})
+    ask(application, BODY)
+    [_, message] = ask(application, BODY, **{name: value})
+    assert json.loads(message["body"])["error"]["code"] == code

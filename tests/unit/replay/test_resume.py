@@ -51,7 +51,16 @@ def replay(start_replay: StartReplay) -> Replay:
 
 
 @pytest.mark.parametrize(
-    ("after", "expected"), [(None, [*range(10)]), (-1, [*range(10)]), (0, [*range(1, 10)]), (8, [9]), (9, [])]
+    ("after", "expected"),
+    [
+        (None, [*range(10)]),
+        (-1, [*range(10)]),
+        (-7, [*range(10)]),
+        (0, [*range(1, 10)]),
+        (8, [9]),
+        (9, []),
+        (999_999_999, []),
+    ],
 )
 def test_the_rest_of_a_stream_comes_from_its_recording(
     folder: Path, replay: Replay, after: int | None, expected: list[int]
@@ -111,6 +120,39 @@ def test_a_stream_that_broke_for_good_breaks_again(folder: Path, replay: Replay)
     assert len(answer.pieces) == 2
 
 
+def test_a_stream_of_a_response_that_failed_ends_with_the_failure(folder: Path, replay: Replay) -> None:
+    error: JSON = {"code": "server_error", "message": "No."}
+    failed: JSON = {
+        "type": "response.failed",
+        "sequence_number": 4,
+        "response": {"id": ID, "status": "failed", "error": error},
+    }
+    write_recording(folder, "a.json", create(), [*events(range(4)), failed], is_streaming=True)
+    answer = replay.answer(get(f"/v1/responses/{ID}?stream=true&starting_after=3"))
+
+    assert answer is not None
+    assert (len(answer.pieces), answer.is_broken) == (1, False)
+    assert b'"type":"response.failed"' in answer.pieces[0]
+
+
+def test_a_stream_that_came_over_a_websocket_is_resumed_over_http(folder: Path, replay: Replay) -> None:
+    wire: dict[str, JSON] = {
+        "client": [{"before": 2, "data": {"type": "response.steer"}}],
+        "close": {"code": 1011},
+    }
+    failure: dict[str, JSON] = {
+        "is_exception": True,
+        "exception_data": {},
+        "exception_message": "The stream broke off",
+    }
+    write_recording(folder, "a.json", create(), events(range(4)), is_streaming=True, wire=wire, **failure)
+    answer = replay.answer(get(f"/v1/responses/{ID}?stream=true&starting_after=1"))
+
+    assert numbers(replay, 1) == [2, 3]
+    assert answer is not None
+    assert answer.is_broken
+
+
 def test_the_stream_of_the_same_test_comes_first(folder: Path, replay: Replay) -> None:
     write_recording(
         folder, "a.json", create("a"), events(range(10), text="a"), is_streaming=True, test_id="a"
@@ -139,6 +181,9 @@ def test_recorded_times_begin_with_the_first_event_that_is_sent(folder: Path, re
         "/v1/responses/resp_1?stream=false",
         "/v1/responses/resp_1/input_items?stream=true",
         "/v1/responses/resp_1?stream=true&starting_after=x",
+        "/v1/responses/resp_1?stream=true&starting_after=1.5",
+        "/v1/responses/resp_1?stream=true&starting_after=%D9%A3",
+        "/v1/responses/resp_1?stream=true&starting_after=9999999999",
         "/v1/responses?stream=true",
     ],
 )
