@@ -48,7 +48,7 @@ PROTOCOLS = ["--http1.1", "--http2"]
 
 @dataclass
 class Rig:
-    """A replayer as a proxy and one with a base CHAT_URL, on the recordings of one stream and one plain answer.
+    """A replayer as a proxy and one with a base URL, on the recordings of one stream and one plain answer.
 
     The latter caps the seconds of `retry-after`.
     """

@@ -13,10 +13,12 @@ import pytest
 from openai_replay.engine.application import Application
 from openai_replay.engine.command_line import Target
 from openai_replay.engine.messages import Message
+from openai_replay.format.recording import JSON
 from openai_replay.options import OPTIONS, settings
 from openai_replay.request.identity import describe
 from openai_replay.service.service import Run, Service
-from unit.exchanges import API, NO_RULES, chat, write_recording
+from support.requests import API
+from unit.exchanges import NO_RULES, chat, write_recording
 
 BODY = json.dumps(chat("Hi").body).encode()
 
@@ -172,7 +174,7 @@ def test_a_stream_is_resumed_from_the_recorded_stream_of_its_response(
         {"type": "response.queued", "sequence_number": number, "response": {"id": "resp_1"}}
         for number in range(4)
     ]
-    body = {"model": "gpt-4.1", "input": "Hi", "stream": True, "background": True}
+    body: JSON = {"model": "gpt-4.1", "input": "Hi", "stream": True, "background": True}
     created = describe("POST", f"{API}/v1/responses", body, None, NO_RULES)
     write_recording(folder, "a.json", created, events, is_streaming=True)
 
@@ -196,5 +198,6 @@ def test_a_request_says_by_a_header_how_it_is_answered(
 ) -> None:
     write_recording(folder, "a.json", chat("Hi"), {"n": 1})
     ask(application, BODY)
-    [_, message] = ask(application, BODY, **{name: value})
+    headers: dict[str, Any] = {name: value}
+    [_, message] = ask(application, BODY, **headers)
     assert json.loads(message["body"])["error"]["code"] == code

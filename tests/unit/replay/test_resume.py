@@ -145,7 +145,9 @@ def test_a_stream_that_came_over_a_websocket_is_resumed_over_http(folder: Path, 
         "exception_data": {},
         "exception_message": "The stream broke off",
     }
-    write_recording(folder, "a.json", create(), events(range(4)), is_streaming=True, wire=wire, **failure)
+    write_recording(
+        folder, "a.json", create(), events(range(4)), is_streaming=True, test_id=None, wire=wire, **failure
+    )
     answer = replay.answer(get(f"/v1/responses/{ID}?stream=true&starting_after=1"))
 
     assert numbers(replay, 1) == [2, 3]
