@@ -129,6 +129,7 @@ def received(scope: Scope, body: bytes, service: Service) -> ReceivedRequest:
     named = dict(headers)
     test_id = test_scope.from_header(named.get(test_scope.HEADER, "")) or _from_authorization(named)
     credentials = credentials_of(headers)
+    service.run.secrets.learn(credentials)
     given = test_id or prefix
     test_id = service.test_id(given, credentials)
     is_http2 = scope["http_version"] == "2"

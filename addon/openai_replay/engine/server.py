@@ -15,6 +15,7 @@ from ..options import Settings, WebSocketPolicy
 from ..replay.shared_run import mark_ready
 from ..service.ending_signals import ending_signals
 from ..service.garbage_collection import collect_garbage_rarely
+from ..service.log_gate import LogGate
 from ..service.service import Run, Service
 from ..service.workers import refuse_taken, run_workers, split_workers
 from ..store.watch import watch
@@ -78,6 +79,7 @@ def _run(command_line: CommandLine, api: Target, settings: Settings) -> None:
 
 async def _serve(command_line: CommandLine, api: Target, settings: Settings) -> None:
     run = Run.new(os.environ)
+    LogGate(run.secrets).install()
     folder_watch = watch(settings.directory)
     service = Service.opened(run, settings, os.environ, folder_watch)
     service.announce_terms()

@@ -229,13 +229,20 @@ def _write_reports(plan: Plan, reported: dict[str, Any], environment: Mapping[st
     # Imported only to write a report: the import would delay every start.
     from ..report_files.files import report_file
     from ..report_files.step_summary import step_summary
+    from ..request.credentials import searchable
+    from ..request.secret_gate import SecretGate
 
+    settings = plan.settings
+    gate = SecretGate()
+    keys = replaced_keys(environment, settings.mode, settings.hosts)
+    gate.learn(searchable(environment[name] for name in keys))
     try:
         for path in plan.options.reports:
-            path.write_bytes(report_file(path, reported, plan.settings.directory))
+            content = report_file(path, reported, settings.directory)
+            path.write_bytes(gate.content(content, settings.redactor))
         if step:
             with open(step, "a", encoding="utf-8", errors="backslashreplace") as file:
-                file.write(step_summary(reported))
+                file.write(gate.text(step_summary(reported), settings.redactor))
     except OSError as exc:
         say(f"error: the report could not be written: {exc}")
 

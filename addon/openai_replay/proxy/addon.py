@@ -92,6 +92,7 @@ class OpenAIReplay:
         _register_options(loader)
         relieve_guard()
         self._run.log_gate.install()
+        self._run.dumper_gate.install()
         count_only_errors_of_the_start()
         self._undo_shortcuts = guarded.apply(
             (
@@ -153,6 +154,7 @@ class OpenAIReplay:
         coroutines there, and with the refusal ends its watch over the script.
         """
         self._run.log_gate.uninstall()
+        self._run.dumper_gate.uninstall()
         for undo in self._undo_shortcuts:
             undo()
         finish_all(self._run)

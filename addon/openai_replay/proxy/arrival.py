@@ -64,7 +64,7 @@ def arrived(flow: http.HTTPFlow, session: Session, test_ids: ConnectionTestIds) 
     own_headers = _OWN_HEADERS & _header_names(request)
     given = _test_id_of_request(request, own_headers, test_ids.of(flow.client_conn.id)) or prefix
     credentials = _credentials(request)
-    session.run.log_gate.learn(credentials)
+    session.run.secrets.learn(credentials)
     session.run.exposure.point_out(session.settings, credentials)
     state = keep_state(flow, FlowState(session, session.test_id(given, credentials), credentials))
     if own_headers & {PACING_HEADER, FAULT_HEADER}:

@@ -9,12 +9,13 @@ from mitmproxy import http
 
 from ..request.body import parse_body
 from ..request.identity import ApiRequest
+from ..service.log_gate import LogGate
 from ..service.service import Run, Service
+from .dumper_gate import DumperGate
 from .exposure import Exposure
 from .flow_state import FlowState
 from .hosts import url_of
 from .launcher import Launcher, launcher_of
-from .log_gate import LogGate
 from .own_origin import OwnOrigin
 from .reverse_host import ReverseHost
 from .websocket_origin import WebSocketOrigin
@@ -28,12 +29,16 @@ class ProxyRun(Run):
     origin: OwnOrigin = field(init=False)
     websocket_origin: WebSocketOrigin = field(default_factory=WebSocketOrigin)
     reverse_host: ReverseHost = field(default_factory=ReverseHost)
-    log_gate: LogGate = field(default_factory=LogGate)
+    log_gate: LogGate = field(init=False)
+    dumper_gate: DumperGate = field(init=False)
     exposure: Exposure = field(default_factory=Exposure)
     launcher: Launcher = field(default_factory=lambda: launcher_of(os.environ))
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "origin", OwnOrigin(self.progress))  # the class is frozen
+        # The class is frozen.
+        object.__setattr__(self, "origin", OwnOrigin(self.progress))
+        object.__setattr__(self, "log_gate", LogGate(self.secrets))
+        object.__setattr__(self, "dumper_gate", DumperGate(self.log_gate))
 
 
 @dataclass(frozen=True, slots=True)

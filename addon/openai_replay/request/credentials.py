@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import html
 import json
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -81,14 +82,15 @@ def _is_searchable(secret: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def spellings(secret: str) -> tuple[bytes, ...]:
-    """Return the bytes that a secret may be written as: plain, JSON-escaped, percent-encoded, UTF-16 and base64."""
+    """Return the bytes that a secret may be written as: plain, escaped for JSON, HTML or URLs, UTF-16 and base64."""
     plain = secret.encode("utf-8", "surrogatepass")
     in_json = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     in_json |= {text.replace("/", "\\/") for text in in_json}
     in_json |= {json.dumps(text)[1:-1] for text in in_json}
     in_urls = {quote(plain, safe=""), quote(plain), quote(plain, safe="").replace("%20", "+")}
     in_urls |= {_with_small_digits(text) for text in in_urls}
-    texts = {text.encode("utf-8", "surrogatepass") for text in in_json | in_urls}
+    in_pages = {html.escape(secret), html.escape(secret, quote=False)}
+    texts = {text.encode("utf-8", "surrogatepass") for text in in_json | in_urls | in_pages}
     encoded = {base64.b64encode(plain).rstrip(b"="), base64.urlsafe_b64encode(plain).rstrip(b"=")}
     wide = {secret.encode(coding, "surrogatepass") for coding in ("utf-16-le", "utf-16-be")}
     return tuple(sorted({plain} | texts | encoded | wide))

@@ -23,6 +23,23 @@ _SLOW_S = 0.2
 _named: set[str] = set()
 
 
+def compiled(expression: str, option: str) -> re.Pattern[str]:
+    """Return an expression of `option`, and say in the log if its cost may explode.
+
+    Raises:
+        re.error: it is no regular expression.
+    """
+    pattern = re.compile(expression)
+    if may_explode(expression):
+        log.warning(
+            "%s=%s has a repetition inside a repetition: on some texts its work doubles with each character, and all "
+            "clients wait.",
+            option,
+            expression,
+        )
+    return pattern
+
+
 def spans(pattern: re.Pattern[str], text: str, option: str) -> list[Span]:
     """Return where an expression of `option` matches; empty matches are left out."""
     begun = time.perf_counter()

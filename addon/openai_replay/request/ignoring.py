@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 from ..errors import BadOption
 from ..format.recording import JSON
+from . import expressions
+from .escapes import Span
 from .reference_hash import reference_body
 
 _STEP = re.compile(
@@ -83,12 +85,22 @@ class IgnoreRule:
 
     def _replaced(self, value: JSON) -> JSON:
         if isinstance(value, str) and self.pattern is not None:
-            return self.pattern.sub(IGNORED, value)
+            return _without(expressions.spans(self.pattern, value, "recording_ignore"), value)
         if isinstance(value, dict):
             return {name: self._replaced(item) for name, item in value.items()}
         if isinstance(value, list):
             return [self._replaced(item) for item in value]
         return value
+
+
+def _without(spans: Iterable[Span], text: str) -> str:
+    """Return a text with the spans, which are in order, replaced."""
+    pieces: list[str] = []
+    done = 0
+    for start, end in spans:
+        pieces += (text[done:start], IGNORED)
+        done = end
+    return "".join((*pieces, text[done:]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +191,11 @@ def ignore_rule(text: str) -> IgnoreRule:
             f"recording_ignore={text!r}: expected a path such as metadata.run_id or messages[*].content, "
             f"stopped at character {end + 1}"
         )
+    if not rest:
+        return IgnoreRule(text, steps, None)
+    expression = path[path.index("=", end) + 1 :]
     try:
-        pattern = re.compile(path[path.index("=", end) + 1 :]) if rest else None
+        pattern = expressions.compiled(expression, "recording_ignore")
     except re.error as exc:
         raise BadOption(f"recording_ignore={text!r}: expected a regular expression after '=', {exc}") from exc
     return IgnoreRule(text, steps, pattern)

@@ -8,7 +8,6 @@ and four hex digits of its hash, so that two requests with different matches sta
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,8 +21,6 @@ from .credentials import searchable
 from .escapes import Span, levels, original
 from .secret_places import REDACTED as REDACTED
 from .secret_places import SIGNS_IN_ANSWERS, Hiding
-
-log = logging.getLogger(__name__)
 
 # Without one of these in it, a JSON text holds no key: they begin one, name one, or hide the letters of one.
 _ALL_SIGNS = (*secret_looks.SIGNS, *SIGNS_IN_ANSWERS, "\\u", "%")
@@ -183,15 +180,9 @@ def redactor(patterns: Iterable[str]) -> Redactor:
 
 def _compiled(expression: str) -> re.Pattern[str]:
     try:
-        pattern = re.compile(expression)
+        pattern = expressions.compiled(expression, "recording_redact")
     except re.error as exc:
         raise BadOption(f"recording_redact={expression!r}: expected a regular expression, {exc}") from exc
-    if expressions.may_explode(expression):
-        log.warning(
-            "recording_redact=%s has a repetition inside a repetition: on some texts its work doubles with each "
-            "character, and all clients wait.",
-            expression,
-        )
     if pattern.match("") is not None:
         raise BadOption(
             f"recording_redact={expression!r}: expected an expression that does not match the empty text"

@@ -24,6 +24,7 @@ from ..report import Report
 from ..report_files.files import report_file
 from ..request.identity import ApiRequest, describe_sent
 from ..request.rules import Rules, RuleUse
+from ..request.secret_gate import SecretGate
 from ..store.claim import Claim
 from ..store.index import Index, cache_folder
 from ..store.store import Store
@@ -57,6 +58,7 @@ class Run:
     progress: Progress = field(default_factory=Progress)
     allowance: Allowance = field(default_factory=Allowance)
     requests: RequestLog = field(default_factory=RequestLog)
+    secrets: SecretGate = field(default_factory=SecretGate)
 
     @classmethod
     def new(cls, environment: Mapping[str, str]) -> Self:
@@ -233,16 +235,18 @@ class Service:
         paths = await self.run.worker.call(self.store.index.paths)
         mode = self.settings.mode.value
         to_json = partial(self.run.report.to_json, mode, paths, scope.test_id, all_tests=scope.all_tests)
-        return await self._asked_of_report(to_json)
+        reported = await self._asked_of_report(to_json)
+        return await self.run.worker.call(partial(self.run.secrets.json, reported, self.rules.redactor))
 
     async def finish(self) -> None:
         """Wait for all writing, point out ignore rules without effect, and write the report of `recording_report`."""
         self._point_out_unused_rules()
-        await self.run.worker.call(lambda: None)
+        await self.run.worker.call(partial(self.store.index.discard_if_it_holds, self.run.secrets.needles()))
         path = self.settings.report
         if path is not None:
             try:
                 reported = await self._reported(control.Scope())
-                path.write_bytes(report_file(path, reported, self.store.directory))
+                content = report_file(path, reported, self.store.directory)
+                path.write_bytes(self.run.secrets.content(content, self.rules.redactor))
             except (OSError, OpenAIReplayError) as exc:
                 log.error("The report could not be written to %s: %s", path, exc)

@@ -22,9 +22,10 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ from .watch import FolderWatch, watch
 
 log = logging.getLogger(__name__)
 
-_SCHEMA_VERSION = 3
+_SCHEMA_VERSION = 4
 
 # Names and test ids may be no UTF-8, so they are kept as bytes, which SQLite sorts like text.
 _SCHEMA = """
@@ -103,6 +104,7 @@ class Index:
         self._watch: FolderWatch | None = None
         self._checked_at: int | None = None
         self._has_plain_files = True
+        self._has_new_rows = False
 
     def rows(self, key: str) -> list[Row]:
         """Return the recordings of the requests with this identity key, in file-name order."""
@@ -157,6 +159,27 @@ class Index:
             ((_unpacked(path), _maybe_unpacked(test_id), packed) for path, test_id, packed in rows),
             ((leaf, _unpacked(place), _unpacked(text)) for leaf, place, text in texts),
         )
+
+    def discard_if_it_holds(self, needles: Sequence[bytes]) -> None:
+        """Remove the kept index if this run added something to it that holds one of the needles.
+
+        Args:
+            needles: credentials, one of which a recording that was made elsewhere may hold.
+        """
+        if self._has_new_rows and self._folder is not None and needles:
+            holds = re.compile(b"|".join(map(re.escape, needles))).search
+            if self._safely(lambda: any(holds(blob) for blob in self._kept_blobs())):
+                self.close()
+                self._discard(self._folder / f"{self._file_name()}.sqlite3")
+                self._folder = None
+
+    def _kept_blobs(self) -> Iterator[bytes]:
+        for query in (
+            "SELECT path, test_id, endpoint, problem FROM files",
+            "SELECT place, text FROM texts",
+        ):
+            for row in self._database().execute(query):
+                yield b"\n".join(blob for blob in row if blob is not None)
 
     def close(self) -> None:
         """Close the file of the index."""
@@ -298,6 +321,7 @@ class Index:
         if not job.files and not lost:
             return
         self._neighbours.clear()
+        self._has_new_rows = True
         with self._database() as database:
             database.executemany("DELETE FROM files WHERE path = ?", lost)
             for described in describe_files(job):

@@ -1,7 +1,7 @@
 """Describe recordings for the index: identity, test id, endpoint and likeness of each file, in several processes.
 
 Only the request counts here. In files that this project wrote the response is not read; a fault in it is found when the
-recording is replayed or checked.
+recording is replayed or checked. A recording that was made elsewhere may hold secrets: the rows have them redacted.
 
 Many files are described by helper processes, on all processors and beside the event loop: each runs this module, reads
 a `Job` from its standard input and writes `Described` to its standard output, both pickled.
@@ -24,6 +24,7 @@ from pathlib import Path
 from ..errors import BadRecording, NotReplayable
 from ..format.recording import Recording, from_json, load_json
 from ..request.identity import Identity, identify
+from ..request.redaction import Redactor
 from ..request.rules import Rules
 from ..request.urls import canonical_path
 from .files import read_file
@@ -41,6 +42,8 @@ _PARTS_PER_PROCESSOR = 3
 # How the response begins in a file of this project: a line's end is never inside a JSON string.
 _RESPONSE = b'\n  "response": {'
 _TEST_ID = b'"test_id"'
+
+_LOOKS = Redactor()
 
 _ROOT = Path(__file__).resolve().parents[2]
 _HELPER = "import sys; sys.path.insert(0, sys.argv[1]); from openai_replay.store.index_rows import help_out; help_out()"
@@ -138,19 +141,19 @@ def _rows_of(
     except FileNotFoundError:
         return
     except NotReplayable as exc:
-        yield FileRow(path, signature, "", problem=str(exc))
+        yield FileRow(path, signature, "", problem=_LOOKS.text(str(exc)))
     except (BadRecording, OSError) as exc:
-        yield FileRow(path, signature, None, problem=str(exc))
+        yield FileRow(path, signature, None, problem=_LOOKS.text(str(exc)))
     else:
-        sketched = sketch(job.rules.matched_body(recording.request.body))
+        sketched = sketch(_LOOKS.json(job.rules.matched_body(recording.request.body)))
         texts |= sketched.texts
         yield FileRow(
             path,
             signature,
             identity.key,
             identity.stream_options,
-            recording.test_id,
-            canonical_path(path_of(recording.request.url)),
+            recording.test_id and _LOOKS.text(recording.test_id),
+            _LOOKS.text(canonical_path(path_of(recording.request.url))),
             sketched.packed,
         )
 

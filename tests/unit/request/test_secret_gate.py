@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 from urllib.parse import quote
 
@@ -11,8 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openai_replay.errors import HoldsSecret
-from openai_replay.request.secret_gate import checked, refuse_name
+from openai_replay.format.recording import JSON
+from openai_replay.request.redaction import redactor
+from openai_replay.request.secret_gate import SecretGate, checked, refuse_name
 
+KEY = "sk-proj-aB3dEfGh1jKlMnOpQrStUvWxYz0123456789"
 SECRET = 'sk-proj/aB3+dEf"Gh1'
 
 SPELT = {
@@ -57,3 +61,56 @@ def test_names_of_files_are_checked_too() -> None:
     refuse_name("ab12.json", ["abcdef0123456789"])
     with pytest.raises(HoldsSecret, match=r"^the name of the recording would hold"):
         refuse_name("ab12-at-abcdef0123456789.json", ["abcdef0123456789"])
+
+
+# --- what is written beside the recordings ------------------------------------------------------------------------
+
+OWN = "own/cre+dential<0>"
+
+
+@pytest.fixture
+def gate() -> SecretGate:
+    found = SecretGate()
+    found.learn([OWN])
+    return found
+
+
+@pytest.mark.parametrize("spelt", SPELT.values(), ids=SPELT)
+def test_each_spelling_of_a_known_credential_is_replaced(spelt: bytes) -> None:
+    gate = SecretGate()
+    gate.learn([SECRET])
+
+    assert gate.content(b"before " + spelt + b" after").startswith(b"before REDACTED")
+    assert SECRET.encode() not in gate.content(spelt)
+
+
+def test_a_secret_is_replaced_wherever_it_is_in_a_value(gate: SecretGate) -> None:
+    value: dict[str, JSON] = {"a": [{OWN: f"x {OWN}"}, 1, None, True, {"b": f"\n{KEY}"}], "c": "plain"}
+
+    assert gate.json(value) == {
+        "a": [{"REDACTED": "x REDACTED"}, 1, None, True, {"b": "\nREDACTED"}],
+        "c": "plain",
+    }
+
+
+def test_a_value_without_secrets_is_the_same(gate: SecretGate) -> None:
+    value: dict[str, JSON] = {"a": ["\udc80 100% \\u0041", 1.5]}
+    assert gate.json(value) is value
+
+
+def test_text_in_a_page_and_bytes_of_no_text_are_looked_at(gate: SecretGate) -> None:
+    assert gate.text(f"<b>{html.escape(OWN)}</b>") == "<b>REDACTED</b>"
+    assert gate.content(b"\xff" + KEY.encode() + b"\xff") == b"\xffREDACTED\xff"
+    assert gate.text("\ud800 \udc80") == "\ud800 \udc80"
+
+
+def test_the_users_expressions_count_where_they_are_given(gate: SecretGate) -> None:
+    assert gate.text("user-17", redactor(["user-[0-9]+"])).startswith("REDACTED-")
+    assert gate.text("user-17") == "user-17"
+
+
+def test_the_latest_credentials_of_many_are_known(gate: SecretGate) -> None:
+    gate.learn(f"credential-{number:04}" for number in range(1000))
+
+    assert gate.text("credential-0999 credential-0950") == "REDACTED REDACTED"
+    assert len(gate.credentials) < 100

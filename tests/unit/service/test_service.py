@@ -208,3 +208,53 @@ def test_made_up_headers_come_beside_the_recorded_ones(folder: Path) -> None:
     assert [one["x-ratelimit-remaining-requests"] for one in headers] == ["8", "7"]
     assert headers[0]["x-request-id"] != headers[1]["x-request-id"]
     assert headers[0]["content-type"] == "application/json"
+
+
+# --- secrets of recordings that were made elsewhere --------------------------------------------------------------
+
+KEY = "sk-proj-aB3dEfGh1jKlMnOpQrStUvWxYz0123456789"
+OWN = "plain-credential-without-a-look"
+
+
+def foreign_recordings(folder: Path, secret: str) -> None:
+    """Write recordings whose test ids, prompts, paths and faults hold a secret."""
+    request = chat(f"My key is {secret}", url=f"https://api.openai.com/v1/{secret}/chat/completions")
+    write_recording(folder, "a.json", request, {"said": secret}, test_id=f"tests/{secret}")
+    write_recording(folder, "b.json", chat("Hi"), {"said": secret}, test_id=secret)
+    (folder / "c.json").write_text(json.dumps({"request": {"method": secret}}))
+
+
+@pytest.mark.parametrize("ending", ["json", "html", "xml"])
+@pytest.mark.parametrize("secret", [KEY, OWN], ids=["by its look", "of a request"])
+def test_no_secret_of_a_foreign_recording_reaches_the_report_or_the_index(
+    folder: Path, tmp_path: Path, ending: str, secret: str
+) -> None:
+    foreign_recordings(folder, secret)
+    report = tmp_path / f"report.{ending}"
+    values: dict[str, object] = {option.name: option.default for option in OPTIONS}
+    values |= {"recording_dir": str(folder), "recording_report": str(report)}
+    service = Service.opened(Run.new({}), settings(values), {"XDG_CACHE_HOME": str(tmp_path / "cache")})
+    service.run.secrets.learn([OWN])
+    assert isinstance(ask(service, "My key is no key"), Refusal)
+    assert isinstance(ask(service, "Hi"), Answer)
+    asyncio.run(service.finish())
+    service.close()
+    service.run.worker.close()
+
+    written = [path for path in (report, *(tmp_path / "cache").rglob("*")) if path.is_file()]
+    assert report in written
+    assert [path for path in written if secret.encode() in path.read_bytes()] == []
+
+
+def test_the_index_of_a_run_without_such_recordings_is_kept(folder: Path, tmp_path: Path) -> None:
+    write_recording(folder, "a.json", chat("Hi"), {"n": 1})
+    values: dict[str, object] = {option.name: option.default for option in OPTIONS}
+    values["recording_dir"] = str(folder)
+    service = Service.opened(Run.new({}), settings(values), {"XDG_CACHE_HOME": str(tmp_path / "cache")})
+    service.run.secrets.learn([OWN])
+    ask(service, "Bye")
+    asyncio.run(service.finish())
+    service.close()
+    service.run.worker.close()
+
+    assert [path.suffix for path in (tmp_path / "cache").rglob("*.sqlite3")] == [".sqlite3"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 
-from openai_replay.proxy.log_gate import LogGate
+from openai_replay.request.secret_gate import SecretGate
+from openai_replay.service.log_gate import LogGate
 
 KEY = "sk-proj-aB3dEfGh1jKlMnOpQrStUvWxYz0123456789"
 
@@ -21,17 +22,17 @@ def record(message: str, *arguments: object, failed: bool = False) -> logging.Lo
 
 
 def test_keys_parameters_and_known_credentials_are_replaced() -> None:
-    gate = LogGate()
+    gate = SecretGate()
     gate.learn(["my-own-credential-0"])
 
-    assert gate.cleaned(f"GET http://h/v1?api-key=abc&b=1 {KEY} my-own-credential-0") == (
+    assert LogGate(gate).cleaned(f"GET http://h/v1?api-key=abc&b=1 {KEY} my-own-credential-0") == (
         "GET http://h/v1?api-key=REDACTED&b=1 REDACTED REDACTED"
     )
 
 
 def test_messages_and_tracebacks_lose_their_secrets() -> None:
     for line in (record("got %s", KEY), record("failed", failed=True)):
-        assert LogGate().filter(line)
+        assert LogGate(SecretGate()).filter(line)
         assert KEY not in logging.Formatter().format(line)
         assert "REDACTED" in logging.Formatter().format(line)
 
@@ -39,5 +40,5 @@ def test_messages_and_tracebacks_lose_their_secrets() -> None:
 def test_other_records_stay() -> None:
     line = record("read %d files in %s", 3, "recordings")
 
-    assert LogGate().filter(line)
+    assert LogGate(SecretGate()).filter(line)
     assert (line.msg, line.args) == ("read %d files in %s", (3, "recordings"))

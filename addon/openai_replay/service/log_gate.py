@@ -1,0 +1,44 @@
+"""Keep secrets out of the log, the program's own lines and those of its libraries, and out of tracebacks."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+
+from ..request.secret_gate import SecretGate
+from ..request.secret_places import Hiding
+
+
+class LogGate(logging.Filter):
+    """Replaces secrets in the lines of the log."""
+
+    def __init__(self, gate: SecretGate) -> None:
+        """Prepare a gate of the log for the credentials that `gate` knows."""
+        super().__init__()
+        self._gate = gate
+        self._handlers: list[logging.Handler] = []
+
+    def install(self) -> None:
+        """Stand before all handlers of the root logger."""
+        self._handlers = [*logging.getLogger().handlers]
+        for handler in self._handlers:
+            handler.addFilter(self)
+
+    def uninstall(self) -> None:
+        """Stand aside again."""
+        for handler in self._handlers:
+            handler.removeFilter(self)
+
+    def cleaned(self, text: str) -> str:
+        """Return a text without secrets, also without the ones that a URL holds by the names of its parameters."""
+        return self._gate.text(Hiding().url(text))
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Replace the secrets of a record, in its message and its traceback; every record passes."""
+        message = record.getMessage()
+        if record.exc_info:
+            message = "\n".join((message, "".join(traceback.format_exception(*record.exc_info)).rstrip()))
+        cleaned = self.cleaned(message)
+        if cleaned != message:
+            record.msg, record.args, record.exc_info = cleaned, (), None
+        return True
