@@ -8,7 +8,9 @@ from __future__ import annotations
 import email.message
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import unquote, unquote_to_bytes
 
 from ..format.recording import JSON
 
@@ -149,6 +151,9 @@ class MultipartParser:
         return True
 
 
+# A value beyond ASCII (RFC 5987): charset, language, percent-encoded bytes.
+_EXTENDED = re.compile(r"(?i:utf-8)'[^']*'(?P<octets>.*)")
+_ESCAPE = re.compile(r'\\(?P<quoted>["\\])|%(?:22|0[DdAa])')
 _PARAMETER = re.compile(r';\s*(?P<name>[\w*]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^;\s]*))')
 
 
@@ -163,13 +168,20 @@ def _part_from_header(header: bytes) -> _Part | None:
                 for match in _PARAMETER.finditer(value)
             }
             if "name" in parameters:
-                return _Part(_printable(parameters["name"]), _maybe_printable(parameters.get("filename")))
+                return _Part(_meaning(parameters["name"]), _file_name(parameters))
     return None
 
 
-def _printable(text: str) -> str:
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+def _file_name(parameters: Mapping[str, str]) -> str | None:
+    """Return the file name of a part. Some SDKs send one beyond ASCII as `filename*` alone, .NET in both ways."""
+    extended = parameters.get("filename*")
+    if extended is not None and (match := _EXTENDED.fullmatch(extended)):
+        return unquote_to_bytes(match["octets"]).decode("utf-8", "replace")
+    plain = parameters.get("filename")
+    return None if plain is None else _meaning(plain)
 
 
-def _maybe_printable(text: str | None) -> str | None:
-    return None if text is None else _printable(text)
+def _meaning(quoted: str) -> str:
+    """Return a name without escapes. Go and curl escape a quote by a backslash, browsers and httpx as %22 (WHATWG)."""
+    text = quoted.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return _ESCAPE.sub(lambda match: match["quoted"] or unquote(match[0]), text)

@@ -19,8 +19,12 @@ from .upgrade import WEBSOCKET, is_upgrade
 # Members that route or label a request; SDKs put random values into them.
 _WITHOUT_EFFECT = frozenset({"prompt_cache_key", "safety_identifier", "client_metadata"})
 
-# Members of the body whose items are messages, or the parts of one.
-_MESSAGE_LISTS = ("messages", "input", "additional_messages")
+# Members of the body whose items are messages, or the parts of one: chat, responses, runs, conversations, messages of
+# a thread.
+_MESSAGE_LISTS = ("messages", "input", "additional_messages", "items", "content")
+
+# The member of the body that is a thread to create, with messages.
+_THREAD = "thread"
 
 # Members in which null is a value: JSON schemas, and objects with names of the user's.
 _OPAQUE = frozenset(
@@ -55,10 +59,18 @@ def normal_body(body: JSON) -> JSON:
     }
     if members.get("stream") is False:
         del members["stream"]
-    for name in _MESSAGE_LISTS:
-        if isinstance(messages := members.get(name), list):
-            members[name] = _without_nulls(messages)
+    members = _with_short_messages(members)
+    if isinstance(thread := members.get(_THREAD), dict):
+        members[_THREAD] = _with_short_messages(thread)
     return normal_value(members)
+
+
+def _with_short_messages(members: dict[str, JSON]) -> dict[str, JSON]:
+    """Return the members of a body or of a thread, their messages without null members."""
+    return {
+        name: _without_nulls(value) if name in _MESSAGE_LISTS and isinstance(value, list) else value
+        for name, value in members.items()
+    }
 
 
 def _without_nulls(value: JSON) -> JSON:

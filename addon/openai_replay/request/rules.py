@@ -10,7 +10,7 @@ from .ignoring import IgnoreRule, ReferenceReading
 from .redaction import Redactor
 
 # Raised whenever a change to `identify` gives a request another identity, so that kept indexes are built again.
-_VERSION = 3
+_VERSION = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def test_the_same_request_is_the_same_however_it_is_written(text: str) -> None:
     assert of_text(text) == of_text('{"model": "x", "messages": [], "seed": 1}')
 
 
-@pytest.mark.parametrize("name", ["messages", "input"])
+@pytest.mark.parametrize("name", ["messages", "input", "additional_messages", "items", "content"])
 @pytest.mark.parametrize(
     ("with_null", "without"),
     [
@@ -97,6 +97,7 @@ def test_a_null_member_of_a_message_its_parts_and_its_tool_calls_is_absent(
     name: str, with_null: JSON, without: JSON
 ) -> None:
     assert of({name: [with_null]}) == of({name: [without]})
+    assert of({"thread": {name: [with_null]}}) == of({"thread": {name: [without]}})
 
 
 VOLATILE = pytest.mark.parametrize(
@@ -305,6 +306,8 @@ def _canonical(value: Any) -> str:
         ({"x": "1"}, {"x": 1}),
         ({"x": {}}, {"x": []}),
         ({"messages": [None]}, {"messages": []}),
+        ({"thread": {"metadata": {"a": None}}}, {"thread": {"metadata": {}}}),
+        ({"thread": {"messages": [None]}}, {"thread": {"messages": []}}),
         ({"stream": True}, {}),
         ({"input": "x"}, {"input": ["x"]}),
         ({"__multipart__": [], "x": 1}, {"__multipart__": [], "x": 2}),

@@ -13,7 +13,7 @@ from openai_replay.request.multipart import MULTIPART, MultipartParser, boundary
 from support.requests import form_body
 
 NAMES = st.text(
-    st.characters(codec="utf-8", exclude_characters='"\\\r\n', exclude_categories=["Cc"]), max_size=5
+    st.characters(codec="utf-8", exclude_characters='"%\\\r\n', exclude_categories=["Cc"]), max_size=5
 )
 PARTS = st.lists(st.tuples(NAMES, st.none() | NAMES, st.binary(max_size=40)), max_size=4)
 BOUNDARIES = st.text("abcXYZ019-_", min_size=1, max_size=8).map("b-{}-e".format)
@@ -66,6 +66,28 @@ def test_a_field_of_bytes_and_a_long_field_are_described_like_files() -> None:
             {"name": "c", "value": "x" * 65_536},
         ]
     }
+
+
+@pytest.mark.parametrize(
+    ("spellings", "name"),
+    [
+        (('filename="ä.mp3"', "filename*=UTF-8''%C3%A4.mp3", "filename*=utf-8'de'%c3%a4.mp3"), "ä.mp3"),
+        (("filename=\"=?utf-8?B?w6QubXAz?=\"; filename*=utf-8''%C3%A4.mp3",), "ä.mp3"),
+        (
+            ("filename*=iso-8859-1''%E4.mp3; filename=\"a.mp3\"", 'filename="a.mp3"', "filename=a.mp3"),
+            "a.mp3",
+        ),
+        (('filename="a%22b\\\\c.mp3"', 'filename="a\\"b\\\\c.mp3"', 'filename="a%22b\\c.mp3"'), 'a"b\\c.mp3'),
+        (('filename="100%25.mp3"',), "100%25.mp3"),
+        (('filename="a%0D%0Ab"', 'filename="a%0d%0ab"'), "a\r\nb"),
+    ],
+)
+def test_a_file_has_one_name_however_an_sdk_spells_it(spellings: tuple[str, ...], name: str) -> None:
+    for spelling in spellings:
+        body = form_body("b", (f'name="file"; {spelling}', b"x"))
+        assert parsed([body]) == {
+            MULTIPART: [{"name": "file", "filename": name, "size": 1, "sha256": sha256(b"x")}]
+        }
 
 
 def test_a_form_of_nothing_is_complete() -> None:
