@@ -4,21 +4,40 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ..format.json_text import showable
 from ..format.recording import JSON
-from ..request.ignoring import DATE, UUID
+from ..request.ignoring import DATE, IGNORED, UUID
 from ..request.normal_form import canonical
 from ..store.likeness import distance
 
 _LONGEST_VALUE = 60
 
+# Values that programs make up for each run: whole numbers, numbers with a sign, a fraction or an exponent, and ids,
+# which are words with a digit. The first expression that explains a difference is the one that a person would write.
 _NUMBER = re.compile(r"\d+")
+_DECIMAL = re.compile(r"-?\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?")
+_ID = re.compile(r"\b(?=\w*\d)\w{6,}\b")
+_PRESETS = ((UUID, "@uuid"), (DATE, "@date"))
+
+# Members that hold a prompt: to leave out one of them as a whole would make all prompts equal.
+_PROMPT = re.compile(r"(?:^|\.)(?:content|text|input|prompt|instructions|output|query)(?:\[\d+\])*$")
+
+# The model and the content of a file are chosen, and not made up.
+_CHOSEN = re.compile(r"model|__[a-z]+__(?:\[\d+\])?\.(?:size|sha256)")
+
+# How many letters around a difference belong to the same date or id.
+_MARGIN = 100
 
 # Names that a path has in quotes.
-_SPECIAL = re.compile(r'[.\[\]="]|^\*?$|^\s|\s$')
+_SPECIAL = re.compile(r'[.\[\]="\x00-\x1f\x7f]|^\*?$|^\s|\s$')
+
+
+type _Rule = tuple[re.Pattern[str], str]
+
+_SOME_PRESETS: tuple[tuple[_Rule, ...], ...] = ((), _PRESETS[:1], _PRESETS[1:], _PRESETS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,21 +59,29 @@ class Difference:
             return distance(one, other)
         return len(self.recorded or "") + len(self.sent or "")
 
-    def ignore_rule(self) -> str | None:
-        """Return the `recording_ignore` that leaves the difference out, None if it does not look like a volatile one.
+    def ignore_rules(self) -> tuple[str, ...]:
+        """Return the values of `recording_ignore` that leave the difference out, () if it does not look volatile.
 
-        Volatile are UUIDs, dates and numbers: values that programs make up for each run.
+        Volatile are UUIDs, dates, numbers and ids: values that programs make up for each run.
         """
-        if not self.values:
-            return None
+        if not self.values or _CHOSEN.fullmatch(self.path):
+            return ()
         one, other = self.values
         if not isinstance(one, str) or not isinstance(other, str):
-            return self.path if _is_number(one) and _is_number(other) else None
-        for expression, rule in ((UUID, "@uuid"), (DATE, "@date"), (_NUMBER, rf"{self.path}=\d+")):
-            if expression.sub("", one) == expression.sub("", other):
-                is_whole = expression.fullmatch(one) and expression.fullmatch(other)
-                return self.path if is_whole else rule
-        return None
+            return (self.path,) if _is_number(one) and _is_number(other) else ()
+        one, other = _around_difference(one, other)
+        for rules in self._candidates():
+            if _without(one, rules) == _without(other, rules):
+                is_whole = {_without(one, rules), _without(other, rules)} == {IGNORED}
+                is_path = is_whole and _PROMPT.search(self.path) is None
+                return (self.path,) if is_path else tuple(text for _, text in rules)
+        return ()
+
+    def _candidates(self) -> list[tuple[_Rule, ...]]:
+        """Return the sets of rules that may explain a difference, the smallest ones first."""
+        parts = [(part, f"{self.path}={part.pattern}") for part in (_NUMBER, _DECIMAL, _ID)]
+        with_part = [(*presets, part) for presets in _SOME_PRESETS for part in parts]
+        return sorted([*_SOME_PRESETS[1:], *with_part], key=len)
 
     def __str__(self) -> str:
         return f"{self.path}: recorded {self.recorded or 'nothing'}, asked {self.sent or 'nothing'}"
@@ -62,6 +89,25 @@ class Difference:
     def to_json(self) -> dict[str, JSON]:
         """Return the difference as the report has it."""
         return {"path": self.path, "recorded": self.recorded, "asked": self.sent}
+
+
+def _without(text: str, rules: Iterable[_Rule]) -> str:
+    for pattern, _ in rules:
+        text = pattern.sub(IGNORED, text)
+    return text
+
+
+def _around_difference(one: str, other: str) -> tuple[str, str]:
+    """Return the parts of two texts in which they differ, with a margin: searching long texts takes long."""
+    start, end = _common_start(one, other), _common_start(one[::-1], other[::-1])
+    first, rest = max(0, start - _MARGIN), max(0, min(end, len(one) - start, len(other) - start) - _MARGIN)
+    return one[first : len(one) - rest], other[first : len(other) - rest]
+
+
+def _common_start(one: str, other: str) -> int:
+    """Return how many letters two texts have in common at their beginning."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((number for number, (left, right) in pairs if left != right), min(len(one), len(other)))
 
 
 def differences_between(recorded: JSON, sent: JSON, path: str = "") -> Iterator[Difference]:
@@ -111,11 +157,7 @@ def _of_item(recorded: Sequence[JSON], sent: Sequence[JSON], number: int, path: 
 def _cut_around_difference(recorded: JSON, sent: JSON) -> tuple[str, str]:
     if not isinstance(recorded, str) or not isinstance(sent, str):
         return shown(recorded), shown(sent)
-    start = next(
-        (number for number, (one, other) in enumerate(zip(recorded, sent, strict=False)) if one != other),
-        min(len(recorded), len(sent)),
-    )
-    first = max(0, start - _LONGEST_VALUE // 3)
+    first = max(0, _common_start(recorded, sent) - _LONGEST_VALUE // 3)
     return _window(recorded, first), _window(sent, first)
 
 

@@ -16,8 +16,10 @@ from urllib.parse import urlsplit
 from ..errors import BadRecording
 from ..format import json_text
 from ..format.recording import JSON, Request
-from ..request.identity import ApiRequest
+from ..request.identity import ApiRequest, identify
+from ..request.ignoring import ignore_rules
 from ..request.normal_form import normal_body
+from ..request.rules import Rules
 from ..request.stream_options import suffices
 from ..request.urls import authority, canonical_query
 from ..store import names
@@ -38,11 +40,16 @@ _VERSION = re.compile(r".*/v[0-9]")
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """A request without a recording. `nearest` is the path of a recording in the folder, None where it has none."""
+    """A request without a recording. `nearest` is the path of a recording in the folder, None where it has none.
+
+    `ignore_rules` are values of `recording_ignore` with which the nearest recording would answer, () where the
+    difference does not look like one that each run makes.
+    """
 
     api_request: ApiRequest
     nearest: str | None
     differences: tuple[Difference, ...]
+    ignore_rules: tuple[str, ...] = ()
 
     def request(self) -> str:
         """Return the short name of the request."""
@@ -75,12 +82,11 @@ class Miss:
     def advice(self) -> str:
         """Return the next steps for the log: the mode that records the request, and rules to ignore differences."""
         lines = ["  Next: record it, with recording_mode=record-if-missing and a key."]
-        rules = [difference.ignore_rule() for difference in self.differences]
-        if rules and all(rules):
+        if self.ignore_rules:
             lines.append(
                 "  If this changes with each run, ignore it, both while recording and while replaying:"
             )
-            lines += (f"    --set {shlex.quote(f'recording_ignore={rule}')}" for rule in dict.fromkeys(rules))
+            lines += (f"    --set {shlex.quote(f'recording_ignore={rule}')}" for rule in self.ignore_rules)
         return "\n".join(lines)
 
     def _no_endpoint(self) -> str:
@@ -110,16 +116,28 @@ def find_miss(store: Store, api_request: ApiRequest) -> Miss:
     letters; then the first by its name.
     """
     nearest = min(_compared(store, api_request), key=_rank, default=None)
-    return (
-        Miss(api_request, None, ())
-        if nearest is None
-        else Miss(api_request, nearest.path, nearest.differences)
-    )
+    if nearest is None:
+        return Miss(api_request, None, ())
+    return Miss(api_request, nearest.path, nearest.differences, _ignore_rules(nearest, api_request))
+
+
+def _ignore_rules(nearest: _Candidate, api_request: ApiRequest) -> tuple[str, ...]:
+    """Return the rules with which the nearest recording answers a request, () where they would not suffice."""
+    for_each = [difference.ignore_rules() for difference in nearest.differences]
+    texts = tuple(dict.fromkeys(text for texts in for_each for text in texts))
+    if not all(for_each):
+        return ()
+    rules = Rules((*api_request.rules.ignore, *ignore_rules(texts)), api_request.rules.redactor)
+    recorded = nearest.request
+    of_recording = identify(recorded.method, recorded.url, recorded.body, rules)
+    of_request = identify(api_request.method, api_request.url, api_request.body, rules)
+    return texts if of_recording.key == of_request.key else ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
     path: str
+    request: Request
     is_of_same_test: bool
     differences: tuple[Difference, ...]
 
@@ -136,7 +154,8 @@ def _compared(store: Store, api_request: ApiRequest) -> Iterator[_Candidate]:
             stored = store.read(store.directory / path)
             if stored is not None:
                 is_of_same_test = stored.recording.test_id == api_request.test_id
-                yield _Candidate(path, is_of_same_test, tuple(differences(stored, api_request)))
+                request, found = stored.recording.request, tuple(differences(stored, api_request))
+                yield _Candidate(path, request, is_of_same_test, found)
 
 
 def differences(stored: Stored, api_request: ApiRequest) -> Iterator[Difference]:

@@ -126,15 +126,20 @@ _MONTH = (
     r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?"
     r"|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)"
 )
+_WEEKDAY = r"(?:(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs?)?|Fri|Sat(?:ur)?|Sun)(?:day)?,? )?"
 _DAY = (
+    rf"{_WEEKDAY}"
     r"(?:\d{4}-\d\d-\d\d|\d{4}/\d\d/\d\d|\d\d?[/.]\d\d?[/.]\d{4}"
     rf"|\d\d?(?:st|nd|rd|th)? {_MONTH},? \d{{4}}|{_MONTH} \d\d?(?:st|nd|rd|th)?,? \d{{4}})"
 )
-_TIME = r"\d\d?:\d\d(?::\d\d(?:[.,]\d{1,9})?)?(?: ?[AaPp]\.?[Mm]\.?)?(?: ?(?:Z|UTC|GMT|[-+]\d\d:?\d\d))?"
+_NOON = r" ?[AaPp]\.?[Mm](?![A-Za-z])\.?"
+_SECONDS = r":\d\d(?:[.,]\d{1,9})?"
+_TIME = rf"\d\d?:\d\d(?:{_SECONDS})?(?:{_NOON})?(?: ?(?:Z|UTC|GMT|[-+]\d\d:?\d\d))?"
 
-# A day (ISO 8601, RFC 9110, or in English), with or without a time; and a time with seconds by itself.
+# A day (ISO 8601, RFC 9110, or in English), with or without its weekday and a time; and a time by itself, with seconds
+# or with am or pm.
 DATE = re.compile(
-    rf"(?<!\d)(?:{_DAY}(?:(?:[T_]|,? (?:at )?){_TIME})?|\d\d?:\d\d:\d\d(?:[.,]\d{{1,9}})?)(?!\d)"
+    rf"(?<!\d)(?:{_DAY}(?:(?:[T_]|,? (?:at )?){_TIME})?|\d\d?:\d\d(?:{_SECONDS}(?:{_NOON})?|{_NOON}))(?!\d)"
 )
 
 # The Codex CLI's ids, its folder, and the times that it measures.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from openai_replay.format.recording import JSON
 from openai_replay.replay.differences import Difference, differences_between
 
@@ -27,3 +29,15 @@ def test_long_texts_are_cut_around_the_difference() -> None:
 
 def test_equal_values_differ_nowhere() -> None:
     assert list(differences_between({"a": [1, {"b": None}]}, {"a": [1, {"b": None}]})) == []
+
+
+@pytest.mark.parametrize("path", ["model", "__multipart__[0].sha256", "__bytes__.size"])
+def test_a_value_that_somebody_chose_is_not_to_be_ignored(path: str) -> None:
+    assert Difference(path, "1", "2", (1, 2)).ignore_rules() == ()
+    assert Difference(path, '"a1"', '"a2"', ("a1", "a2")).ignore_rules() == ()
+
+
+def test_a_long_text_is_searched_around_the_difference() -> None:
+    one, other = (f"{'1 ' * 200_000}run {number}{' 2' * 200_000}" for number in (7, 8))
+
+    assert Difference("x", "", "", (one, other)).ignore_rules() == (r"x=\d+",)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import shlex
+import tempfile
+from datetime import datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from openai_replay.format.recording import JSON, Recording, Request, Response
 from openai_replay.replay.differences import Difference
@@ -16,6 +19,7 @@ from openai_replay.request.identity import ApiRequest, describe
 from openai_replay.request.ignoring import ignore_rule, ignore_rules
 from openai_replay.request.redaction import redactor
 from openai_replay.request.rules import Rules
+from openai_replay.store.index import Index
 from openai_replay.store.store import Store, Stored
 from support.requests import API
 from unit.exchanges import NO_RULES, OBJECTS, chat, completion, get, write_recording
@@ -141,6 +145,43 @@ RULES: dict[str, tuple[ApiRequest, ApiRequest, list[str]]] = {
     "another word": (chat("one"), chat("two"), []),
     "another word beside a number": (chat("one", seed=1), chat("two", seed=2), []),
     "a truth value": (chat("x", store=True), chat("x", store=False), []),
+    "a uuid and a date": (
+        chat(f"{UUIDS[0]} on 2026-11-25"),
+        chat(f"{UUIDS[1]} on 2026-11-26"),
+        ["recording_ignore=@uuid", "recording_ignore=@date"],
+    ),
+    "a date that is all of a prompt": (
+        chat("Wednesday, November 25, 2026"),
+        chat("Thursday, November 26, 2026"),
+        ["recording_ignore=@date"],
+    ),
+    "a random id": (
+        chat("x", user="run_8fk2jd9x"),
+        chat("x", user="run_p3ks91mm"),
+        ["recording_ignore=user"],
+    ),
+    "a random id in a text": (
+        chat("in /tmp/tmp8fk2jd9x/a.py"),
+        chat("in /tmp/tmpp3ks91mm/a.py"),
+        [r"'recording_ignore=messages[0].content=\b(?=\w*\d)\w{6,}\b'"],
+    ),
+    "a duration": (
+        chat("took 1,024.5 s"),
+        chat("took 3e-05 s"),
+        [r"'recording_ignore=messages[0].content=-?\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?'"],
+    ),
+    "a number that moved": (chat("a 1b"), chat("a b1"), []),
+    "a model": (chat("x", model="gpt-4"), chat("x", model="gpt-5"), []),
+    "a name with a line break": (
+        chat("x", metadata={"a\nb": "1"}),
+        chat("x", metadata={"a\nb": "2"}),
+        ["'recording_ignore=metadata[\"a\\nb\"]'"],
+    ),
+    "a name that is a preset": (
+        describe("POST", f"{API}/v1/x", {"@uuid": 1}, None, NO_RULES),
+        describe("POST", f"{API}/v1/x", {"@uuid": 2}, None, NO_RULES),
+        [],
+    ),
 }
 
 
@@ -161,6 +202,38 @@ def test_the_log_has_the_rules_that_leave_values_of_each_run_out(
 
 def chat_again(request: ApiRequest, rules: Rules) -> ApiRequest:
     return describe(request.method, request.url, request.body, request.test_id, rules)
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> tuple[str, str]:
+    """Return a text with values that each run makes up, once with the values of each of two runs."""
+    made = {
+        "uuid": st.uuids().map(str),
+        "date": st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1)).map(
+            "{:%a, %d %b %Y %H:%M:%S}".format
+        ),
+        "number": st.integers(0, 10**9).map(str),
+    }
+    texts = ["", ""]
+    for kind in draw(st.lists(st.sampled_from(sorted(made)), min_size=1, max_size=4)):
+        word = draw(st.sampled_from(["", "Run", "on", "with (", ") and\n", "größe:"]))
+        texts = [f"{text}{word} {draw(made[kind])} " for text in texts]
+    return texts[0], texts[1]
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(runs(), min_size=1, max_size=3))
+def test_the_recording_answers_once_the_rules_of_the_log_are_pasted(texts: list[tuple[str, str]]) -> None:
+    recorded, request = (chat([{"type": "text", "text": pair[run]} for pair in texts]) for run in (0, 1))
+    assume(recorded.identity != request.identity)
+    with tempfile.TemporaryDirectory() as name:
+        write_recording(Path(name), "a.json", recorded, completion())
+        index = Index(Path(name), NO_RULES, None)
+        offered = found(Store(Path(name), NO_RULES, index, None), request).ignore_rules
+        index.close()
+
+    rules = Rules(ignore_rules(offered), redactor(()))
+    assert chat_again(recorded, rules).identity == chat_again(request, rules).identity
 
 
 def test_the_log_is_cut_after_a_dozen_places(store: Store, folder: Path) -> None:

@@ -98,9 +98,19 @@ PRESETS: dict[str, tuple[str, JSON, JSON]] = {
     "a day": ("@date", "Today is 2026-11-25.", "Today is __IGNORED__."),
     "a time": ("@date", "2026-11-25T21:05:11.123Z", "__IGNORED__"),
     "an offset": ("@date", "at 2026-11-25 21:05:11 +01:00!", "at __IGNORED__!"),
-    "of the web": ("@date", "Wed, 25 Nov 2026 21:05:11 GMT", "Wed, __IGNORED__"),
+    "of the web": ("@date", "Wed, 25 Nov 2026 21:05:11 GMT", "__IGNORED__"),
     "in English": ("@date", "November 25, 2026 at 9:05 PM", "__IGNORED__"),
-    "no date": ("@date", "1.2.3, 10-20-30, 12:30", "1.2.3, 10-20-30, 12:30"),
+    "with its weekday": (
+        "@date",
+        "Today is Thursday, November 26, 2026. Tues 2026-11-24; Sat 11/28/2026",
+        "Today is __IGNORED__. __IGNORED__; __IGNORED__",
+    ),
+    "times alone": ("@date", "9:05 pm, 21:05:11, 9:05:11.5 a.m.", "__IGNORED__, __IGNORED__, __IGNORED__"),
+    "no date": (
+        "@date",
+        "1.2.3, 10-20-30, 12:30, 12:30 ample, on Monday",
+        "1.2.3, 10-20-30, 12:30, 12:30 ample, on Monday",
+    ),
     "Codex's metadata": (
         "@codex",
         {"input": [{"type": "m", "internal_chat_message_metadata_passthrough": {"turn_id": "a"}}]},
