@@ -70,6 +70,43 @@ def test_the_node_example(folder: Path) -> None:
     assert_met_trouble(ran(folder, REPLAY_IN_NODE, Path(executable).parent))
 
 
+def test_a_run_says_at_its_start_at_each_request_and_at_its_end_that_answers_are_changed(
+    folder: Path,
+) -> None:
+    options = (
+        "--set recording_pacing=ttft=10ms,gap=3ms --set 'recording_faults=error=503;first=1;model=gpt-4o'"
+    )
+    said = ran(folder, f"openai-replay run --log {options} -- sh hello.sh || true").stderr
+    ours = [line for line in said.splitlines() if line.startswith("openai-replay: ")]
+
+    assert ours[0].endswith(
+        "Recorded answers are not sent as they were: recording_pacing=ttft=10ms,gap=3ms, "
+        "recording_faults=error=503;first=1;model=gpt-4o."
+    )
+    assert ours[1].endswith("ms  fault error=503;first=1;model=gpt-4o")
+    assert "openai-replay: answers were changed on purpose: 2 with error" in ours
+    assert ours[-1].endswith(", 2 faulted")
+
+
+ASKING_TEST = """
+import openai, pytest
+
+def test_it(openai_replay):
+    with pytest.raises(openai.RateLimitError):
+        hello = [{"role": "user", "content": "Hello"}]
+        openai.OpenAI(max_retries=0).chat.completions.create(model="gpt-4o", messages=hello)
+"""
+
+
+def test_pytest_says_in_its_summary_that_answers_were_changed(folder: Path) -> None:
+    (folder / "test_asking.py").write_text(ASKING_TEST)
+    said = ran(folder, "OPENAI_RECORDING_FAULTS=rate_limit pytest test_asking.py").stdout
+
+    assert "Recorded answers are not sent as they were: recording_faults=rate_limit." in said
+    assert "\nanswers were changed on purpose: 1 with rate_limit\n" in said
+    assert "1 passed" in said
+
+
 def test_each_fault_of_the_table_is_one() -> None:
     table = PAGE.partition("| fault |")[2].partition("\n\n")[0]
     rules = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
