@@ -341,27 +341,39 @@ def faults_by_chance(running: Proxy, numbers: Sequence[int]) -> set[int]:
         }
 
 
+# Different requests, each made once.
+CHANCES = 1000 if os.environ.get("HYPOTHESIS_PROFILE") == "deep" else 300
+
+
 def test_faults_by_chance_are_the_same_with_any_number_of_workers_and_in_any_order(tmp_path: Path) -> None:
     folder = tmp_path / "recordings"
     folder.mkdir()
-    for number in range(1000):
+    for number in range(CHANCES):
         one = recording(f"{number}")
         one["request"]["body"]["seed"] = number
         (folder / f"{number}.json").write_text(json.dumps(one))
     options = (f"recording_dir={folder}", "recording_faults=rate_limit;p=0.1;seed=7")
-    numbers = range(1000)
+    numbers = range(CHANCES)
 
     with workers(tmp_path / "two", *options, count=2) as running:
         of_two = faults_by_chance(running, numbers[::-1])
         answered_by = pids(running)
         report = own(running, "/report")
-    with proxy(tmp_path / "one", *options, mode=BASE_URL_MODE) as running:
-        of_one = faults_by_chance(running, numbers)
+    of_one, of_engine = (
+        faults_of_program(tmp_path / program, *options, program=program, numbers=numbers)
+        for program in ("serve", "engine")
+    )
 
     assert len(answered_by) == 2
-    assert of_one == of_two
-    assert 50 < len(of_one) < 150  # of 1,000 with p=0.1: 100, give or take five deviations
+    assert of_one == of_two == of_engine
+    # With p=0.1 a tenth of them, give or take five deviations of the binomial distribution.
+    assert abs(len(of_one) - 0.1 * CHANCES) < 5 * (CHANCES * 0.1 * 0.9) ** 0.5
     assert report["faulted"] == [{"fault": "rate_limit", "test_id": None, "times": len(of_two)}]
+
+
+def faults_of_program(home: Path, *options: str, program: str, numbers: Sequence[int]) -> set[int]:
+    with proxy(home, *options, mode=BASE_URL_MODE, program=program) as running:
+        return faults_by_chance(running, numbers)
 
 
 def test_the_first_attempts_fail_whichever_worker_gets_them(tmp_path: Path) -> None:
