@@ -1,5 +1,7 @@
 """How well paced streams keep to their plan: the table `pacing`, of streams of 200 chunks at 20 chunks a second.
 
+First, recorded gaps are compared with replayed ones (`gaps.py`).
+
 So many streams are open at once on one `openai-replay serve` in base-URL mode, and on its engine. For each chunk the
 client notes how much later it came than planned. The zero of the plan's clock is taken from the earliest chunk of the
 stream: so the constant way of a chunk to the client does not count, and each delay of a chunk does. The client is one
@@ -18,6 +20,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
+from . import gaps
 from .programs import (
     BASE_URL_MODE,
     PATH,
@@ -179,8 +182,10 @@ def run(*, quick: bool) -> tuple[Any, str]:
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (limits[1], limits[1]))
     with TemporaryDirectory(prefix="openai-replay-bench-") as top:
+        print("pacing: recorded and replayed gaps", flush=True)
+        compared = gaps.measure(Path(top))
         everything = _measure_all(Path(top), _QUICK_COUNTS if quick else _COUNTS)
-    result = [
+    streams = [
         {
             "program": one.program,
             "streams": one.streams,
@@ -192,4 +197,8 @@ def run(*, quick: bool) -> tuple[Any, str]:
         }
         for one in everything
     ]
-    return result, report(everything)
+    ratios = [
+        {"protocol": one.protocol, "ratio": one.ratio(), "differences_ms": one.differences_ms()}
+        for one in compared
+    ]
+    return {"gaps": ratios, "streams": streams}, f"{gaps.report(compared)}\n\n{report(everything)}"

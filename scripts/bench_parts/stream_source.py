@@ -3,7 +3,8 @@
     python -m bench_parts.stream_source CA_FILE
 
 It writes the certificate to trust to CA_FILE, prints its port, and serves until it is told to end. The requests
-are those of `programs.request_body`; with `?gap_us=` in the path, so much time lies between two chunks.
+are those of `programs.request_body`; with `?gap_us=` in the path, so much time lies between two chunks, and with
+`uneven` a tenth of it to twice as much.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def answer(connection: ssl.SSLSocket, request: bytes) -> None:
     for number in range(count):
         connection.sendall(framed(_CHUNK.format(number).encode()))
         if gap_s:
-            time.sleep(gap_s)
+            time.sleep(gap_s * (0.1 + number * number % 20 / 10) if b"uneven" in request else gap_s)
     connection.sendall(framed(_DONE) + b"0\r\n\r\n")
 
 

@@ -6,8 +6,6 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
-from datetime import datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,8 @@ import pytest
 from openai_replay.format import delays
 from openai_replay.mock import Upstream
 from support.both import Both, both
-from support.proxy import CEILING_S, Proxy, curl, proxy, recordings
+from support.curl_clock import event_times, gaps
+from support.proxy import CEILING_S, curl, proxy, recordings
 from support.requests import CHAT_URL, chat_body
 
 HELLO: dict[str, Any] = chat_body("Hello")
@@ -65,53 +64,6 @@ def recorded_times(proxies: Both, body: dict[str, Any]) -> tuple[int, ...]:
     return delays.decode(response["wire"]["delays"])
 
 
-def arrivals(
-    running: Proxy, body: dict[str, Any], *arguments: str, url: str = CHAT_URL
-) -> list[tuple[float, int]]:
-    """Return when curl received which bytes, in ms by its own clock, and how many events had begun by then."""
-    trace = ["--trace-ascii", "-", "--trace-time", "-o", "/dev/null"]
-    done = subprocess.run(
-        ["curl", "-sS", "-N", *trace, "-d", json.dumps(body), *arguments, url],
-        capture_output=True,
-        env=running.environment(),
-        timeout=CEILING_S,
-        check=True,
-    )
-    return list(_events_in(done.stdout.decode()))
-
-
-_TRACED = re.compile(r"^(\d\d:\d\d:\d\d\.\d+) (<= Recv data|=> Send data)|^[0-9a-f]{4}: (.*)$", re.MULTILINE)
-
-
-def _events_in(trace: str) -> Iterator[tuple[float, int]]:
-    """Yield (ms after the request's body was sent, events that have begun) for each piece of received data."""
-    sent_at = None
-    count = 0
-    at = datetime.min
-    is_received = False
-    for match in _TRACED.finditer(trace):
-        if match[1]:
-            at, is_received = datetime.strptime(match[1], "%H:%M:%S.%f"), "Recv" in match[2]
-            if not is_received:
-                sent_at = at
-        elif is_received and (begun := match[3].count("data: ")):
-            count += begun
-            assert sent_at is not None
-            yield (at - sent_at).total_seconds() * 1000, count
-
-
-def event_times(seen: list[tuple[float, int]]) -> list[float]:
-    """Return when each event came, in ms."""
-    times: list[float] = []
-    for at, count in seen:
-        times += [at] * (count - len(times))
-    return times
-
-
-def gaps(times: list[float]) -> list[float]:
-    return [later - earlier for earlier, later in pairwise(times)]
-
-
 PROTOCOLS = ["--http1.1", "--http2"]
 
 
@@ -140,7 +92,7 @@ def test_a_recording_without_the_option_differs_in_the_times_alone(proxies: Both
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_recorded_gaps_are_replayed(proxies: Both, protocol: str) -> None:
     planned = [float(time) for time in recorded_times(proxies, LONG)[1:-1]]
-    seen = event_times(arrivals(proxies.replayer, LONG, protocol, "-H", "X-Replay-Pacing: recorded"))
+    seen = event_times(proxies.replayer, LONG, protocol, "-H", "X-Replay-Pacing: recorded")
 
     assert len(planned) == len(seen) == CHUNKS
     # curl cannot see an event before it is sent; the clock of `planned` is in whole ms.
@@ -152,7 +104,7 @@ def test_recorded_gaps_are_replayed(proxies: Both, protocol: str) -> None:
 @pytest.mark.parametrize(("pacing", "factor"), [("2x", 2), ("0.5x", 0.5)])
 def test_a_factor_scales_the_recorded_times(proxies: Both, pacing: str, factor: float) -> None:
     planned = [time / factor for time in recorded_times(proxies, LONG)[1:-1]]
-    seen = event_times(arrivals(proxies.replayer, LONG, "-H", f"X-Replay-Pacing: {pacing}"))
+    seen = event_times(proxies.replayer, LONG, "-H", f"X-Replay-Pacing: {pacing}")
 
     assert all(at >= plan - 1 for at, plan in zip(seen, planned, strict=True))
 
@@ -174,7 +126,7 @@ def test_gaps_of_a_made_up_order_are_replayed_in_that_order(tmp_path: Path) -> N
     path.write_text(json.dumps(recording, indent=2))
 
     with proxy(tmp_path / "replayer", f"recording_dir={folder}", "recording_pacing=recorded") as replayer:
-        seen = event_times(arrivals(replayer, LONG))
+        seen = event_times(replayer, LONG)
 
     assert all(at >= plan - 1 for at, plan in zip(seen, times[1:], strict=True))
     # The long gaps are the long ones that curl sees: on average, for single gaps suffer from a busy machine.
@@ -184,7 +136,7 @@ def test_gaps_of_a_made_up_order_are_replayed_in_that_order(tmp_path: Path) -> N
 
 
 def test_made_up_delays_need_no_recorded_times(proxies: Both) -> None:
-    seen = event_times(arrivals(proxies.replayer, LONG, "-H", "X-Replay-Pacing: ttft=100ms,gap=2ms"))
+    seen = event_times(proxies.replayer, LONG, "-H", "X-Replay-Pacing: ttft=100ms,gap=2ms")
     assert all(at >= 100 + 2 * number - 1 for number, at in enumerate(seen))
     assert len(seen) == CHUNKS
 
@@ -194,7 +146,7 @@ def test_a_base_url_is_paced_too(proxies: Both, tmp_path: Path) -> None:
     planned = recorded_times(proxies, LONG)[1:-1]
     with proxy(tmp_path, *options, mode="reverse:https://api.openai.com") as replayer:
         url = f"{replayer.url}/v1/chat/completions"
-        seen = event_times(arrivals(replayer, LONG, "--noproxy", "*", url=url))
+        seen = event_times(replayer, LONG, "--noproxy", "*", url=url)
     assert len(seen) == CHUNKS
     assert all(at >= plan - 1 for at, plan in zip(seen, planned, strict=True))
 
