@@ -14,6 +14,7 @@ _RUN_ONCE = (
     "matrix_replay",
     "mitmweb",
     "package",
+    "raw_requests",
     "pytest_plugin",
     "report_page",
     "readme_commands",

@@ -120,7 +120,8 @@ def mitmdump_command(
     if program == "engine" and _is_for_engine(options, scripts, mode, script):
         command = [*PROGRAMS["engine"], "--listen-host", "127.0.0.1", "-p", str(port)]
     else:
-        command = [*PROGRAM, "--listen-host", "127.0.0.1", "-p", str(port), "-s", str(script)]
+        started = PROGRAMS["serve" if program == "engine" else program]
+        command = [*started, "--listen-host", "127.0.0.1", "-p", str(port), "-s", str(script)]
         for other in scripts:
             command += ["-s", str(other)]
     for option in options:

@@ -15,11 +15,13 @@ from functools import partial
 from ..options import WebSocketPolicy
 from ..replay.answer import Answer
 from ..replay.delivery import Delivery
+from ..request.upgrade import problem_of
 from ..service import control
 from ..service.answering import (
     REPLAY_FAILED,
     USE_HTTP_INSTEAD,
     Refusal,
+    bad_upgrade,
     explained_miss,
     recorded_answer,
 )
@@ -38,6 +40,10 @@ log = logging.getLogger(__name__)
 
 # Requests and their ready answers in memory, in bytes; beyond it all are forgotten, and made ready again.
 _MOST_READY_BYTES = 64 * 1024 * 1024
+
+
+# To a client that has not left, but has said no more, or chunks that are none.
+_INCOMPLETE = messages.whole(400, (("connection", "close"),), b"The request is incomplete.\n", is_head=False)
 
 
 @dataclass(slots=True)
@@ -71,7 +77,7 @@ class Application:
         try:
             reply = await self._reply(scope, await _body(receive))
         except ClientLeft:
-            return
+            reply = _INCOMPLETE
         if isinstance(reply, Delivery):
             await self._streams.play(reply, scope, receive, send)
             return
@@ -116,6 +122,8 @@ class Application:
     async def _upgrade_reply(self, request: ReceivedRequest) -> Sequence[Message] | Serve:
         if request.is_control():
             return await self._controlled(request)
+        if problem := problem_of(request.version, request.headers):
+            return _refused(request, bad_upgrade(problem))
         try:
             answer = await replayed_upgrade(request.upgrade(self._service, self._target))
         except Exception:
@@ -136,8 +144,7 @@ class Application:
             return ()
         if self._service.settings.websocket is WebSocketPolicy.REFUSE:
             return messages.whole(*USE_HTTP_INSTEAD, is_head=is_head)
-        described = request.describe(self._service, self._target)
-        return _refused(request, await explained_miss(self._service, described))
+        return _refused(request, bad_upgrade(problem_of(request.version, request.headers)))
 
     async def _controlled(self, request: ReceivedRequest) -> Sequence[Message]:
         """Return the answer of the control page."""
@@ -183,7 +190,7 @@ async def _body(receive: Receive) -> bytes:
 def _recorded(request: ReceivedRequest, answer: Answer) -> tuple[Message, ...]:
     is_head = request.method == "HEAD"
     if answer.is_broken and not is_head:
-        return messages.broken(answer, is_http2=request.is_http2)
+        return messages.broken(answer, request.version)
     return messages.whole(answer.status, answer.headers, b"".join(answer.pieces), is_head=is_head)
 
 

@@ -15,6 +15,16 @@ type Message = dict[str, Any]
 type Receive = Callable[[], Awaitable[Message]]
 type Send = Callable[[Message], Awaitable[None]]
 
+# Versions of HTTP that answers depend on, as ASGI names them.
+HTTP1_0, HTTP1_1, HTTP2 = "1.0", "1.1", "2"
+
+
+def version_of(scope: Scope) -> str:
+    """Return the version of HTTP. ASGI's name of HTTP/1.0 is "1.0"; Granian says "1"."""
+    version: str = scope["http_version"]
+    return HTTP1_0 if version == "1" else version
+
+
 END: Message = {"type": "http.response.body", "body": b"", "more_body": False}
 
 
@@ -30,21 +40,25 @@ def denial(response: Iterable[Message]) -> tuple[Message, ...]:
     return tuple({**message, "type": f"websocket.{message['type']}"} for message in response)
 
 
-def broken(answer: Answer, *, is_http2: bool) -> tuple[Message, ...]:
+def broken(answer: Answer, version: str) -> tuple[Message, ...]:
     """Return a response that breaks off after its pieces, see `start_of_broken`."""
-    head = start_of_broken(answer.status, answer.headers, answer.pieces, is_http2=is_http2)
+    head = start_of_broken(answer.status, answer.headers, answer.pieces, version)
     pieces = tuple(map(piece, answer.pieces or (b"",)))
-    return (head, *pieces, END) if is_http2 else (head, *pieces)
+    return (head, *pieces, END) if version == HTTP2 else (head, *pieces)
 
 
-def start_of_broken(status: int, headers: Headers, pieces: Iterable[bytes], *, is_http2: bool) -> Message:
+def start_of_broken(status: int, headers: Headers, pieces: Iterable[bytes], version: str) -> Message:
     """Return the start of a response that breaks off after some pieces.
 
-    Without a last message the server closes the connection of HTTP/1.1. The stream of HTTP/2 it would reset, and drop
-    all bytes that are not sent yet; there the length of the body says that it is incomplete (RFC 9113, 8.1.1).
+    Without a last message the server closes the connection of HTTP/1. Over HTTP/1.1 the body has chunks, and lacks the
+    last one. HTTP/1.0 has no chunks, and over HTTP/2 the server would reset the stream and drop all bytes that are not
+    sent yet. There the length of the body says that it is incomplete (RFC 9112, 8; RFC 9113, 8.1.1).
+
+    Args:
+        version: the request's, as ASGI names it.
     """
     length = ("content-length", str(sum(map(len, pieces)) + 1))
-    return start(status, (*headers, length) if is_http2 else headers)
+    return start(status, headers if version == HTTP1_1 else (*headers, length))
 
 
 def start(status: int, headers: Headers) -> Message:

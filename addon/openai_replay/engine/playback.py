@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from ..replay.delivery import Delivery, Ending
+from ..replay.delivery import Delivery, Ending, with_length
 from ..service.progress import Progress
 from . import messages
-from .messages import Receive, Scope, Send
+from .messages import HTTP1_0, HTTP2, Receive, Scope, Send
 from .sockets import ClientSocket, client_socket
 
 # How often it is looked whether a client has acknowledged all bytes.
@@ -28,12 +28,14 @@ class Streams:
         """
         self._progress.began()
         leaving = asyncio.ensure_future(receive())
-        is_http2 = scope["http_version"] == "2"
+        version = messages.version_of(scope)
+        if version == HTTP1_0:  # which has no chunks (RFC 9112, section 6.1)
+            delivery = with_length(delivery)
         # The other streams of an HTTP/2 connection are none of this fault's business.
-        is_reset = delivery.ending is Ending.RESET and not is_http2
+        is_reset = delivery.ending is Ending.RESET and version != HTTP2
         connection = client_socket(scope["client"]) if is_reset else None
         try:
-            await self._play(delivery, leaving, send, is_http2=is_http2)
+            await self._play(delivery, leaving, send, version)
             if connection is not None:
                 await _reset(connection, delivery, leaving)
         finally:
@@ -43,10 +45,10 @@ class Streams:
                 connection.close()
 
     async def _play(
-        self, delivery: Delivery, leaving: asyncio.Future[messages.Message], send: Send, *, is_http2: bool
+        self, delivery: Delivery, leaving: asyncio.Future[messages.Message], send: Send, version: str
     ) -> None:
         start_s = asyncio.get_running_loop().time()
-        for at_ms, message in _plan(delivery, is_http2=is_http2):
+        for at_ms, message in _plan(delivery, version):
             await self._wait(start_s + at_ms / 1000, leaving)
             if leaving.done():
                 return
@@ -74,20 +76,20 @@ async def _reset(
     connection.reset()
 
 
-def _plan(delivery: Delivery, *, is_http2: bool) -> list[tuple[float, messages.Message]]:
+def _plan(delivery: Delivery, version: str) -> list[tuple[float, messages.Message]]:
     """Return the messages of an answer, each with its time in ms."""
     pieces = [step.data for step in delivery.steps]
-    plan = [(delivery.head_at_ms, _start(delivery, pieces, is_http2=is_http2))]
+    plan = [(delivery.head_at_ms, _start(delivery, pieces, version))]
     plan += [(step.at_ms, messages.piece(step.data)) for step in delivery.steps]
     if not pieces:
         plan.append((delivery.head_at_ms, messages.piece(b"")))  # the head is sent with the first piece
-    is_ended = delivery.ending is Ending.WHOLE or (is_http2 and delivery.ending is not Ending.STALL)
+    is_ended = delivery.ending is Ending.WHOLE or (version == HTTP2 and delivery.ending is not Ending.STALL)
     return [*plan, (delivery.end_at_ms, messages.END)] if is_ended else plan
 
 
-def _start(delivery: Delivery, pieces: list[bytes], *, is_http2: bool) -> messages.Message:
+def _start(delivery: Delivery, pieces: list[bytes], version: str) -> messages.Message:
     if delivery.length is not None:
         return messages.start(delivery.status, (*delivery.headers, ("content-length", str(delivery.length))))
     if delivery.ending in (Ending.CUT, Ending.RESET):
-        return messages.start_of_broken(delivery.status, delivery.headers, pieces, is_http2=is_http2)
+        return messages.start_of_broken(delivery.status, delivery.headers, pieces, version)
     return messages.start(delivery.status, delivery.headers)

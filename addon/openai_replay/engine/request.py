@@ -20,7 +20,7 @@ from ..service.socket_requests import Upgrade
 from ..trouble.terms import FAULT_HEADER, PACING_HEADER, OwnHeaders
 from ..wire.content_coding import decoded
 from .command_line import Target
-from .messages import Scope
+from .messages import Scope, version_of
 
 # Headers that have a say in the answer, besides credentials, which are taken out of the body: how to read the body, and
 # whose request it is. The others, tracing headers among them, do not tell two requests apart.
@@ -65,12 +65,12 @@ def fingerprint(scope: Scope, body: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedRequest:
-    """A request to the engine; `path` is path and query without the prefix of a test id.
+    """A request to the engine; `path` is path and query without the prefix of a test id, `version` HTTP's in ASGI.
 
     `has_alias`: its test id came from an alias, which may stand for another test when the same bytes come again.
     """
 
-    is_http2: bool
+    version: str
     method: str
     path: str
     prefix: str | None
@@ -132,10 +132,9 @@ def received(scope: Scope, body: bytes, service: Service) -> ReceivedRequest:
     service.run.secrets.learn(credentials)
     given = test_id or prefix
     test_id = service.test_id(given, credentials)
-    is_http2 = scope["http_version"] == "2"
     own_headers = OwnHeaders(_joined(headers, PACING_HEADER), _joined(headers, FAULT_HEADER))
     return ReceivedRequest(
-        is_http2,
+        version_of(scope),
         scope.get("method", "GET"),
         path,
         prefix,

@@ -265,7 +265,7 @@ class OpenAIReplay:
             answer = await state.session.control_answer(
                 flow.request.method, state.control_target, state.control_refusal
             )
-            flow.response = control_response(answer)
+            flow.response = control_response(flow.request, answer)
         else:
             await _api_request(flow, state)
 

@@ -58,9 +58,10 @@ def use_http_instead() -> http.Response:
     return http.Response.make(status, content, _header_bytes(headers))
 
 
-def control_response(answer: control.Answer) -> http.Response:
+def control_response(request: http.Request, answer: control.Answer) -> http.Response:
     """Return the answer of the control page."""
-    return http.Response.make(answer.status, answer.content, _header_bytes(answer.headers()))
+    content = b"" if request.method == "HEAD" else answer.content
+    return http.Response.make(answer.status, content, _header_bytes(answer.headers()))
 
 
 def no_content() -> http.Response:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from mitmproxy import http
 
 from ..options import Mode, WebSocketPolicy
 from ..replay.answer import Answer
 from ..request.response_create import is_responses_endpoint
-from ..request.upgrade import PROTOCOLS, upgrade_body
-from ..service.answering import REPLAY_FAILED
+from ..request.upgrade import PROTOCOLS, problem_of, upgrade_body
+from ..service.answering import REPLAY_FAILED, bad_upgrade
 from ..service.session_replay import next_session
 from ..service.socket_replay import replayed_upgrade, served
 from ..service.socket_requests import Upgrade
@@ -38,7 +40,11 @@ async def answer_upgrade(flow: http.HTTPFlow, state: FlowState) -> None:
 
 async def _replay_or_refuse(flow: http.HTTPFlow, state: FlowState) -> None:
     flow.response = refused(flow.request, REPLAY_FAILED)
-    await _answer(flow, state, await replayed_upgrade(_upgrade_of(flow, state)))
+    problem = problem_of(flow.request.http_version.removeprefix("HTTP/"), _lower_case(flow.request.headers))
+    if problem:
+        flow.response = refused(flow.request, bad_upgrade(problem))
+    else:
+        await _answer(flow, state, await replayed_upgrade(_upgrade_of(flow, state)))
 
 
 async def _replay_earlier(flow: http.HTTPFlow, state: FlowState) -> bool:
@@ -51,6 +57,10 @@ async def _replay_earlier(flow: http.HTTPFlow, state: FlowState) -> bool:
         return False
     await _answer(flow, state, served(upgrade, found))
     return True
+
+
+def _lower_case(headers: http.Headers) -> Iterator[tuple[str, str]]:
+    return ((name.lower(), value) for name, value in headers.items(multi=True))
 
 
 def _upgrade_of(flow: http.HTTPFlow, state: FlowState) -> Upgrade:

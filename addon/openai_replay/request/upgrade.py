@@ -27,6 +27,26 @@ def upgrade_body(protocol_headers: Iterable[str]) -> JSON:
     return {WEBSOCKET: {"subprotocols": [name for name in offered if name and not is_key(name)]}}
 
 
+def problem_of(version: str, headers: Iterable[tuple[str, str]]) -> str:
+    """Return the reason why a server must refuse an upgrade, "" if there is none (RFC 6455, section 4.2.1).
+
+    Args:
+        version: of HTTP, such as "1.1".
+        headers: names in lower case.
+    """
+    sent = dict(headers)
+    tokens = [token.strip().lower() for token in sent.get("connection", "").split(",")]
+    if version != "1.1":
+        return f"expected HTTP/1.1 for an upgrade to a WebSocket, got HTTP/{version}"
+    if "upgrade" not in tokens:
+        return "expected Connection: Upgrade for an upgrade to a WebSocket"
+    if not sent.get("sec-websocket-key"):
+        return "expected Sec-WebSocket-Key for an upgrade to a WebSocket"
+    if sent.get("sec-websocket-version") != "13":
+        return "expected Sec-WebSocket-Version: 13 for an upgrade to a WebSocket"
+    return ""
+
+
 def is_upgrade(body: JSON) -> bool:
     """Tell whether a request's body says that it was an upgrade."""
     return isinstance(body, dict) and body.keys() == {WEBSOCKET}

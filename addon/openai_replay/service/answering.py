@@ -57,6 +57,12 @@ USE_HTTP_INSTEAD: tuple[int, Headers, bytes] = (
     b"WebSockets are refused by recording_websocket=refuse; use HTTP.\n",
 )
 
+
+def bad_upgrade(problem: str) -> Refusal:
+    """Return the refusal of an upgrade to a WebSocket that is none."""
+    return Refusal(problem, "upgrade_invalid")
+
+
 REPLAY_FAILED = Refusal("The replay failed; the proxy's log says why.")
 
 

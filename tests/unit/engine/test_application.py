@@ -146,13 +146,17 @@ def test_the_control_page_is_below_an_empty_test_id(application: Application, fo
     assert value(ask(application, method="GET", path="/report", host="openai-replay.test"))["replayed"] == []
 
 
-def test_an_upgrade_to_a_websocket_is_a_miss(application: Application, folder: Path) -> None:
+def test_an_upgrade_that_the_server_took_for_a_request_is_refused(
+    application: Application, folder: Path
+) -> None:
     write_recording(folder, "a.json", chat("Hi"), {"n": 1})
-    assert status(ask(application, BODY, upgrade="websocket")) == 400
+    refused = ask(application, BODY, upgrade="websocket")
+    assert (status(refused), value(refused)["error"]["code"]) == (400, "upgrade_invalid")
 
 
-def test_a_client_that_leaves_early_gets_nothing(application: Application) -> None:
-    assert ask(application, BODY[:5], leaves=True) == []
+def test_a_request_that_ends_early_is_refused(application: Application) -> None:
+    head, body = ask(application, BODY[:5], leaves=True)
+    assert (head["status"], body["body"]) == (400, b"The request is incomplete.\n")
 
 
 def test_memory_for_ready_answers_is_bounded(

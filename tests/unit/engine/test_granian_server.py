@@ -45,10 +45,10 @@ def status_of(port: int) -> int:
 
 
 @contextmanager
-def application(folder: Path) -> Iterator[Application]:
+def application(folder: Path, **options: str) -> Iterator[Application]:
     """Give an application that answers from a folder."""
     values: dict[str, object] = {option.name: option.default for option in OPTIONS}
-    service = Service.opened(Run.new({}), settings({**values, "recording_dir": str(folder)}), {})
+    service = Service.opened(Run.new({}), settings({**values, "recording_dir": str(folder), **options}), {})
     try:
         yield Application(service, Target("https", "api.openai.com", 443))
     finally:
@@ -146,8 +146,8 @@ def test_an_upgrade_is_a_request_where_websockets_are_refused(folder: Path) -> N
         with web_socket(port, REALTIME) as client:
             return client.refusal()[0]
 
-    with application(folder) as answering:
-        assert during(answering, act, upgrades=False) == 400
+    with application(folder, recording_websocket="refuse") as answering:
+        assert during(answering, act, upgrades=False) == 426
 
 
 def test_a_server_ends_while_a_websocket_is_open(folder: Path) -> None:

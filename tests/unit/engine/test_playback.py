@@ -25,7 +25,7 @@ DELIVERY = Delivery(
 
 
 def played(
-    delivery: Delivery, *, is_http2: bool = False, leaves_after: int | None = None
+    delivery: Delivery, *, version: str = "1.1", leaves_after: int | None = None
 ) -> tuple[list[Message], list[float], Progress]:
     """Return what is sent and when, in ms; the client leaves after so many messages, or when all is sent."""
     progress = Progress()
@@ -49,7 +49,7 @@ def played(
             if len(sent) == leaves_after:
                 has_left.set()
 
-        scope = {"http_version": "2" if is_http2 else "1.1", "client": ("127.0.0.1", 0)}
+        scope = {"http_version": version, "client": ("127.0.0.1", 0)}
         await streams.play(delivery, scope, receive, send)
         return sent, times_ms
 
@@ -78,14 +78,22 @@ def test_a_part_that_is_late_is_counted() -> None:
 def test_a_cut_has_no_end_and_over_http2_a_length_that_it_does_not_reach(ending: Ending) -> None:
     cut = replace(DELIVERY, ending=ending, end_at_ms=20)
     assert END not in played(cut)[0]
-    sent, _, _ = played(cut, is_http2=True)
+    sent, _, _ = played(cut, version="2")
     assert dict(sent[0]["headers"])[b"content-length"] == b"7"
     assert sent[-1] is END
 
 
-def test_a_body_with_a_length_says_it() -> None:
-    sent, _, _ = played(replace(DELIVERY, length=6))
-    assert dict(sent[0]["headers"])[b"content-length"] == b"6"
+def test_a_body_with_a_length_says_it_and_each_one_over_http_1_0() -> None:
+    for sent, _, _ in (played(replace(DELIVERY, length=6)), played(DELIVERY, version="1.0")):
+        assert dict(sent[0]["headers"])[b"content-length"] == b"6"
+        assert sent[-1] is END
+
+
+@pytest.mark.parametrize("ending", [Ending.CUT, Ending.RESET])
+def test_a_cut_over_http_1_0_does_not_reach_its_length(ending: Ending) -> None:
+    sent, _, _ = played(replace(DELIVERY, ending=ending, end_at_ms=20), version="1.0")
+    assert dict(sent[0]["headers"])[b"content-length"] == b"7"
+    assert END not in sent
 
 
 def test_a_head_without_a_body_is_sent() -> None:
