@@ -112,7 +112,8 @@ class _SessionRecorder:
     def _data(self, side: str, content: str | bytes) -> JSON:
         """Return a message without its secrets, its sound replaced by a range."""
         if isinstance(content, bytes):
-            return binary(content)
+            redactor = self._session.api_request.rules.redactor
+            return binary(redactor.content(content, self._credentials))
         try:
             data = json_text.read(content).value
         except ValueError:
@@ -157,7 +158,8 @@ class _SessionRecorder:
             wire["corrections"] = [*corrections]
         if session.close is not None:
             by = CLIENT if session.end is End.LEFT_BY_CLIENT else SERVER
-            wire["close"] = {"by": by, **session.close.to_json()}
+            reason = session.api_request.rules.redactor.text(session.close.reason, self._credentials)
+            wire["close"] = {"by": by, **Close(session.close.code, reason).to_json()}
         failure = None if session.close is not None else _broken(session.end, len(self._chunks.texts))
         response = Response([], True, SWITCHING_PROTOCOLS, failure, {}, wire)
         beside = tuple(

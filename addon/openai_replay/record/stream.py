@@ -156,11 +156,19 @@ class _Stream:
         is_end_unknown = is_broken or (exchange.end is End.LEFT_BY_CLIENT and not self._is_done)
         frames = self._frames.result(exchange.api_request.endpoint(), is_end_unknown=is_end_unknown)
         corrections = correction_member(self._corrections)
-        notes = {**frames, **notes_of_bytes, **corrections, **exchange.socket.to_wire()}
+        notes = {**frames, **notes_of_bytes, **corrections, **self._notes_of_socket()}
         response = Response([], True, exchange.status, failure, headers, notes)
         return recorded_as(
             exchange.api_request, response, chunks=self._chunks, mapping=self._normaliser.mapping()
         )
+
+    def _notes_of_socket(self) -> dict[str, JSON]:
+        api_request = self._exchange.api_request
+        notes = self._exchange.socket.to_wire()
+        return {
+            name: api_request.rules.redactor.json(note, api_request.credentials)
+            for name, note in notes.items()
+        }
 
 
 # In text that is indented; inside a string the quotes would be escaped. This is a member, and hardly ever the first.

@@ -1,4 +1,7 @@
-"""Find the places where two JSON values differ, and show both values there, cut short."""
+"""Find the places where two JSON values differ, and show both values there, without secrets and cut short.
+
+A recording that was made elsewhere may hold a secret, and of a secret that is cut short its look is gone.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,12 @@ from ..format.json_text import showable
 from ..format.recording import JSON
 from ..request.ignoring import DATE, IGNORED, UUID
 from ..request.normal_form import canonical
+from ..request.redaction import Redactor
 from ..store.likeness import distance
 
 _LONGEST_VALUE = 60
+
+_LOOKS = Redactor()
 
 # Values that programs make up for each run: whole numbers, numbers with a sign, a fraction or an exponent, and ids,
 # which are words with a digit. The first expression that explains a difference is the one that a person would write.
@@ -125,6 +131,7 @@ def differences_between(recorded: JSON, sent: JSON, path: str = "") -> Iterator[
 
 def _joined(path: str, name: str) -> str:
     """Return the path of a member, as `recording_ignore` reads it."""
+    name = _LOOKS.text(name)
     if _SPECIAL.search(name):
         return f"{path}[{json.dumps(name, ensure_ascii=False)}]"
     return f"{path}.{name}" if path else name
@@ -157,6 +164,7 @@ def _of_item(recorded: Sequence[JSON], sent: Sequence[JSON], number: int, path: 
 def _cut_around_difference(recorded: JSON, sent: JSON) -> tuple[str, str]:
     if not isinstance(recorded, str) or not isinstance(sent, str):
         return shown(recorded), shown(sent)
+    recorded, sent = _LOOKS.text(recorded), _LOOKS.text(sent)
     first = max(0, _common_start(recorded, sent) - _LONGEST_VALUE // 3)
     return _window(recorded, first), _window(sent, first)
 
@@ -174,5 +182,6 @@ def _json(value: JSON) -> str:
 
 
 def shown(value: JSON) -> str:
-    text = _json(value)
+    """Return a value as JSON, without secrets and cut short."""
+    text = _json(_LOOKS.json(value))
     return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"

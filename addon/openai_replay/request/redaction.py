@@ -7,6 +7,7 @@ and four hex digits of its hash, so that two requests with different matches sta
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -86,10 +87,11 @@ class Redactor:
         return self.text(Hiding().text_of_answer(text), credentials)
 
     def content(self, content: bytes, credentials: Sequence[str] = ()) -> bytes:
-        """Return an answer's body that is no JSON without secrets, be it UTF-8 or not."""
-        text = content.decode("utf-8", "surrogateescape")
+        """Return an answer's body that is no JSON without secrets, be it UTF-8, UTF-16 with its mark, or no text."""
+        coding, errors = _coding_of(content)
+        text = content.decode(coding, errors)
         redacted = self.answer_text(text, credentials)
-        return content if redacted == text else redacted.encode("utf-8", "surrogateescape")
+        return content if redacted == text else redacted.encode(coding, errors)
 
     def text(self, value: str, credentials: Sequence[str] = ()) -> str:
         """Return `value` with every secret in it replaced, also where it is spelt with escapes."""
@@ -134,6 +136,14 @@ class Redactor:
             if credential in text:
                 return True
         return bool(self.patterns) or ("\\" in text and _may_be_escaped(tuple(credentials)))
+
+
+def _coding_of(content: bytes) -> tuple[str, str]:
+    """Return the coding of a text, and how its errors are kept, so that any bytes can be read and written with it."""
+    for mark, coding in ((codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be")):
+        if content.startswith(mark) and len(content) % 2 == 0:
+            return coding, "surrogatepass"
+    return "utf-8", "surrogateescape"
 
 
 @lru_cache(maxsize=64)

@@ -79,6 +79,19 @@ def test_no_secret_is_written() -> None:
     assert key not in json.dumps(value)
 
 
+def test_no_secret_is_in_a_binary_message_or_in_the_reason_of_the_end() -> None:
+    key = "sk-proj-aB3dEfGh1jKlMnOpQrStUvWxYz0123456789"
+    value, _ = recorded(
+        ("server", f"\0 {key} \xff".encode()),
+        ("client", b"\xff sk-of-the-user-0123456789"),
+        close=Close(1000, f"bye {key}"),
+    )
+    texts = [base64.b64decode(message["data"]["__base64__"]) for message in value["response"]["body"]]
+
+    assert texts == [b"\0 REDACTED \xc3\xbf", b"\xff REDACTED"]
+    assert value["response"]["wire"]["close"] == {"by": "client", "code": 1000, "reason": "bye REDACTED"}
+
+
 def test_a_secret_of_the_client_is_taken_out_where_the_server_quotes_it() -> None:
     tool = {"type": "mcp", "server_url": "https://x.example", "authorization": "secret-of-the-tool-42"}
     value, _ = recorded(

@@ -14,6 +14,7 @@ from openai_replay.format.recording import JSON, opened
 from openai_replay.record.exchange import End, Exchange, Recorded
 from openai_replay.record.record import record
 from openai_replay.request.identity import describe
+from openai_replay.wire.socket_notes import Close, SocketNotes
 from support.requests import API
 from unit.exchanges import NO_RULES, STREAM_HEADERS, chat, chunk, streamed
 from unit.recorded import body_of, dumped_by_package
@@ -191,3 +192,14 @@ def test_bytes_that_are_no_text_are_in_the_recording_as_clients_read_them() -> N
     [item] = body_of(recorded)
 
     assert item["__data__"]["choices"][0]["delta"]["content"] == "\ufffd"
+
+
+def test_no_secret_is_in_the_notes_of_a_socket() -> None:
+    key = "sk-proj-aB3dEfGh1jKlMnOpQrStUvWxYz0123456789"
+    notes = SocketNotes(((0, {"type": "response.steer", "text": key}),), Close(1011, key))
+    made = record(replace(streamed(chat("Hi"), [chunk("a")], end=End.CUT_BY_UPSTREAM), socket=notes))
+
+    assert made.recording.response.wire["client"] == [
+        {"before": 0, "data": {"type": "response.steer", "text": "REDACTED"}}
+    ]
+    assert made.recording.response.wire["close"] == {"code": 1011, "reason": "REDACTED"}

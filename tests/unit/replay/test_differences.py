@@ -41,3 +41,16 @@ def test_a_long_text_is_searched_around_the_difference() -> None:
     one, other = (f"{'1 ' * 200_000}run {number}{' 2' * 200_000}" for number in (7, 8))
 
     assert Difference("x", "", "", (one, other)).ignore_rules() == (r"x=\d+",)
+
+
+KEY = "sk-proj-aB3dEfGh1jKlMnOpQrStUvWxYz0123456789aB3dEfGh1jKlMnOpQrStUvWxYz0123456789"
+RECORDED: list[JSON] = [f"my key is {KEY}", f"{'x' * 50}{KEY}", {"deep": [KEY]}, [KEY], {KEY: 1}]
+
+
+@pytest.mark.parametrize("recorded", RECORDED)
+def test_no_part_of_a_secret_is_shown(recorded: JSON) -> None:
+    others: list[JSON] = ["my key is nothing", None, {}, []]
+    for sent in others:
+        for found in differences_between({"a": recorded}, {"a": sent}):
+            assert "sk-proj" not in str(found)
+            assert "sk-proj" not in str(found.to_json())

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from openai_replay.errors import BadOption
 from openai_replay.format.recording import JSON
@@ -160,6 +161,18 @@ def test_a_body_that_is_not_utf8_loses_its_secrets_and_nothing_else() -> None:
 
     assert redactor([]).content(content) == b"\xff\x00REDACTED \xfe"
     assert redactor([]).content(b"\xff\x00\xfe") == b"\xff\x00\xfe"
+
+
+@pytest.mark.parametrize("coding", ["utf-16-le", "utf-16-be"])
+def test_text_in_utf_16_loses_its_keys(coding: str) -> None:
+    content = f'\ufeff{{"a": "{KEY}"}}'.encode(coding)
+
+    assert redactor([]).content(content) == '\ufeff{"a": "REDACTED"}'.encode(coding)
+
+
+@given(st.sampled_from([b"\xff\xfe", b"\xfe\xff", b""]), st.binary())
+def test_bytes_without_secrets_stay(mark: bytes, content: bytes) -> None:
+    assert redactor([]).content(mark + content) == mark + content
 
 
 # --- work ---------------------------------------------------------------------------------------------------------
