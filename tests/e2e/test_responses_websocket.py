@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -460,3 +461,106 @@ def test_record_if_missing_replays_the_recorded_and_records_the_rest(tmp_path: P
 
     assert asked == ["New"]
     assert replayed == new
+
+
+# --- faults and pacing ---
+
+WHOLE, BREAK = "whole", 1006
+
+
+@pytest.fixture(scope="module")
+def whole(proxies: Both) -> list[str]:
+    """The messages of an answer without a fault, which is recorded for a test of its own."""
+    with ExitStack() as stack:
+        exchange(Client(proxies.recorder, stack).socket(test_id="faults"))
+    proxies.recorder.ask("/report")
+    with through_proxy(proxies.replayer) as connection:
+        texts, _, _ = received(WebSocket(connection, TARGET, headers=[("x-test-id", "faults")]))
+    return texts
+
+
+@pytest.fixture(scope="module")
+def engine(proxies: Both, whole: list[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    home = tmp_path_factory.mktemp("engine")
+    options = (f"recording_dir={proxies.folder}",)
+    with proxy(home, *options, mode="reverse:https://api.openai.com", program="engine") as running:
+        yield running
+
+
+def received(socket: WebSocket) -> tuple[list[str], int | str, float]:
+    """Ask once; return the messages, how it ended (whole, or a close code), and the ms until then."""
+    socket.accepted()
+    start_s = time.monotonic()
+    create(socket)
+    texts: list[str] = []
+    while not texts or not any(f'"type":"{kind}"' in texts[-1] for kind in LAST):
+        said = socket.message()
+        if not isinstance(said, str):
+            return texts, int(said.code), (time.monotonic() - start_s) * 1000
+        texts.append(said)
+    return texts, WHOLE, (time.monotonic() - start_s) * 1000
+
+
+def faulty(whole: list[str], fault: str) -> list[str]:
+    """Return the messages that a fault leaves."""
+    second = {
+        "malformed_at=2": [whole[1][: len(whole[1]) // 2]],
+        "duplicate_at=2": [whole[1]] * 2,
+    }
+    if fault in ("cut_after=2", "reset_after=2"):
+        return whole[:2]
+    return [whole[0], *second.get(fault, [whole[1]]), *whole[2:]]
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "end", "least_ms"),
+    [
+        ("x-replay-fault", "cut_after=2", BREAK, 0),
+        ("x-replay-fault", "reset_after=2", BREAK, 0),
+        ("x-replay-fault", "malformed_at=2", WHOLE, 0),
+        ("x-replay-fault", "duplicate_at=2", WHOLE, 0),
+        ("x-replay-fault", "slow=20ms", WHOLE, 100),
+        ("x-replay-fault", "stall_after=2;for=200ms", WHOLE, 200),
+        ("x-replay-pacing", "ttft=100ms,gap=10ms", WHOLE, 150),
+    ],
+)
+@pytest.mark.parametrize("program", ["mitmdump", "engine"])
+def test_faults_and_pacing_are_those_of_http(
+    proxies: Both,
+    engine: Proxy,
+    whole: list[str],
+    program: str,
+    header: str,
+    value: str,
+    end: int | str,
+    least_ms: float,
+) -> None:
+    headers = [("x-test-id", "faults"), (header, value)]
+    opened = direct(engine) if program == "engine" else through_proxy(proxies.replayer)
+    with opened as connection:
+        texts, ended, ms = received(WebSocket(connection, TARGET, headers=headers))
+    assert (texts, ended) == (faulty(whole, value), end)
+    assert ms >= least_ms
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "code"),
+    [
+        ("rate_limit;first=1", 429, "rate_limit_exceeded"),
+        ("error=503;first=1", 503, "service_unavailable"),
+        ("rate_limits", 400, "replay_header_invalid"),
+    ],
+)
+@pytest.mark.parametrize("program", ["mitmdump", "engine"])
+def test_a_failure_is_an_error_event_and_the_connection_goes_on(
+    proxies: Both, engine: Proxy, whole: list[str], program: str, fault: str, status: int, code: str
+) -> None:
+    headers = [("x-test-id", f"{code}-{program}"), ("x-replay-fault", fault)]
+    opened = direct(engine) if program == "engine" else through_proxy(proxies.replayer)
+    with opened as connection:
+        socket = WebSocket(connection, TARGET, headers=headers)
+        socket.accepted()
+        [failure] = exchange(socket)
+        second = exchange(socket)
+    assert (failure["status"], failure["error"]["code"]) == (status, code)
+    assert second[-1]["type"] == ("error" if code == "replay_header_invalid" else "response.completed")

@@ -61,6 +61,7 @@ from .shortcuts.hook_dispatch import (
 )
 from .shortcuts.option_reads import OPTION_READS, read_options_without_copies
 from .shortcuts.type_checks import TYPE_CHECKS, cache_type_checks
+from .shortcuts.websocket_breaks import WEBSOCKET_BREAKS, relay_breaks
 from .start_errors import STOPS_START, count_only_errors_of_the_start, start_has_failed
 from .upgrades import answer_upgrade
 from .websocket_capture import capture_end, capture_message, forget_passed_messages
@@ -101,6 +102,7 @@ class OpenAIReplay:
                 (TYPE_CHECKS, cache_type_checks),
                 (CLIENT_HELLO, parse_client_hello_once),
                 (OPTION_READS, read_options_without_copies),
+                (WEBSOCKET_BREAKS, relay_breaks),
             )
         )
 
