@@ -165,10 +165,11 @@ def test_http2_without_tls(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("version", "code"), [("--http1.1", 18), ("--http2-prior-knowledge", 92)])
-def test_a_stream_that_broke_breaks(tmp_path: Path, version: str, code: int) -> None:
+@pytest.mark.parametrize("size", [1, 50_000])
+def test_a_stream_that_broke_breaks(tmp_path: Path, version: str, code: int, size: int) -> None:
     chunk = {
         "__type__": "openai.types.chat.chat_completion_chunk.ChatCompletionChunk",
-        "__data__": {"id": "rec-0", "choices": [], "model": "x" * 50_000, "object": "chat.completion.chunk"},
+        "__data__": {"id": "rec-0", "choices": [], "model": "x" * size, "object": "chat.completion.chunk"},
     }
     failure = {"is_exception": True, "exception_type": "CutByUpstream", "exception_data": {}}
     write_recording(tmp_path / "recordings", "a.json", [chunk] * 40, **{**failure, "is_streaming": True})

@@ -14,7 +14,7 @@ from functools import partial
 
 from ..options import WebSocketPolicy
 from ..replay.answer import Answer
-from ..replay.delivery import Delivery
+from ..replay.delivery import Delivery, at_once
 from ..request.upgrade import problem_of
 from ..service import control
 from ..service.answering import (
@@ -31,7 +31,7 @@ from ..service.telemetry import NO_CONTENT, is_telemetry
 from ..service.web_socket import Serve
 from . import messages
 from .command_line import Target
-from .messages import Message, Receive, Scope, Send
+from .messages import HTTP2, Message, Receive, Scope, Send
 from .playback import Streams
 from .request import ReceivedRequest, fingerprint, received
 from .web_socket import converse
@@ -104,6 +104,8 @@ class Application:
             self._service, request.of_test(digest), describe, request.test_id, own_headers=request.own_headers
         )
         if isinstance(answer, Answer):
+            if answer.is_broken and request.version == HTTP2:
+                return _delivered(request, at_once(answer))
             return self._ready(digest, known, answer)
         if isinstance(answer, Delivery):
             return _delivered(request, answer)

@@ -41,10 +41,9 @@ def denial(response: Iterable[Message]) -> tuple[Message, ...]:
 
 
 def broken(answer: Answer, version: str) -> tuple[Message, ...]:
-    """Return a response that breaks off after its pieces, see `start_of_broken`."""
+    """Return a response of HTTP/1 that breaks off after its pieces, see `start_of_broken`."""
     head = start_of_broken(answer.status, answer.headers, answer.pieces, version)
-    pieces = tuple(map(piece, answer.pieces or (b"",)))
-    return (head, *pieces, END) if version == HTTP2 else (head, *pieces)
+    return (head, *map(piece, answer.pieces or (b"",)))
 
 
 def start_of_broken(status: int, headers: Headers, pieces: Iterable[bytes], version: str) -> Message:

@@ -78,9 +78,10 @@ def test_a_part_that_is_late_is_counted() -> None:
 def test_a_cut_has_no_end_and_over_http2_a_length_that_it_does_not_reach(ending: Ending) -> None:
     cut = replace(DELIVERY, ending=ending, end_at_ms=20)
     assert END not in played(cut)[0]
-    sent, _, _ = played(cut, version="2")
+    sent, times_ms, _ = played(cut, version="2")
     assert dict(sent[0]["headers"])[b"content-length"] == b"7"
     assert sent[-1] is END
+    assert times_ms[-1] >= 120  # so late that a client has read the last piece
 
 
 def test_a_body_with_a_length_says_it_and_each_one_over_http_1_0() -> None:
