@@ -14,7 +14,6 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Sequence
-from functools import partial
 from typing import Any
 
 from mitmproxy import connection, ctx, http, optmanager, tls
@@ -51,17 +50,9 @@ from .other_hosts import OtherHostWatch, refusal_response
 from .replaying import replay_or_refuse
 from .responses import control_response, no_content, open_tunnel, refused, unavailable
 from .session import ProxyRun, Session
-from .shortcuts import guarded
-from .shortcuts.client_hello import CLIENT_HELLO, parse_client_hello_once
-from .shortcuts.hook_dispatch import (
-    TASK_NAMES,
-    UNHANDLED_HOOKS,
-    skip_test_lookup_in_task_names,
-    skip_unhandled_hooks,
-)
-from .shortcuts.option_reads import OPTION_READS, read_options_without_copies
-from .shortcuts.type_checks import TYPE_CHECKS, cache_type_checks
-from .shortcuts.websocket_breaks import WEBSOCKET_BREAKS, relay_breaks
+from .shortcuts.addon_shortcuts import take_shortcuts
+from .shortcuts.dumper_output import filter_dumper_output
+from .shortcuts.guarded import Undo
 from .start_errors import STOPS_START, count_only_errors_of_the_start, start_has_failed
 from .upgrades import answer_upgrade
 from .websocket_capture import capture_end, capture_message, forget_passed_messages
@@ -69,6 +60,7 @@ from .websocket_capture import capture_end, capture_message, forget_passed_messa
 log = logging.getLogger(__name__)
 
 _OPTION_NAMES = frozenset(option.name for option in OPTIONS)
+_NOT_STARTED = Refusal("The addon did not start; the proxy's log says why.")
 
 
 class OpenAIReplay:
@@ -84,7 +76,7 @@ class OpenAIReplay:
         self._test_ids = ConnectionTestIds()
         self._distrusting = DistrustingClients(self._run.report, self._run.launcher.is_run)
         self._ending: Awaitable[None] | None = None
-        self._undo_shortcuts: list[guarded.Undo] = []
+        self._undo: list[Undo] = []
 
     # --- life of the addon ---
 
@@ -93,18 +85,8 @@ class OpenAIReplay:
         _register_options(loader)
         relieve_guard()
         self._run.log_gate.install()
-        self._run.dumper_gate.install()
         count_only_errors_of_the_start()
-        self._undo_shortcuts = guarded.apply(
-            (
-                (UNHANDLED_HOOKS, partial(skip_unhandled_hooks, ctx.master.addons)),
-                (TASK_NAMES, skip_test_lookup_in_task_names),
-                (TYPE_CHECKS, cache_type_checks),
-                (CLIENT_HELLO, parse_client_hello_once),
-                (OPTION_READS, read_options_without_copies),
-                (WEBSOCKET_BREAKS, relay_breaks),
-            )
-        )
+        self._undo = [filter_dumper_output(self._run.log_gate.cleaned), *take_shortcuts(ctx.master.addons)]
 
     def configure(self, updated: set[str]) -> None:
         """Check the options; a value that makes no sense ends mitmdump, which exits when an error is logged."""
@@ -115,10 +97,13 @@ class OpenAIReplay:
             except BadOption as exc:
                 log.error("%s", exc, extra=STOPS_START)
                 return
-            self._session = Session.opened(self._run, checked, os.environ)
-            self._session.announce_terms()
-            set_mitmproxy_options(checked, self._run.reverse_host)
-            self._is_closed = checked.mode is Mode.REPLAY
+            self._open_session(checked)
+
+    def _open_session(self, checked: Settings) -> None:
+        self._session = Session.opened(self._run, checked, os.environ)
+        self._session.announce_terms()
+        set_mitmproxy_options(checked, self._run.reverse_host)
+        self._is_closed = checked.mode is Mode.REPLAY
 
     def _checked(self) -> Settings:
         checked = resolve(_given_options(), os.environ)
@@ -137,17 +122,21 @@ class OpenAIReplay:
             session.close()
 
     def running(self) -> None:
-        """Refuse unknown option names, which mitmproxy keeps for an addon that may yet come."""
+        """Check the names of all options, and tell that the proxy is ready."""
+        self._refuse_unknown_options()
+        _show_conversations()
+        _quieten(self._run.requests)
+        if self._run.shared is not None and self._session is not None and not start_has_failed():
+            mark_ready(self._run.shared)
+
+    def _refuse_unknown_options(self) -> None:
+        """End the start for a name that nothing registered: mitmproxy keeps it for an addon that may yet come."""
         try:
             refuse_unknown(meant_as_ours(ctx.options.deferred, _OPTION_NAMES), _OPTION_NAMES, "option")
             refuse_unregistered(sys.argv)
         except BadOption as exc:
             log.error("%s", exc, extra=STOPS_START)
             self._close_session()
-        _show_conversations()
-        _quieten(self._run.requests)
-        if self._run.shared is not None and self._session is not None and not start_has_failed():
-            mark_ready(self._run.shared)
 
     def done(self) -> Awaitable[None]:
         """Finish all writing, and write the report.
@@ -156,13 +145,11 @@ class OpenAIReplay:
         coroutines there, and with the refusal ends its watch over the script.
         """
         self._run.log_gate.uninstall()
-        self._run.dumper_gate.uninstall()
-        for undo in self._undo_shortcuts:
+        for undo in self._undo:
             undo()
         finish_all(self._run)
         ctx.master.addons.add(Guard(self._settings(), self._targets))
-        self._run.origin.close()
-        self._run.websocket_origin.close()
+        self._run.close_origins()
         self._ending = asyncio.get_running_loop().create_task(self._end())
         return self._ending
 
@@ -214,13 +201,14 @@ class OpenAIReplay:
         # Refused until it is known to be allowed: after an exception in a hook mitmproxy connects.
         data.server.error = "the addon failed; the proxy's log says why"
         self._run.reverse_host.name_server(data.server, data.client)
-        address = data.server.address
-        if self._run.origin.is_at(address) or self._run.websocket_origin.is_at(address):
-            data.server.error = None
-        else:
-            data.server.error = refusal_to_connect(
-                data.server, data.client, self._settings(), self._targets
-            ) or self._refusal_of_other_host(data.server)
+        data.server.error = self._refusal_to_connect(data)
+
+    def _refusal_to_connect(self, data: server_hooks.ServerConnectionHookData) -> str | None:
+        if self._run.leads_to_origin(data.server.address):
+            return None
+        return refusal_to_connect(
+            data.server, data.client, self._settings(), self._targets
+        ) or self._refusal_of_other_host(data.server)
 
     def _refusal_of_other_host(self, server: connection.Server) -> str | None:
         """Return why a connection is refused whose host no request named: by SOCKS, or transparently."""
@@ -254,22 +242,13 @@ class OpenAIReplay:
         """Answer from the recordings, or take note of a request that is to be recorded."""
         earlier = flow.response
         if self._is_closed:
-            # After an exception mitmproxy forwards a request that has no response.
-            flow.response = unavailable()
-        state = state_of(flow)
+            flow.response = unavailable()  # a request without a response is forwarded after an exception
         if self._session is None:
-            flow.response = refused(
-                flow.request, Refusal("The addon did not start; the proxy's log says why.")
-            )
-        elif state is None:
-            await self._unprepared_request(flow, self._session, earlier)
-        elif state.is_control:
-            answer = await state.session.control_answer(
-                flow.request.method, state.control_target, state.control_refusal
-            )
-            flow.response = control_response(flow.request, answer)
+            flow.response = refused(flow.request, _NOT_STARTED)
+        elif state := state_of(flow):
+            await _prepared_request(flow, state)
         else:
-            await _api_request(flow, state)
+            await self._unprepared_request(flow, self._session, earlier)
 
     async def _unprepared_request(
         self, flow: http.HTTPFlow, session: Session, earlier: http.Response | None
@@ -333,6 +312,16 @@ def _show_conversations() -> None:
         from .content_views import show_conversations
 
         show_conversations()
+
+
+async def _prepared_request(flow: http.HTTPFlow, state: FlowState) -> None:
+    if state.is_control:
+        answer = await state.session.control_answer(
+            flow.request.method, state.control_target, state.control_refusal
+        )
+        flow.response = control_response(flow.request, answer)
+    else:
+        await _api_request(flow, state)
 
 
 async def _api_request(flow: http.HTTPFlow, state: FlowState) -> None:

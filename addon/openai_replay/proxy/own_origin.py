@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-import secrets
 import socket
 import struct
 from dataclasses import dataclass
@@ -20,10 +19,9 @@ from http import HTTPStatus
 
 from ..replay.delivery import Delivery, Ending
 from ..service.progress import Progress
+from .loopback_origin import HOST, LoopbackOrigin
 from .shortcuts.direct_writing import ChunkWriter
 from .timeline import Timeline
-
-HOST = "127.0.0.1"
 
 _KNOWN = frozenset(status.value for status in HTTPStatus)
 _HEAD_END = b"\r\n\r\n"
@@ -50,46 +48,28 @@ class Due:
     shortcut: ChunkWriter | None = None
 
 
-class OwnOrigin:
-    """Serves each prepared answer once, under a path that cannot be guessed."""
+class OwnOrigin(LoopbackOrigin[Due]):
+    """Serves each prepared answer once."""
 
     def __init__(self, progress: Progress) -> None:
-        self._server: asyncio.Server | None = None
+        super().__init__()
         self._timeline: Timeline | None = None
-        self._due: dict[str, Due] = {}
         self._progress = progress
-        self.port: int | None = None
 
     async def prepare(self, delivery: Delivery, shortcut: ChunkWriter | None = None) -> str:
-        """Return the path under which an answer can be fetched once; the server is started with the first.
+        """Return the path under which an answer can be fetched once. The delays of the answer count from now."""
+        return await self.add(Due(delivery, self._clock().now_s(), shortcut))
 
-        The delays of the answer count from now.
-        """
+    def _clock(self) -> Timeline:
         if self._timeline is None:
             self._timeline = Timeline()
-        start_s = self._timeline.now_s()
-        if self._server is None:
-            self._server = await self._listen(self._timeline)
-            self.port = self._server.sockets[0].getsockname()[1]
-        path = f"/{secrets.token_urlsafe(16)}"
-        self._due[path] = Due(delivery, start_s, shortcut)
-        return path
+        return self._timeline
 
-    async def _listen(self, timeline: Timeline) -> asyncio.Server:
+    async def _listen(self) -> asyncio.Server:
         loop = asyncio.get_running_loop()
         return await loop.create_server(
-            lambda: _Connection(self._due, timeline, self._progress), HOST, 0, backlog=_BACKLOG
+            lambda: _Connection(self._prepared, self._clock(), self._progress), HOST, 0, backlog=_BACKLOG
         )
-
-    def is_at(self, address: tuple[str, int, *tuple[int, ...]] | None) -> bool:
-        """Tell whether an address of a connection upstream is this origin's."""
-        return address is not None and address[:2] == (HOST, self.port)
-
-    def close(self) -> None:
-        """Stop listening."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
 
 
 class _Connection(asyncio.Protocol):

@@ -9,11 +9,9 @@ flow is printed, saved, changed or replayed by mitmproxy itself.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Container, Iterator
 
 from mitmproxy import ctx, options
 from mitmproxy.addonmanager import AddonManager
@@ -30,12 +28,14 @@ from mitmproxy.addons import (
     upstream_auth,
 )
 from mitmproxy.master import Master
-from mitmproxy.proxy import mode_specs
 
 from ..replay.shared_run import shared_folder
 from .companion import ANNOUNCE_FD
 from .shortcuts.elliptic_certificates import ELLIPTIC_CERTIFICATES, EllipticTlsConfig
+from .shortcuts.guarded import Undo, apply
 from .shortcuts.hook_dispatch import HANDLER_TABLE, Addons
+from .shortcuts.log_events import LOG_EVENTS, format_log_lines_once
+from .shortcuts.shared_port import REVERSE_WITHOUT_UDP, listen_with_others, listen_without_udp
 from .start_errors import STOPS_START
 
 log = logging.getLogger(__name__)
@@ -49,10 +49,10 @@ class ReplayMaster(Master):
 
     def __init__(self, opts: options.Options) -> None:
         super().__init__(opts, with_termlog=True)
+        self._undo: list[Undo] = []
         if shared_folder(os.environ) is not None:
-            _listen_with_others()
-            _listen_without_udp()
-        termlog = self._termlog_addon
+            self._undo = [listen_with_others(), *apply([(REVERSE_WITHOUT_UDP, listen_without_udp)])]
+        termlog = self.addons.get("termlog")
         self.addons = Addons(self) if HANDLER_TABLE.is_possible() else AddonManager(self)
         self.addons.add(
             termlog,
@@ -63,24 +63,30 @@ class ReplayMaster(Master):
             proxyserver.Proxyserver(),
             script.ScriptLoader(),
             next_layer.NextLayer(),
-            _explaining(
-                EllipticTlsConfig() if ELLIPTIC_CERTIFICATES.is_possible() else tlsconfig.TlsConfig()
-            ),
+            _EllipticTlsConfig() if ELLIPTIC_CERTIFICATES.is_possible() else _TlsConfig(),
             upstream_auth.UpstreamAuth(),
             update_alt_svc.UpdateAltSvc(),
             errorcheck.ErrorCheck(),
         )
-        # A hook that mitmproxy deprecated, for which it would format every line of the log a second time.
-        self._legacy_log_events.uninstall()
+        if LOG_EVENTS.is_possible():
+            format_log_lines_once(self)
+
+    async def done(self) -> None:
+        """End the addons, and put back the replaced internals."""
+        await super().done()
+        for undo in self._undo:
+            undo()
 
 
-def _explaining(tls: tlsconfig.TlsConfig) -> tlsconfig.TlsConfig:
-    """Let a folder that cannot be written end the start with one line in place of a traceback."""
-    configure = tls.configure
+class _TlsConfig(tlsconfig.TlsConfig):
+    """mitmproxy's addon, whose start ends with one line in place of a traceback if its folder cannot be written."""
 
-    def explained(updated: set[str]) -> None:
+    name = "tlsconfig"  # mitmproxy and other addons look it up by this name
+
+    def configure(self, updated: Container[str]) -> None:
+        """Read the options."""
         try:
-            configure(updated)
+            super().configure(updated)
         except OSError as exc:
             log.error(
                 "confdir=%s: expected a folder for the certificate authority that can be written, %s: set HOME, or "
@@ -90,8 +96,9 @@ def _explaining(tls: tlsconfig.TlsConfig) -> tlsconfig.TlsConfig:
                 extra=STOPS_START,
             )
 
-    setattr(tls, "configure", explained)  # noqa: B010  # mypy forbids the other
-    return tls
+
+class _EllipticTlsConfig(_TlsConfig, EllipticTlsConfig):
+    """The same with ECDSA keys."""
 
 
 def _authentication() -> Iterator[object]:
@@ -100,21 +107,3 @@ def _authentication() -> Iterator[object]:
         from mitmproxy.addons import proxyauth
 
         yield proxyauth.ProxyAuth()
-
-
-def _listen_with_others() -> None:
-    """Let this process listen on a port that other workers listen on; to be called in its event loop."""
-    loop = asyncio.get_running_loop()
-    setattr(loop, "create_server", partial(loop.create_server, reuse_port=True))  # noqa: B010  # mypy forbids the other
-
-
-def _listen_without_udp() -> None:
-    """Leave out the UDP port that mitmproxy opens for HTTP/3 in reverse mode: workers cannot share it."""
-    prepare = mode_specs.ReverseMode.__post_init__
-
-    def prepare_for_tcp(mode: mode_specs.ReverseMode) -> None:
-        prepare(mode)
-        if mode.transport_protocol == mode_specs.BOTH:
-            mode.transport_protocol = mode_specs.TCP
-
-    setattr(mode_specs.ReverseMode, "__post_init__", prepare_for_tcp)  # noqa: B010  # mypy forbids the other

@@ -13,7 +13,7 @@ from ..replay.delivery import Delivery, Ending, at_once, with_length
 from ..service.answering import REPLAY_FAILED, Refusal, explained_miss, recorded_answer, trouble_of
 from .client_connection import handler_of, lift_connection_limit
 from .flow_state import FlowState
-from .own_origin import HOST as ORIGIN_HOST
+from .loopback_origin import HOST as ORIGIN_HOST
 from .responses import recorded_response, refused
 from .shortcuts.direct_writing import direct_writer
 
@@ -97,7 +97,8 @@ async def _redirect_to_origin(flow: http.HTTPFlow, state: FlowState, delivery: D
     request = flow.request
     if request.http_version == "HTTP/1.0":
         delivery = with_length(delivery)
-    state.direct_writer = direct_writer(flow, handler_of(flow.client_conn))
+    if state.session.run.writes_directly:
+        state.direct_writer = direct_writer(flow, handler_of(flow.client_conn))
     path = await origin.prepare(delivery, state.direct_writer)
     state.ends_in_reset = delivery.ending is Ending.RESET
     request.method, request.content = "GET", None

@@ -11,13 +11,13 @@ from ..request.body import parse_body
 from ..request.identity import ApiRequest
 from ..service.log_gate import LogGate
 from ..service.service import Run, Service
-from .dumper_gate import DumperGate
 from .exposure import Exposure
 from .flow_state import FlowState
 from .hosts import url_of
 from .launcher import Launcher, launcher_of
 from .own_origin import OwnOrigin
 from .reverse_host import ReverseHost
+from .shortcuts.direct_writing import DIRECT_WRITING
 from .websocket_origin import WebSocketOrigin
 
 
@@ -30,15 +30,23 @@ class ProxyRun(Run):
     websocket_origin: WebSocketOrigin = field(default_factory=WebSocketOrigin)
     reverse_host: ReverseHost = field(default_factory=ReverseHost)
     log_gate: LogGate = field(init=False)
-    dumper_gate: DumperGate = field(init=False)
     exposure: Exposure = field(default_factory=Exposure)
     launcher: Launcher = field(default_factory=lambda: launcher_of(os.environ))
+    writes_directly: bool = field(default_factory=DIRECT_WRITING.is_possible)
 
     def __post_init__(self) -> None:
         # The class is frozen.
         object.__setattr__(self, "origin", OwnOrigin(self.progress))
         object.__setattr__(self, "log_gate", LogGate(self.secrets))
-        object.__setattr__(self, "dumper_gate", DumperGate(self.log_gate))
+
+    def leads_to_origin(self, address: tuple[str, int, *tuple[int, ...]] | None) -> bool:
+        """Tell whether an address of a connection upstream is one of the addon's own servers."""
+        return self.origin.is_at(address) or self.websocket_origin.is_at(address)
+
+    def close_origins(self) -> None:
+        """End the addon's own servers."""
+        self.origin.close()
+        self.websocket_origin.close()
 
 
 @dataclass(frozen=True, slots=True)

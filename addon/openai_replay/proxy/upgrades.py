@@ -18,11 +18,11 @@ from ..service.web_socket import Serve
 from .earlier_responses import EarlierResponses
 from .flow_state import FlowState
 from .hosts import url_of
+from .loopback_origin import HOST as ORIGIN_HOST
 from .replaying import send_to_origin
 from .responses import recorded_response, refused, use_http_instead
 from .session_capture import SessionCapture
 from .websocket_capture import ResponsesCapture
-from .websocket_origin import HOST as ORIGIN_HOST
 
 
 async def answer_upgrade(flow: http.HTTPFlow, state: FlowState) -> None:
@@ -75,7 +75,7 @@ async def _answer(flow: http.HTTPFlow, state: FlowState, answer: Answer | Serve)
         flow.response = recorded_response(answer.status, answer.headers, content, flow.request)
         return
     origin = state.session.run.websocket_origin
-    path = await origin.prepare(answer)
+    path = await origin.add(answer)
     send_to_origin(flow, state, (ORIGIN_HOST, origin.port or 0), path)
 
 

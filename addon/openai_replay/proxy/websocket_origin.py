@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from contextlib import suppress
 from typing import Any
 
@@ -29,8 +28,7 @@ from wsproto.utilities import ProtocolError
 from ..request.upgrade import chosen_subprotocol
 from ..service.web_socket import Gone, Inbox, Serve
 from ..wire.socket_notes import Close
-
-HOST = "127.0.0.1"
+from .loopback_origin import HOST, LoopbackOrigin
 
 log = logging.getLogger(__name__)
 
@@ -123,33 +121,19 @@ class OriginSocket:
                 raise Gone
 
 
-class WebSocketOrigin:
-    """Serves each prepared WebSocket once, under a path that nothing else can know."""
+class WebSocketOrigin(LoopbackOrigin[Serve]):
+    """Serves each prepared WebSocket once."""
 
     def __init__(self) -> None:
-        self._server: asyncio.Server | None = None
-        self._prepared: dict[str, Serve] = {}
+        super().__init__()
         self._serving: set[asyncio.Task[None]] = set()
-        self.port: int | None = None
 
-    async def prepare(self, serve: Serve) -> str:
-        """Return the path at which `serve` answers one upgrade; the server is started with the first."""
-        if self._server is None:
-            self._server = await asyncio.start_server(self._accept, HOST, 0)
-            self.port = self._server.sockets[0].getsockname()[1]
-        path = f"/{secrets.token_urlsafe(16)}"
-        self._prepared[path] = serve
-        return path
-
-    def is_at(self, address: tuple[str, int, *tuple[int, ...]] | None) -> bool:
-        """Tell whether an address of a connection upstream is this origin's."""
-        return address is not None and address[:2] == (HOST, self.port)
+    async def _listen(self) -> asyncio.Server:
+        return await asyncio.start_server(self._accept, HOST, 0)
 
     def close(self) -> None:
         """Stop listening, and end the open WebSockets."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        super().close()
         for task in self._serving:
             task.cancel()
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
@@ -11,22 +14,21 @@ from mitmproxy import addonmanager, http
 from mitmproxy.utils import asyncio_utils
 
 from addon.conftest import loaded, request_flow
-from openai_replay.proxy.shortcuts.client_hello import CLIENT_HELLO
-from openai_replay.proxy.shortcuts.elliptic_certificates import ELLIPTIC_CERTIFICATES
+from openai_replay.proxy import shortcuts
 from openai_replay.proxy.shortcuts.guarded import ENVIRONMENT_NAME, Shortcut, apply, are_refused
-from openai_replay.proxy.shortcuts.hook_dispatch import HANDLER_TABLE, TASK_NAMES, UNHANDLED_HOOKS
-from openai_replay.proxy.shortcuts.option_reads import OPTION_READS
-from openai_replay.proxy.shortcuts.type_checks import TYPE_CHECKS
 
-ALL = (
-    UNHANDLED_HOOKS,
-    TASK_NAMES,
-    TYPE_CHECKS,
-    HANDLER_TABLE,
-    ELLIPTIC_CERTIFICATES,
-    CLIENT_HELLO,
-    OPTION_READS,
+MODULES = [
+    import_module(f"{shortcuts.__name__}.{module.name}") for module in iter_modules(shortcuts.__path__)
+]
+ALL = list(
+    {
+        shortcut.name: shortcut
+        for module in MODULES
+        for shortcut in vars(module).values()
+        if isinstance(shortcut, Shortcut)
+    }.values()
 )
+EXPECTATIONS = [(shortcut, function) for shortcut in ALL for function in shortcut.expects]
 
 
 def internals(manager: Any = None) -> list[Any]:
@@ -69,9 +71,31 @@ def test_a_mitmproxy_that_differs_is_left_alone_with_one_debug_line(
     assert record.getMessage().endswith(f"a test: expected {function}{expected}, found {found}")
 
 
-def test_the_environment_refuses_all(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("shortcut", "function"), EXPECTATIONS, ids=lambda value: getattr(value, "name", value)
+)
+def test_each_shortcut_is_left_out_when_one_signature_differs(
+    shortcut: Shortcut, function: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def another(self: object, more: int) -> None:
+        """Do nothing."""
+
+    monkeypatch.delenv(ENVIRONMENT_NAME, raising=False)
+    module, _, name = function.partition(":")
+    owner, _, attribute = name.rpartition(".")
+    place = import_module(module)
+    monkeypatch.setattr(attrgetter(owner)(place) if owner else place, attribute, another)
+    with caplog.at_level(logging.DEBUG, shortcuts.__name__):
+        assert apply([(shortcut, lambda: pytest.fail("it was applied"))]) == []
+    assert [record.getMessage() for record in caplog.records] == [
+        f"mitmproxy is left as it is, without the shortcut {shortcut.name}: "
+        f"expected {function}{shortcut.expects[function]}, found (self, more)"
+    ]
+
+
+def test_the_environment_refuses_all_that_are_no_need(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENVIRONMENT_NAME, "refused")
-    assert not any(shortcut.is_possible() for shortcut in ALL)
+    assert [shortcut.name for shortcut in ALL if shortcut.is_possible()] == ["reverse mode without UDP"]
 
 
 async def test_the_addon_puts_everything_back(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from openai_replay.proxy.own_origin import HOST, OwnOrigin
+from openai_replay.proxy.loopback_origin import HOST
+from openai_replay.proxy.own_origin import OwnOrigin
 from openai_replay.replay.delivery import Delivery, Ending, Step
 from openai_replay.service.progress import Progress
 

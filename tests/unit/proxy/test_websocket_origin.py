@@ -16,7 +16,8 @@ from wsproto.events import (
     TextMessage,
 )
 
-from openai_replay.proxy.websocket_origin import HOST, WebSocketOrigin
+from openai_replay.proxy.loopback_origin import HOST
+from openai_replay.proxy.websocket_origin import WebSocketOrigin
 from openai_replay.service.web_socket import Socket
 from openai_replay.wire.socket_notes import Close
 
@@ -69,7 +70,7 @@ def run(act: Callable[[WebSocketOrigin], Awaitable[None]]) -> None:
 
 def test_messages_go_both_ways_and_a_close_frame_is_answered() -> None:
     async def act(origin: WebSocketOrigin) -> None:
-        async with connected(origin, await origin.prepare(echo)) as client:
+        async with connected(origin, await origin.add(echo)) as client:
             assert isinstance(await client.receive(), AcceptConnection)
             client.send(TextMessage(data="Grüße"))
             assert await client.receive() == TextMessage(data="Grüße")
@@ -81,7 +82,7 @@ def test_messages_go_both_ways_and_a_close_frame_is_answered() -> None:
 
 def test_a_path_works_once_and_another_not_at_all() -> None:
     async def act(origin: WebSocketOrigin) -> None:
-        path = await origin.prepare(echo)
+        path = await origin.add(echo)
         async with connected(origin, path) as client:
             assert isinstance(await client.receive(), AcceptConnection)
         for used in (path, "/guessed"):
@@ -95,7 +96,7 @@ def test_a_path_works_once_and_another_not_at_all() -> None:
 
 def test_the_subprotocol_is_never_a_key() -> None:
     async def act(origin: WebSocketOrigin) -> None:
-        path = await origin.prepare(echo)
+        path = await origin.add(echo)
         async with connected(origin, path, "openai-insecure-api-key.ek_1", "realtime") as client:
             accepted = await client.receive()
             assert isinstance(accepted, AcceptConnection)
@@ -109,7 +110,7 @@ def test_the_server_closes_with_code_and_reason() -> None:
         socket.close(Close(1008, "no recording"))
 
     async def act(origin: WebSocketOrigin) -> None:
-        async with connected(origin, await origin.prepare(refuse)) as client:
+        async with connected(origin, await origin.add(refuse)) as client:
             assert isinstance(await client.receive(), AcceptConnection)
             assert await client.receive() == CloseConnection(code=1008, reason="no recording")
 
@@ -122,7 +123,7 @@ def test_a_break_has_no_close_frame() -> None:
         socket.break_off()
 
     async def act(origin: WebSocketOrigin) -> None:
-        async with connected(origin, await origin.prepare(break_off)) as client:
+        async with connected(origin, await origin.add(break_off)) as client:
             assert isinstance(await client.receive(), AcceptConnection)
             client.send(TextMessage(data="go"))
             assert await code_of_end(client) == 1006

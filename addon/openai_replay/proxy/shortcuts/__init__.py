@@ -1,5 +1,5 @@
-"""Faster replacements for internals of mitmproxy, each with its expected signatures, measured gain and undo function.
+"""Replaced internals of mitmproxy, each with its expected signatures, measured gain and undo function.
 
-A replacement is skipped, with one debug line, where a signature differs: a new version of mitmproxy costs speed, never
-function. OPENAI_REPLAY_SHORTCUTS=refused in the environment skips all of them.
+Nearly all are shortcuts. A replacement is skipped, with one debug line, where a signature differs: a new version of
+mitmproxy costs speed, never function. OPENAI_REPLAY_SHORTCUTS=refused in the environment skips all shortcuts.
 """

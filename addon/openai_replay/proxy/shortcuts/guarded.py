@@ -27,11 +27,13 @@ class Shortcut:
         gain: its measured effect.
         expects: the signature, without annotations, of each function that it replaces or relies on, by
             `module:name` or `module:class.name`.
+        is_needed: it is no matter of speed, and applied where all shortcuts are refused, too.
     """
 
     name: str
     gain: str
     expects: Mapping[str, str]
+    is_needed: bool = False
 
     def is_possible(self) -> bool:
         """Tell whether mitmproxy is as expected; a debug line says where it is not."""
@@ -41,7 +43,7 @@ class Shortcut:
         return difference is None
 
     def _differences(self) -> Iterator[str]:
-        if are_refused():
+        if are_refused() and not self.is_needed:
             yield f"{ENVIRONMENT_NAME}=refused"
         for function, expected in self.expects.items():
             found = _signature(function)

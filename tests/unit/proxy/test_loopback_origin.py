@@ -1,0 +1,38 @@
+"""`loopback_origin`: one free port, a new path for each answer, and no connection after the end."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from openai_replay.proxy.loopback_origin import HOST, LoopbackOrigin
+
+
+class Origin(LoopbackOrigin[str]):
+    """Closes each connection at once."""
+
+    async def _listen(self) -> asyncio.Server:
+        return await asyncio.start_server(lambda _, writer: writer.close(), HOST, 0)
+
+
+def test_each_answer_has_a_path_and_all_have_one_port() -> None:
+    async def prepare() -> None:
+        origin = Origin()
+        assert not origin.is_at((HOST, 0))
+        assert not origin.is_at(None)
+        one = await origin.add("a")
+        port = origin.port
+        other = await origin.add("a")
+        assert one != other
+        assert origin.port == port
+        assert port is not None
+        assert origin.is_at((HOST, port))
+        assert not origin.is_at(("::1", port, 0, 0))
+        _, writer = await asyncio.open_connection(HOST, port)
+        writer.close()
+        origin.close()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(HOST, port)
+
+    asyncio.run(prepare())
