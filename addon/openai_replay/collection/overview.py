@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,6 @@ from ..format.recording import JSON, Chunks, FailedCall, Recording, decode
 from ..request.urls import authority
 from ..store import names
 from ..transcript.transcript import transcript
-from ..transcript.turns import Kind, Transcript
 from .folder import each, recording_paths
 
 
@@ -95,10 +94,7 @@ def overview(directory: Path, step: Callable[[], None] = lambda: None) -> Overvi
 
 
 def _with_commit_time(entry: Entry, commits: Mapping[str, float]) -> Entry:
-    time = commits.get(entry.path)
-    if time is None:
-        return entry
-    return Entry(**{name: getattr(entry, name) for name in Entry.__slots__} | {"recorded_at": time})
+    return replace(entry, recorded_at=commits.get(entry.path, entry.recorded_at))
 
 
 def _read_all(directory: Path, paths: Sequence[str]) -> list[Entry | str]:
@@ -138,15 +134,10 @@ def _entry(path: str, recording: Recording, size: int, modified: float) -> Entry
         response.is_broken(),
         read.ending,
         read.usage,
-        _prompt(read),
+        read.prompt(),
         size,
         modified,
     )
-
-
-def _prompt(read: Transcript) -> str:
-    texts = [turn.text for turn in read.sent if turn.kind is not Kind.DATA and turn.text]
-    return texts[-1] if texts else ""
 
 
 def commit_times(directory: Path) -> dict[str, float]:

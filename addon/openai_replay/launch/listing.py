@@ -11,6 +11,7 @@ from ..collection.overview import Entry, Sums
 from ..collection.readable import lines_of
 from ..errors import BadOption
 from ..format.recording import dump_json
+from ..format.short_text import ELLIPSIS, one_line
 from ..replay.answer import render
 from ..request.identity import describe
 from ..request.redaction import redactor
@@ -19,7 +20,7 @@ from ..store import names
 from ..store.index import Index
 from ..store.store import Store
 
-_LONGEST_PROMPT = 48
+_LONGEST_PROMPT = 47
 
 # How many recordings are named where one was meant.
 _MOST_NAMED = 5
@@ -40,9 +41,7 @@ def columns(found: Sequence[Entry]) -> Iterator[str]:
 
 
 def _cells(entry: Entry) -> tuple[str, ...]:
-    prompt = " ".join(entry.prompt.split())
-    if len(prompt) > _LONGEST_PROMPT:
-        prompt = f"{prompt[: _LONGEST_PROMPT - 1].rstrip()}{names.ELLIPSIS}"
+    prompt = one_line(entry.prompt, _LONGEST_PROMPT)
     test = f"[{entry.test_id}]" if entry.test_id else ""
     operation = f"{entry.method} {entry.endpoint}"
     return (entry.short_name(), operation, entry.model, str(entry.status), _answer(entry), prompt, test)
@@ -98,7 +97,7 @@ def found(directory: Path, name: str) -> Path:
             f"{name}: expected a file, or the beginning of a recording's name in {directory}; "
             "`openai-replay list` shows them, and --dir names another folder"
         )
-    named = ", ".join([*firsts[:_MOST_NAMED], *([names.ELLIPSIS] if len(firsts) > _MOST_NAMED else [])])
+    named = ", ".join([*firsts[:_MOST_NAMED], *([ELLIPSIS] if len(firsts) > _MOST_NAMED else [])])
     raise BadOption(f"{name}: expected one recording, {len(firsts)} begin so: {named}")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..errors import OpenAIReplayError
 from ..format.recording import decode
+from ..format.short_text import one_line
 from ..transcript.transcript import transcript
 
 _LONGEST_PROMPT = 60
@@ -17,8 +18,5 @@ def described(folder: Path, name: str) -> str:
         recording = decode((folder / name).read_bytes(), folder / name)
     except (OSError, OpenAIReplayError):
         return name
-    sent = transcript(recording).sent
-    prompt = " ".join(sent[-1].text.split()) if sent else ""
-    if len(prompt) > _LONGEST_PROMPT:
-        prompt = f"{prompt[:_LONGEST_PROMPT]}…"
+    prompt = one_line(transcript(recording).prompt(), _LONGEST_PROMPT)
     return "  ".join(filter(None, (name, recording.test_id or "", f'"{prompt}"' if prompt else "")))

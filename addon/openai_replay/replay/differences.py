@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from ..format.json_text import showable
 from ..format.recording import JSON
+from ..format.short_text import ELLIPSIS, shortened
 from ..request.ignoring import DATE, IGNORED, UUID
 from ..request.normal_form import canonical
 from ..request.redaction import Redactor
@@ -173,7 +174,7 @@ def _window(text: str, first: int) -> str:
     if len(text) <= _LONGEST_VALUE:
         return _json(text)
     last = first + _LONGEST_VALUE
-    cut = ("…" if first else "") + text[first:last] + ("…" if last < len(text) else "")
+    cut = (ELLIPSIS if first else "") + text[first:last] + (ELLIPSIS if last < len(text) else "")
     return _json(cut)
 
 
@@ -183,5 +184,4 @@ def _json(value: JSON) -> str:
 
 def shown(value: JSON) -> str:
     """Return a value as JSON, without secrets and cut short."""
-    text = _json(_LOOKS.json(value))
-    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
+    return shortened(_json(_LOOKS.json(value)), _LONGEST_VALUE)

@@ -180,7 +180,7 @@ class KeptSeries:
         series.kept_size = series.size()
         self._kept[fingerprint] = series
         self._bytes += series.kept_size
-        while self._bytes > _MOST_KEPT_BYTES and len(self._kept) > 1:
+        while self.size_bytes() > _MOST_KEPT_BYTES and len(self._kept) > 1:
             self.forget(next(iter(self._kept)))
 
     def forget(self, fingerprint: bytes) -> None:

@@ -29,8 +29,7 @@ def conversation(path: Path) -> tuple[str, str]:
 def last_message(path: Path) -> str:
     """Return the beginning of the last message of a recording's request, "" where there is none."""
     read = _recording(path)
-    sent = () if isinstance(read, str) else transcript(read).sent
-    return sent[-1].text[:_LONGEST_MESSAGE] if sent else ""
+    return "" if isinstance(read, str) else transcript(read).prompt()[:_LONGEST_MESSAGE]
 
 
 def _recording(path: Path) -> Recording | str:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..format.json_text import showable
+from ..store import names
 
 log = logging.getLogger("openai_replay.requests")
 
@@ -19,8 +20,6 @@ log = logging.getLogger("openai_replay.requests")
 ENVIRONMENT_NAME = "OPENAI_REPLAY_REQUEST_LOG"
 
 _RESET = "\033[0m"
-_ELLIPSIS = "…"
-_NAME_LENGTH = 12
 
 
 class Outcome(enum.Enum):
@@ -55,21 +54,13 @@ class RequestLine:
         parts = [
             shown,
             self.request,
-            _shortened(self.recording),
+            names.shortened(self.recording),
             "" if self.chunks is None else f"{self.chunks} chunks",
             "" if self.ms is None else f"{self.ms:.0f} ms",
             self.trouble,
             f"[{self.test_id}]" if self.test_id else "",
         ]
         return showable("  ".join(filter(None, parts)))
-
-
-def _shortened(recording: str) -> str:
-    folder, slash, name = recording.rpartition("/")
-    stem, dot, ending = name.rpartition(".")
-    if len(stem) > _NAME_LENGTH + 1:
-        stem = stem[:_NAME_LENGTH] + _ELLIPSIS
-    return f"{folder}{slash}{stem}{dot}{ending}"
 
 
 @dataclass(slots=True)

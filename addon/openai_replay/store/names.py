@@ -20,6 +20,8 @@ import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ..format.short_text import ELLIPSIS
+
 ENDING = ".json"
 
 # How many numbers in a row may be missing from a series after a person deleted files.
@@ -35,7 +37,6 @@ _LONGEST_NAME_BYTES = 255
 # A hash is shown by its first digits, which find the recording.
 _SHORT_HASH = 12
 _HASH = re.compile(r"(?P<kind>models-)?(?P<beginning>[0-9a-f]{12})[0-9a-f]{52}")
-ELLIPSIS = "…"
 
 
 def file_name(stem: str) -> str:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from ..errors import BadRecording, NameTaken, NotReplayable
 from ..format.recording import JSON, Recording, Response, decode, encode
+from ..format.short_text import shortened
 from ..request import secret_gate
 from ..request.identity import ApiRequest, Identity
 from ..request.rules import Rules
@@ -375,9 +376,10 @@ def _content(path: Path) -> bytes:
 
 def _beside(path: Path, name: JSON) -> Path:
     if not isinstance(name, str) or not names.is_file_name(name):
-        shown = repr(name) if len(str(name)) <= _LONGEST_SHOWN else f"{str(name)[:_LONGEST_SHOWN]!r}…"
         raise BadRecording(
-            path, f"expected the name of a file beside the recording, got {shown}", "$.response.body"
+            path,
+            f"expected the name of a file beside the recording, got {shortened(repr(name), _LONGEST_SHOWN)}",
+            "$.response.body",
         )
     return path.parent / name
 

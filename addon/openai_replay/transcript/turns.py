@@ -43,6 +43,11 @@ class Transcript:
     usage: Mapping[str, int] = field(default_factory=dict)
     ending: str = ""
 
+    def prompt(self) -> str:
+        """Return the last text that the model was given, "" where there is none."""
+        texts = [turn.text for turn in self.sent if turn.kind is not Kind.DATA and turn.text]
+        return texts[-1] if texts else ""
+
 
 def members(value: JSON) -> dict[str, JSON]:
     """Return an object's members, none for another value."""

@@ -46,7 +46,6 @@ def wav(sound_format: SoundFormat, size: int, pieces: Iterable[bytes]) -> Iterat
     """Yield a WAV file of so many bytes of sound; the sound begins at HEADER_BYTES."""
     tag, width = _TAGS[sound_format.kind]
     padding = size % 2
-    rate = sound_format.rate
     yield struct.pack(
         "<4sI4s4sIHHIIHH4sI",
         b"RIFF",
@@ -56,8 +55,8 @@ def wav(sound_format: SoundFormat, size: int, pieces: Iterable[bytes]) -> Iterat
         16,
         tag,
         1,
-        rate,
-        rate * width,
+        sound_format.rate,
+        sound_format.bytes_a_second(),
         width,
         8 * width,
         b"data",
