@@ -9,6 +9,7 @@ from mitmproxy import http, optmanager
 from mitmproxy.addons import next_layer
 from mitmproxy.master import Master
 from mitmproxy.options import Options
+from mitmproxy.proxy.layers.websocket import WebsocketConnection
 from mitmproxy.utils import asyncio_utils
 
 from openai_replay.proxy.shortcuts.addon_shortcuts import take_shortcuts
@@ -22,6 +23,7 @@ def internals(master: Master) -> list[object]:
         vars(next_layer)["parse_client_hello"],
         optmanager._Option.current,
         vars(master.addons).get("handle_lifecycle"),
+        WebsocketConnection.send2,
     ]
 
 
@@ -31,11 +33,11 @@ def test_each_internal_is_replaced_and_put_back() -> None:
         master = Master(Options())
         before = internals(master)
         undo = take_shortcuts(master.addons)
-        assert len(undo) == len(before)
         replaced = internals(master)
-        assert not any(one is other for one, other in zip(before, replaced, strict=True))
         for give_back in undo:
             give_back()
+        assert len(undo) == len(before)
+        assert not any(one is other for one, other in zip(before, replaced, strict=True))
         assert internals(master) == before
         await master.done()
 
