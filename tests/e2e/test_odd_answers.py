@@ -129,7 +129,7 @@ REFUSED: dict[str, bytes] = {
     "no response": b"",
     "no HTTP": b"220 mail.example ESMTP\r\n",
     "half a body": whole(COMPLETION)[:-10],
-    "an unknown coding": whole(COMPLETION, "application/json", "Content-Encoding: snappy"),
+    "an unknown coding": whole(b"\xff\x06\x00\x00sNaPpY", "application/json", "Content-Encoding: snappy"),
 }
 
 
@@ -152,6 +152,10 @@ SAME: dict[str, bytes] = {
         WITHOUT_ID,
         "application/json",
         "Content-Encoding: utf-8",
+    ),
+    "a media type as coding": whole(WITHOUT_ID, "application/json", "Content-Encoding: application/json"),
+    "line ends of another server": stream(
+        b'\xef\xbb\xbfdata:{"object": "x", "choices": []}\r\n\r\n\r\n' + b"data:[DONE]\r\n\r\n"
     ),
     "an empty id": stream(EVENT.replace(b"chatcmpl-1", b"").replace(b'"created":1', b'"created":"x"') + DONE),
     "a heartbeat": stream(

@@ -6,6 +6,7 @@ decoder returns more than a few MiB at once, and a body that becomes larger than
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 
@@ -34,7 +35,7 @@ def decoded(pieces: Iterable[bytes], content_encoding: str, most: int = MOST_BOD
         most: the largest size in bytes, of the body and of each step between two codings.
 
     Raises:
-        NotRecordable: a coding is unknown, the bytes are not of it, or they are too many.
+        NotRecordable: a coding is unknown and the body is no text, the bytes are not of it, or they are too many.
     """
     codings = [coding.strip().lower() for coding in content_encoding.split(",") if coding.strip()]
     decoders = [_decoder(coding) for coding in reversed(codings) if not _changes_nothing(coding)]
@@ -55,7 +56,7 @@ def _limited(pieces: Iterable[bytes], most: int) -> Iterator[bytes]:
 
 def _changes_nothing(coding: str) -> bool:
     """Tell whether a name is no coding: some servers put the charset here, and clients ignore it."""
-    if coding in ("identity", "none", "binary"):
+    if coding in ("identity", "none", "binary", "7bit", "8bit"):
         return True
     try:
         "".encode(coding)
@@ -67,7 +68,7 @@ def _changes_nothing(coding: str) -> bool:
 def _decoder(coding: str) -> Decode:
     decode = _DECODERS.get(coding)
     if decode is None:
-        raise NotRecordable(f"unknown content coding {coding!r}: expected {', '.join(sorted(_DECODERS))}")
+        return lambda pieces: _plain_text(pieces, coding)
 
     def checked(pieces: Iterable[bytes]) -> Iterator[bytes]:
         try:
@@ -76,6 +77,27 @@ def _decoder(coding: str) -> Decode:
             raise NotRecordable(f"the response is not valid {coding}: {exc}") from exc
 
     return checked
+
+
+# How JSON and event streams begin, and how many bytes of them tell.
+_BEGINS_TEXT = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:[\[{\"]|data|event|id|retry|:|$)")
+_START_BYTES = 64
+
+
+def _plain_text(pieces: Iterable[bytes], coding: str) -> Iterator[bytes]:
+    """Take JSON or an event stream as it is: some servers name the media type here, say, and clients ignore it.
+
+    Raises:
+        NotRecordable: the body does not begin like either.
+    """
+    rest = iter(pieces)
+    start = b""
+    while len(start) < _START_BYTES and (piece := next(rest, None)) is not None:
+        start += piece
+    if not _BEGINS_TEXT.match(start):
+        raise NotRecordable(f"unknown content coding {coding!r}: expected {', '.join(sorted(_DECODERS))}")
+    yield start
+    yield from rest
 
 
 def _deflate(pieces: Iterable[bytes]) -> Iterator[bytes]:

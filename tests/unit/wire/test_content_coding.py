@@ -101,6 +101,17 @@ def test_an_unknown_coding_is_an_error_that_names_it_and_the_known_ones() -> Non
     assert str(caught.value) == ("unknown content coding 'snappy': expected br, deflate, gzip, x-gzip, zstd")
 
 
+@pytest.mark.parametrize("coding", ["application/json", "null", "aws-chunked", "gzip;q=1", "8bit"])
+@pytest.mark.parametrize("size", [1, 3, 1000])
+@pytest.mark.parametrize(
+    "text", [b"", b'{"a": 1}', b"  [1]\n" * 30, b"\xef\xbb\xbf{}", b"data: x\n\n", b": ping\n\n" * 20]
+)
+def test_text_under_an_unknown_coding_is_as_clients_read_it(coding: str, size: int, text: bytes) -> None:
+    pieces = [text[at : at + size] for at in range(0, len(text), size)]
+
+    assert b"".join(decoded(pieces, coding)) == text
+
+
 @pytest.mark.parametrize("name", ["gzip", "deflate", "br", "zstd"])
 def test_bytes_that_are_not_of_their_coding_are_an_error(name: str) -> None:
     with pytest.raises(NotRecordable, match=f"^the response is not valid {name}: "):
