@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -229,11 +230,14 @@ def broken(*_: Any, **__: Any) -> Any:
 async def test_a_bug_in_replay_leaves_the_refusal(
     folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, piece: str
 ) -> None:
+    caplog.set_level(logging.INFO, "openai_replay.requests")
     async with loaded(folder) as replayer:
         monkeypatch.setattr(f"openai_replay.proxy.{piece}", broken)
         flow = await replayer.ask(request_flow(CHAT))
         assert error_of(flow)["message"] == "The replay failed; the proxy's log says why."
     assert "a bug" in caplog.text
+    lines = [record.getMessage() for record in caplog.records if record.name == "openai_replay.requests"]
+    assert [line.split() for line in lines] == [["missed", "POST", "/v1/chat/completions"]]
 
 
 async def test_every_piece_of_a_recorded_response_passes_at_once(folder: Path) -> None:

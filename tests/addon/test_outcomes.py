@@ -28,13 +28,17 @@ ENDINGS: dict[str, tuple[dict[str, str], tuple[bytes, ...], str]] = {
     "a bad coding": ({"content_type": "application/json", "content_encoding": "gzip"}, (b"no gzip",), ""),
     "no answer": ({}, (), "[Errno 111] Connection refused"),
 }
-REQUESTS = st.tuples(st.sampled_from(("one", "two")), st.sampled_from(sorted(ENDINGS)))
+PATHS = st.sampled_from(("/v1/chat/completions", "/v1/chat/completions", "/v1/%zz?a=%&b", "//v1/../x", "*"))
+REQUESTS = st.tuples(st.sampled_from(("one", "two")), PATHS, st.sampled_from(sorted(ENDINGS)))
+type Request = tuple[str, str, str]
 
 
-async def answered(addon: Loaded, word: str, ending: str) -> None:
+async def answered(addon: Loaded, word: str, path: str, ending: str) -> None:
     """Send a request, and let the API answer it if it is recorded."""
     body = streamed_chat_body(word)
-    flow = await addon.ask(request_flow(body, authorization="Bearer sk-test"))
+    flow = request_flow(body, authorization="Bearer sk-test")
+    flow.request.path = path
+    await addon.ask(flow)
     is_answered = flow.response is not None or flow.request.host == "127.0.0.1"  # the own origin's
     if is_answered or addon.option("recording_mode") == "live":
         return
@@ -48,13 +52,13 @@ async def answered(addon: Loaded, word: str, ending: str) -> None:
 
 
 async def outcomes(
-    mode: str, folder: Path, requests: list[tuple[str, str]], caplog: pytest.LogCaptureFixture
+    mode: str, folder: Path, requests: list[Request], caplog: pytest.LogCaptureFixture
 ) -> list[str]:
     """Return the lines that the requests got in the log."""
     caplog.clear()
     async with loaded(folder, recording_mode=mode) as addon:
-        for word, ending in requests:
-            await answered(addon, word, ending)
+        for word, path, ending in requests:
+            await answered(addon, word, path, ending)
     return [record.getMessage() for record in caplog.records if record.name == "openai_replay.requests"]
 
 
@@ -63,8 +67,8 @@ async def outcomes(
 def test_each_request_has_exactly_one_outcome(
     caplog: pytest.LogCaptureFixture,
     mode: str,
-    before: list[tuple[str, str]],
-    requests: list[tuple[str, str]],
+    before: list[Request],
+    requests: list[Request],
 ) -> None:
     caplog.set_level(logging.INFO, "openai_replay.requests")
     with tempfile.TemporaryDirectory() as name:

@@ -39,6 +39,9 @@ TYPE = "__type__"
 DATA = "__data__"
 FILE = "__file__"
 
+# Some servers answer with a status beyond 599, which clients read as an error of the server (RFC 9110, section 15).
+_LARGEST_STATUS = 999
+
 # The status of a WebSocket (RFC 6455, section 4.2.2), and the member of `response.wire` that names its sound files.
 SWITCHING_PROTOCOLS = 101
 AUDIO = "audio"
@@ -131,7 +134,7 @@ class Response:
         if self.failure is None or self.is_streaming:
             return self.status
         status = self.failure.data.get("status_code")
-        if isinstance(status, int) and 200 <= status <= 599:
+        if isinstance(status, int) and 200 <= status <= _LARGEST_STATUS:
             return status
         return 500 if self.status == 200 else self.status
 
@@ -413,9 +416,10 @@ class _Reader:
         if (
             isinstance(value, bool)
             or not isinstance(value, int)
-            or not (200 <= value <= 599 or value == SWITCHING_PROTOCOLS)
+            or not (200 <= value <= _LARGEST_STATUS or value == SWITCHING_PROTOCOLS)
         ):
-            raise BadRecording(self.path, f"expected an HTTP status from 200 to 599, got {value!r}", place)
+            expected = f"expected an HTTP status from 200 to {_LARGEST_STATUS}"
+            raise BadRecording(self.path, f"{expected}, got {value!r}", place)
         return value
 
 

@@ -21,6 +21,7 @@ from ..service.service import Service
 from .body_ends import mark_end_of_body
 from .endings import has_all_bytes, reason_without_response, refusal_of_users_proxy
 from .flow_state import FlowState
+from .hosts import is_websocket
 from .replaying import replay_earlier
 from .session import ProxyRun
 from .tap import Body, Tap, TimedTap
@@ -73,7 +74,7 @@ def tap_response(flow: http.HTTPFlow, state: FlowState) -> None:
     """Let a response pass as it comes, and keep a copy of its bytes if it is recorded."""
     if flow.response is None or state.is_control:
         return
-    if flow.response.status_code == 101:
+    if flow.response.status_code == 101 and is_websocket(flow.request):
         state.ticket = None  # the capture of the WebSocket has it
         return
     if state.socket is not None:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 from mitmproxy import connection, http
 
 from ..record.exchange import End
 from .tap import Tap
 
 _PROXY_AUTHENTICATION_REQUIRED = 407
+
+# Proxies of companies, which name themselves in the `server` header of their own error pages.
+_PROXY_PRODUCT = re.compile(
+    r"squid|zscaler|blue ?coat|proxysg|mcafee web gateway|skyhigh|netskope|forcepoint|websense|forti(?:gate|proxy)"
+    r"|ironport|umbrella|sophos|tinyproxy|privoxy|mitmproxy",
+    re.IGNORECASE,
+)
+
+# How mitmproxy's messages begin when the API answered, but not in HTTP that mitmproxy accepts.
+_NO_HTTP = ("Cannot parse HTTP response", "unexpected server response", "Received ")
 
 
 def ending_after_error(flow: http.HTTPFlow) -> End:
@@ -26,6 +38,8 @@ def reason_without_response(end: End, message: str) -> str:
 
     `message` is mitmproxy's: the API was not reached, or its response breaks HTTP so that mitmproxy refuses it.
     """
+    if message.startswith(_NO_HTTP):
+        return f"the API's answer is no HTTP that mitmproxy accepts, {message}"
     if end is End.LEFT_BY_CLIENT:
         return "the client left before the answer began, perhaps by its own time-out"
     return f"the API was not reached, {message}"
@@ -39,22 +53,31 @@ def reason_without_tunnel(flow: http.HTTPFlow) -> str:
 
 
 def refusal_of_users_proxy(flow: http.HTTPFlow) -> str:
-    """Return why a response is not the API's but a refusal of the user's own proxy, "" when it is the API's.
+    """Return why a response is not the API's but a refusal of a proxy in between, "" when it is the API's.
 
-    Over plain HTTP such a proxy answers in the API's place: with 407 (RFC 9110, 15.5.8), with the reason of RFC 9209,
-    or with Squid's header. Over TLS mitmproxy sees its answer to CONNECT, and no response.
+    Over plain HTTP, and where a company decrypts TLS, such a proxy answers in the API's place. Its answer to CONNECT is
+    no response for mitmproxy, and never gets here.
     """
     response = flow.response
-    if flow.server_conn.via is None or response is None:
+    if response is None or not (_is_marked_by_proxy(response) or _is_page_of_known_proxy(flow, response)):
         return ""
-    is_refusal = (
-        response.status_code == _PROXY_AUTHENTICATION_REQUIRED
-        or "x-squid-error" in response.headers
-        or "error=" in response.headers.get("proxy-status", "")
-    )
-    return (
-        f"the API was not reached, the proxy in between answered {response.status_code}" if is_refusal else ""
-    )
+    return f"the API was not reached, the proxy in between answered {response.status_code}"
+
+
+def _is_marked_by_proxy(response: http.Response) -> bool:
+    """Tell whether a response says that a proxy made it: RFC 9110, 15.5.8, RFC 9209, or by the name of a product."""
+    headers = response.headers
+    wants_login = response.status_code == _PROXY_AUTHENTICATION_REQUIRED and "proxy-authenticate" in headers
+    has_product = response.status_code >= 400 and _PROXY_PRODUCT.match(headers.get("server", ""))
+    is_error = "x-squid-error" in headers or "error=" in headers.get("proxy-status", "")
+    return wants_login or is_error or bool(has_product)
+
+
+def _is_page_of_known_proxy(flow: http.HTTPFlow, response: http.Response) -> bool:
+    """Tell whether a failed response over plain HTTP is a page for people, or 407: the user's proxy is in between."""
+    is_known = flow.server_conn.via is not None and flow.request.scheme == "http"
+    is_page = response.status_code >= 400 and "text/html" in response.headers.get("content-type", "").lower()
+    return is_known and (is_page or response.status_code == _PROXY_AUTHENTICATION_REQUIRED)
 
 
 def has_all_bytes(response: http.Response, tap: Tap) -> bool:

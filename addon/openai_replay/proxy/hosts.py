@@ -44,7 +44,8 @@ def url_of(request: http.Request, checked: Settings) -> str:
         host = f"[{host}]"
     default_port = {"https": 443, "http": 80}.get(request.scheme)
     port = "" if request.port == default_port else f":{request.port}"
-    return f"{request.scheme}://{host}{port}{request.path}"
+    path = request.path if request.path.startswith("/") else f"/{request.path}"  # `OPTIONS *`
+    return f"{request.scheme}://{host}{port}{path}"
 
 
 def is_websocket(request: http.Request) -> bool:

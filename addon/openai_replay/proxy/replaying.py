@@ -8,9 +8,11 @@ from pathlib import Path
 
 from mitmproxy import http
 
+from ..format.recording import JSON
 from ..replay.answer import Answer
 from ..replay.delivery import Delivery, Ending, at_once, with_length
 from ..service.answering import REPLAY_FAILED, Refusal, explained_miss, recorded_answer, trouble_of
+from ..service.request_log import Outcome, RequestLine
 from .client_connection import handler_of, lift_connection_limit
 from .flow_state import FlowState
 from .loopback_origin import HOST as ORIGIN_HOST
@@ -31,9 +33,24 @@ async def replay_or_refuse(flow: http.HTTPFlow, state: FlowState) -> None:
             missed = await explained_miss(state.session, state.session.describe_flow(flow, state))
             flow.response = refused(flow.request, missed)
             flow.marked, flow.comment = _MISS_MARKER, missed.message
-    except BaseException:
+    except BaseException as exc:
         flow.response = refused(flow.request, REPLAY_FAILED)
+        _report_failure(flow, state, exc)
         raise
+
+
+def _report_failure(flow: http.HTTPFlow, state: FlowState, problem: BaseException) -> None:
+    """Count a request whose replay failed by a bug as one without a recording."""
+    method, path = flow.request.method, flow.request.path.partition("?")[0]
+    what, run = f"{method} {path}", state.session.run
+    details: dict[str, JSON] = {
+        "method": method,
+        "endpoint": path,
+        "request": what,
+        "unreadable": f"the replay failed, {type(problem).__name__}: {problem}",
+    }
+    run.report.add_missed(state.test_id, what, details)
+    run.requests.write(RequestLine(Outcome.MISSED, what, state.test_id))
 
 
 async def replay_earlier(flow: http.HTTPFlow, state: FlowState) -> bool:

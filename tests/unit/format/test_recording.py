@@ -228,11 +228,11 @@ WRONG: dict[str, tuple[dict[str, JSON], str]] = {
     ),
     "a status of its own": (
         {"response": {"body": {}, "status": 99}},
-        "expected an HTTP status from 200 to 599, got 99 @ $.response.status",
+        "expected an HTTP status from 200 to 999, got 99 @ $.response.status",
     ),
     "a status that is true": (
         {"response": {"body": {}, "status": True}},
-        "expected an HTTP status from 200 to 599, got True @ $.response.status",
+        "expected an HTTP status from 200 to 999, got True @ $.response.status",
     ),
     "a test id that is a number": ({"test_id": 1}, "expected a text, got a number @ $.test_id"),
     "headers in a list": (

@@ -20,6 +20,14 @@ def test_a_client_that_gave_up_is_told_from_an_api_that_was_not_reached() -> Non
     assert reason_without_response(End.CUT_BY_UPSTREAM, "no route") == "the API was not reached, no route"
 
 
+@pytest.mark.parametrize(
+    "message", ["Cannot parse HTTP response: Bad HTTP response line", "unexpected server response: b'220'"]
+)
+def test_an_api_that_answers_in_no_http_was_reached(message: str) -> None:
+    reason = reason_without_response(End.CUT_BY_UPSTREAM, message)
+    assert reason == f"the API's answer is no HTTP that mitmproxy accepts, {message}"
+
+
 @pytest.mark.parametrize("state", [ConnectionState.CLOSED, ConnectionState.CAN_WRITE])
 def test_a_client_that_gave_up_within_connect_is_told_from_an_api_that_was_not_reached(
     state: ConnectionState,
@@ -32,24 +40,32 @@ def test_a_client_that_gave_up_within_connect_is_told_from_an_api_that_was_not_r
 
 
 @pytest.mark.parametrize(
-    ("status", "headers", "is_refusal"),
+    ("status", "headers", "is_refusal", "is_refusal_of_known_proxy"),
     [
-        (407, {}, True),
-        (403, {"X-Squid-Error": "ERR_ACCESS_DENIED 0"}, True),
-        (502, {"Proxy-Status": "proxy.example; error=connection_refused"}, True),
-        (200, {"Proxy-Status": "proxy.example; received-status=200"}, False),
-        (403, {}, False),
-        (200, {}, False),
+        (407, {"Proxy-Authenticate": "Basic"}, True, True),
+        (407, {}, False, True),
+        (403, {"X-Squid-Error": "ERR_ACCESS_DENIED 0"}, True, True),
+        (502, {"Proxy-Status": "proxy.example; error=connection_refused"}, True, True),
+        (200, {"Proxy-Status": "proxy.example; received-status=200"}, False, False),
+        (403, {"Server": "Zscaler/6.2"}, True, True),
+        (503, {"Server": "squid/5.7"}, True, True),
+        (200, {"Server": "squid/5.7"}, False, False),
+        (403, {"Content-Type": "text/html; charset=utf-8"}, False, True),
+        (502, {"Content-Type": "text/html", "Server": "cloudflare"}, False, True),
+        (200, {"Content-Type": "text/html"}, False, False),
+        (403, {"Content-Type": "application/json", "Via": "1.1 proxy (squid/5.7)"}, False, False),
+        (403, {}, False, False),
+        (200, {}, False, False),
     ],
 )
-def test_a_refusal_of_the_users_own_proxy_is_no_answer_of_the_api(
-    status: int, headers: dict[str, str], is_refusal: bool
+def test_a_refusal_of_a_proxy_in_between_is_no_answer_of_the_api(
+    status: int, headers: dict[str, str], is_refusal: bool, is_refusal_of_known_proxy: bool
 ) -> None:
     flow = tflow.tflow(resp=http.Response.make(status, b"", headers))
-    assert refusal_of_users_proxy(flow) == "", "no proxy in between"
+    reason = f"the API was not reached, the proxy in between answered {status}"
+    assert refusal_of_users_proxy(flow) == (reason if is_refusal else "")
     flow.server_conn.state = ConnectionState.CLOSED
     flow.server_conn.via = ("http", ("proxy.example", 3128))
-    reason = refusal_of_users_proxy(flow)
-    assert reason == (
-        f"the API was not reached, the proxy in between answered {status}" if is_refusal else ""
-    )
+    assert refusal_of_users_proxy(flow) == (reason if is_refusal_of_known_proxy else "")
+    flow.request.scheme = "https"
+    assert refusal_of_users_proxy(flow) == (reason if is_refusal else "")
