@@ -58,6 +58,9 @@ def test_without_sides_the_folder_is_compared_with_the_last_commit(home: Path) -
     result = diff(home)
     assert (result.returncode, result.stdout, result.stderr) == (1, CHANGED, "")
     assert diff(home, f"recordings/{CHAT}").stdout == CHANGED
+    assert diff(home, CHAT[:12]).stdout == CHANGED
+    assert diff(home, "--dir", "recordings", f"{CHAT[:12]}…").stdout == CHANGED
+    assert diff(home, CHAT[:12], CHAT[:12]).returncode == 0
     assert diff(home, "--names", "HEAD").stdout == "0ea0bb1f93a4….json\n"
     assert diff(home, "HEAD", "HEAD").returncode == 0
     run(home, "git", "checkout", "-q", ".")
@@ -67,8 +70,21 @@ def test_without_sides_the_folder_is_compared_with_the_last_commit(home: Path) -
 def test_what_cannot_be_compared_has_a_status_of_its_own(home: Path) -> None:
     result = diff(home, "no-such-revision")
     assert result.returncode == 2
-    assert "no-such-revision: expected a file, a folder, or a git revision" in result.stderr
+    assert (
+        "no-such-revision: expected a file, a folder, a recording's name, or a git revision" in result.stderr
+    )
     assert diff(home, "a", "b", "c").returncode == 2
+
+
+def test_without_a_commit_or_a_repository_that_is_said(home: Path) -> None:
+    shutil.rmtree(home / ".git")
+    result = diff(home)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert f"error: {home}/recordings: expected a folder in a git repository" in result.stderr
+    run(home, "git", "init", "-q").check_returncode()
+    assert "expected a commit to compare with" in diff(home).stderr
+    result = run(home, "/usr/bin/env", "PATH=/nowhere", OPENAI_REPLAY, "diff")
+    assert "git, for its revisions, is not installed" in result.stderr
 
 
 def test_git_shows_words_and_not_envelopes(home: Path) -> None:

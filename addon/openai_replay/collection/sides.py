@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ def side_of(text: str, directory: Path) -> Side:
     """Return the side that a person names: a file, a folder, else a git revision of `directory`.
 
     Raises:
-        BadOption: it is none of them.
+        BadOption: it is none of them; the message says where git finds no revision.
     """
     path = Path(text)
     if path.is_dir():
@@ -71,10 +72,20 @@ def side_of(text: str, directory: Path) -> Side:
     return _of_revision(text, directory)
 
 
+def is_revision(text: str, directory: Path) -> bool:
+    """Tell whether a text names a git revision of a folder."""
+    return bool(_commit(text, directory))
+
+
+def _commit(revision: str, directory: Path) -> bytes:
+    """Return the object id of a revision, b"" where git knows none."""
+    return _git(directory, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+
+
 def _of_revision(revision: str, directory: Path) -> Side:
-    commit = _git(directory, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+    commit = _commit(revision, directory)
     if not commit:
-        raise BadOption(f"{revision}: expected a file, a folder, or a git revision of {directory}")
+        raise BadOption(_reason(revision, directory))
     listed = _git(directory, "ls-tree", "-r", "-z", commit.decode().strip(), "--", ".")
     blobs = {}
     for entry in listed.decode("utf-8", "surrogateescape").split("\0"):
@@ -82,6 +93,28 @@ def _of_revision(revision: str, directory: Path) -> Side:
         if head and names.is_recording(os.path.basename(path)):
             blobs[path] = head.split()[2]
     return Side(revision, {}, blobs, directory)
+
+
+def _reason(revision: str, directory: Path) -> str:
+    """Return why git knows no such revision of a folder, and the alternatives."""
+    if shutil.which("git") is None:
+        return (
+            f"{revision}: expected two files or folders to compare; git, for its revisions, is not installed"
+        )
+    asked = subprocess.run(
+        ["git", "-C", directory, "rev-parse", "--git-dir"], capture_output=True, check=False
+    )
+    if asked.returncode:
+        said = asked.stderr.decode(errors="replace").partition("\n")[0]
+        return (
+            f"{directory}: expected a folder in a git repository, or two files or folders to compare; {said}"
+        )
+    if not _commit("HEAD", directory):
+        return (
+            f"{directory}: expected a commit to compare with, or two files or folders; its git repository has no "
+            "commits yet"
+        )
+    return f"{revision}: expected a file, a folder, a recording's name, or a git revision of {directory}"
 
 
 def _git(directory: Path, *arguments: str) -> bytes:

@@ -11,9 +11,10 @@ import click
 
 from ..collection.difference import Difference, differences, title
 from ..collection.readable import lines_of
-from ..collection.sides import Side, side_of
+from ..collection.sides import Side, is_revision, side_of
 from ..errors import BadOption, BadRecording
 from ..format.recording import decode
+from . import listing
 from .command_line import DIRECTORY, folder_settings, guarded
 from .progress import Progress
 
@@ -35,8 +36,9 @@ def diff_command(directory: str | None, textconv: bool, only_names: bool, sides:
 
     Ids, times and padding do not count.
 
-    A and B are files, folders, or git revisions of the folder of the recordings. Without B, it is that folder as it is;
-    without A, the last commit. One file alone is compared with its last commit.
+    A and B are files, folders, names of recordings as `list` shows them, or git revisions of the folder of the
+    recordings. Without B, it is that folder as it is; without A, the last commit. One recording alone is compared with
+    its last commit.
 
     \b
     The exit status is 0 if nothing differs, 1 if something does, 2 if they cannot be compared.
@@ -47,6 +49,7 @@ def diff_command(directory: str | None, textconv: bool, only_names: bool, sides:
       openai-replay diff main                   # against a branch
       openai-replay diff v1.0 v2.0              # two revisions
       openai-replay diff old.json new.json
+      openai-replay diff 0ea0bb1f93a4           # one recording, by the beginning of its name
       git config diff.openai-replay.textconv "openai-replay diff --textconv"
     """
 
@@ -93,11 +96,22 @@ def _both(directory: str | None, sides: Sequence[str]) -> tuple[Side, Side]:
     if len(sides) == 2 and all(Path(side).exists() for side in sides):
         return side_of(sides[0], Path()), side_of(sides[1], Path())
     folder = folder_settings(directory).directory
+    sides = [_named(side, folder) for side in sides]
     if len(sides) == 1 and Path(sides[0]).is_file():
         path = os.path.relpath(sides[0], folder)
         return side_of("HEAD", folder).only(path), side_of(str(folder), folder).only(path)
     first = sides[0] if sides else "HEAD"
     return side_of(first, folder), side_of(sides[1] if len(sides) == 2 else str(folder), folder)
+
+
+def _named(side: str, folder: Path) -> str:
+    """Return the file of a recording that a side names as `list` shows it, else the side as it is."""
+    if Path(side).exists() or is_revision(side, folder):
+        return side
+    try:
+        return str(listing.found(folder, side))
+    except listing.NoneFound:
+        return side  # `side_of` says how it can be spelt
 
 
 def _print(difference: Difference, *, only_names: bool) -> None:

@@ -80,11 +80,16 @@ def _age(sums: Sums) -> str:
 # --- one ---
 
 
+class NoneFound(BadOption):
+    """A folder has no recording of a name."""
+
+
 def found(directory: Path, name: str) -> Path:
     """Return the recording that a person means by its name, or by the beginning of it as `list` shows it.
 
     Raises:
-        BadOption: there is none in the folder, or there are several.
+        NoneFound: there is none in the folder.
+        BadOption: there are several.
     """
     with closing(_store(directory).index) as index:
         paths = [path for path in index.paths() if names.is_meant(path, name)]
@@ -93,7 +98,7 @@ def found(directory: Path, name: str) -> Path:
     if len(firsts) == 1:
         return directory / firsts[0]
     if not firsts:
-        raise BadOption(
+        raise NoneFound(
             f"{name}: expected a file, or the beginning of a recording's name in {directory}; "
             "`openai-replay list` shows them, and --dir names another folder"
         )
