@@ -82,8 +82,8 @@ class Report:
         gone = self.given_up.pop((test_id, request), [])
         self.not_recorded = [entry for entry in self.not_recorded if all(entry is not one for one in gone)]
 
-    def add_miss(self, miss: Miss) -> None:
-        """Take note of a request without a recording, and of the recording nearest to it."""
+    def add_miss(self, miss: Miss, advice: str) -> None:
+        """Take note of a request without a recording, of the recording nearest to it, and of the next steps."""
         api_request = miss.api_request
         details: dict[str, JSON] = {
             "method": api_request.method,
@@ -91,6 +91,7 @@ class Report:
             "request": api_request.name(),
             "nearest": miss.nearest,
             "differences": [difference.to_json() for difference in miss.differences],
+            "advice": advice,
             "url": api_request.url,
             **self._sent(api_request.body),
         }

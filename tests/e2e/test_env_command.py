@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -80,7 +81,7 @@ def test_all_formats_say_the_same(tmp_path: Path) -> None:
             assert f"{name}={value}\n" in lines
     powershell = sh("openai-replay env --format powershell", tmp_path).stdout
     assert [line.partition(" = ")[0] for line in powershell.splitlines()] == [
-        f"$env:{name}" for name in variables
+        f"$env:{name}" for name in (*variables, "OPENAI_REPLAY_EARLIER_ENVIRONMENT")
     ]
 
 
@@ -100,3 +101,37 @@ def test_help_is_there(tmp_path: Path, arguments: str) -> None:
     assert result.returncode == 0
     assert result.stdout.startswith("Usage: ")
     assert os.linesep in result.stdout
+
+
+IN_CI = os.environ.get("CI") == "true"
+COMPANY = "http://it's \\ company.example:3128"
+EVALUATE = {
+    **dict.fromkeys(("dash", "bash", "zsh"), ('eval "$({})"', "")),
+    "fish": ("{} | source", " --format fish"),
+}
+
+
+@pytest.mark.parametrize("shell", EVALUATE)
+def test_each_shell_gets_the_variables_and_the_earlier_values_back(tmp_path: Path, shell: str) -> None:
+    if shutil.which(shell) is None and not IN_CI:
+        pytest.skip(f"{shell} is not installed")
+    evaluate, style = EVALUATE[shell]
+    program = f"{shlex.quote(OPENAI_REPLAY)} env{style}"
+    there, back = evaluate.format(program), evaluate.format(f"{program} --unset")
+    result = subprocess.run(
+        [shell, "-c", f"{there}; {there}; env -0; printf '\\0'; {back}; env -0"],
+        capture_output=True,
+        text=True,
+        env=bare_environment(tmp_path, HTTPS_PROXY=COMPANY),
+        cwd=tmp_path,
+        timeout=CEILING_S,
+        check=True,
+    )
+    led, restored = (
+        dict(line.partition("=")[::2] for line in part.split("\0") if line)
+        for part in result.stdout.split("\0\0")
+    )
+    assert led["HTTPS_PROXY"] == led["https_proxy"] == "http://127.0.0.1:8080"
+    assert restored["HTTPS_PROXY"] == COMPANY
+    added = restored.keys() - bare_environment(tmp_path).keys() - {"HTTPS_PROXY"}
+    assert not [name for name in added if "proxy" in name.lower() or "OPENAI" in name or "CERT" in name]

@@ -222,7 +222,7 @@ def test_the_log_says_what_to_do_next(replayed: Replayed) -> None:
     replayed.miss(with_text("Plan my day, it is Tuesday, March 4"))
     _, _, explained = replayed.running.log()[before:].partition("No recording for ")
     assert explained.splitlines()[2:5] == [
-        "  Next: record it, with recording_mode=record-if-missing and a key.",
+        "  Next: record it, with a key: mitmdump --set recording_mode=record-if-missing …",
         "  If this changes with each run, ignore it, both while recording and while replaying:",
         r"    --set 'recording_ignore=messages[1].content=\d+'",
     ]

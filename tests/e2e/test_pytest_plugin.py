@@ -155,6 +155,7 @@ def test_a_failing_test_shows_what_it_missed(project: Path) -> None:
         assert "No recording for POST /v1/chat/completions (request " in result.stdout
         difference = '"Say hello from a recording.", asked "Say hallo from a recording."'
         assert f"    messages[0].content: recorded {difference}" in result.stdout
+        assert "  Next: record it, with a key: pytest --recording-mode record-if-missing …" in result.stdout
         assert summary(result).startswith("0 replayed, 0 recorded, 1 missed, ")
 
 
@@ -279,11 +280,25 @@ def test_conditions_fail_a_run_whose_tests_succeed(project: Path) -> None:
     for arguments, condition, fails in cases:
         result = run_pytest(project, *arguments, condition)
         assert result.returncode == int(fails), result.stdout
-        assert (f"failed, as {condition} asks for" in result.stdout) is fails
+        assert (f"failed because of {condition}: " in result.stdout) is fails
         assert " failed" not in result.stdout.splitlines()[-1]
     said = "The proxy saw no request of the tests to a recorded host"
     assert said in run_pytest(project, "-k", "nothing").stdout
     assert said not in run_pytest(project, "-k", "one").stdout
+
+
+def test_a_project_is_recorded_from_the_mock_without_a_key(project: Path) -> None:
+    recorded = run_pytest(project, "--recording-mode", "record", "--recording-against-mock")
+    assert recorded.returncode == 0, recorded.stdout
+    assert "The mock API answers: its texts are made up" in recorded.stdout
+    assert "OPENAI_API_KEY is not set" not in recorded.stdout
+    assert summary(recorded) == "0 replayed, 3 recorded, 0 missed, 0 unused"
+    assert summary(run_pytest(project)) == "3 replayed, 0 recorded, 0 missed, 0 unused"
+
+
+def test_a_missing_key_is_said_while_recording(project: Path, company: Mapping[str, str]) -> None:
+    said = "OPENAI_API_KEY is not set: expected a key while recording"
+    assert said in run_pytest(project, "--recording-mode", "record", variables=company).stdout
 
 
 def test_an_exchange_that_could_not_be_recorded_is_named(project: Path) -> None:
@@ -338,9 +353,14 @@ def test_an_installed_program_serves_tests_whose_environment_has_no_mitmproxy(
 def test_what_makes_no_sense_fails_the_tests_that_ask(project: Path) -> None:
     result = run_pytest(project)
     assert result.returncode == 1
-    assert "openai-replay: recording_dir=" in result.stdout
-    assert "expected an existing folder to replay from" in result.stdout
+    said = "(record first, with --recording-mode record)"
+    assert re.findall(r"^openai-replay: recording_dir=.* expected an existing folder .*", result.stdout, re.M)
+    assert result.stdout.count(said) == 3, "once for each test"
     assert "3 errors" in result.stdout
+    result = run_pytest(
+        project, "--recording-mode", "replay", "--recording-dir", ".", "--recording-against-mock"
+    )
+    assert "--recording-against-mock: expected --recording-mode record" in result.stdout
     result = run_pytest(project, "--recording-mode", "reply")
     assert result.returncode == 4
     assert "invalid choice: 'reply'" in result.stderr

@@ -47,11 +47,12 @@ def test_the_trial_records_shows_replays_and_misses(checkout: Path) -> None:
     ]
     assert 'messages[0].content: recorded "Say hello", asked "Say goodbye"' in result.stderr
     assert "Say hello" in result.stdout  # as `show` prints the request
+    assert not (checkout / "ask.sh").exists(), "the checkout stays clean"
 
 
 def test_record_and_replay_work_on_any_command(checkout: Path) -> None:
     path = f'export PATH="{ROOT}/.venv/bin:$PATH"\n'
-    ran(checkout, TRIAL.partition("openai-replay run")[0])
+    ran(checkout, TRIAL.partition("openai-replay run")[0].replace('cd "$(mktemp -d)"\n', ""))
     (checkout / "run-my-tests").write_text("#!/bin/sh\nexec sh ask.sh\n")
     (checkout / "run-my-tests").chmod(0o755)
     record = RECORD.replace("--mode record", "--mode record --against-mock")  # no network here

@@ -1,6 +1,7 @@
 """`openai-replay run` and the clients behind it: keys, telemetry, trust, and the user's own proxy."""
 
 import json
+import os
 import shlex
 import shutil
 import socket
@@ -88,9 +89,11 @@ def test_pass_key_leaves_the_real_key_to_the_command(
 def test_no_process_of_a_run_but_the_first_has_the_real_key_in_its_environment_or_command_line(
     tmp_path: Path, way_out: Mapping[str, str]
 ) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
     process = start(
         tmp_path,
-        *("sh", "-c", "echo ready; read line"),
+        *("sh", "-c", "echo ready; read line <gate"),
         program=[str(Path(sys.executable).with_name("openai-replay")), "run", "--mode", "record", "--"],
         RUN_OF=str(tmp_path),
         **way_out,
@@ -104,7 +107,7 @@ def test_no_process_of_a_run_but_the_first_has_the_real_key_in_its_environment_o
     assert len(processes_with(of_run)) >= 2
     assert all("openai-replay run" in line for line in with_key)
     assert not any(REAL_KEY in line for line in processes_with(of_run))
-    process.kill()
+    gate.write_text("\n")
     process.communicate(timeout=CEILING_S)
 
 
@@ -268,3 +271,20 @@ def test_a_refusal_of_the_users_own_proxy_is_not_recorded_as_the_apis_answer(
         result = run(tmp_path, "--mode", "record", command=ask(CHAT), variables=variables)
     assert b"0 recorded, 0 missed, 1 not recorded" in result.stderr, result.stderr
     assert recordings(tmp_path / "recordings") == {}
+
+
+# --- a Node that reads no proxy variables ---
+
+
+def test_an_old_node_reaches_the_proxy_by_the_base_url(replay_home: Path) -> None:
+    node = replay_home / "bin" / "node"
+    node.parent.mkdir()
+    node.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && exec echo v20.1.0\n'
+        f'exec curl -sS "$OPENAI_BASE_URL/chat/completions" -d {shlex.quote(RECORDED_CHAT)}\n'
+    )
+    node.chmod(0o755)
+    result = run(replay_home, command=[str(node), "app.js"])
+    said, summary = result.stderr.decode().splitlines()
+    assert said.startswith("openai-replay: Node v20.1.0 does not read proxy variables")
+    assert summary.startswith("openai-replay: 1 replayed, 0 recorded, 0 missed")

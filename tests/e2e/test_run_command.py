@@ -194,13 +194,13 @@ def test_a_miss_is_explained_and_fails_the_run_only_if_that_was_asked_for(home: 
     assert lines[0].startswith("openai-replay: No recording for POST /v1/chat/completions (request ")
     assert lines[1] == '    messages[0].content: recorded "Say hello", asked "Say goodbye"'
     assert lines[2:] == [
-        "  Next: record it, with recording_mode=record-if-missing and a key.",
+        "  Next: record it, with a key: openai-replay run --mode record-if-missing …",
         "openai-replay: 0 replayed, 0 recorded, 1 missed, 1 unused",
     ]
     result = run(home, "--fail-on-miss", command=ask(OTHER_CHAT))
     assert result.returncode == 1
     assert result.stderr.endswith(
-        b"openai-replay: failed, as --fail-on-miss asks for: there were requests without a recording\n"
+        b"openai-replay: failed because of --fail-on-miss: there were requests without a recording\n"
     )
 
 
@@ -226,7 +226,9 @@ def test_a_run_that_asked_nothing_fails_only_if_that_was_asked_for(home: Path) -
     assert run(home, "--fail-on-miss", command=["true"]).returncode == 0
     result = run(home, "--fail-on-no-request", command=["true"])
     assert result.returncode == 1
-    assert result.stderr.endswith(b"openai-replay: failed, as --fail-on-no-request asks for\n")
+    assert result.stderr.endswith(
+        b"openai-replay: failed because of --fail-on-no-request: the proxy saw no request\n"
+    )
     assert run(home, "--fail-on-no-request", command=ask(CHAT)).returncode == 0
 
 
@@ -239,7 +241,8 @@ def test_an_unused_recording_fails_the_run_only_if_that_was_asked_for(home: Path
     assert result.returncode == 1
     assert b"openai-replay: 1 replayed, 0 recorded, 0 missed, 1 unused\n" in result.stderr
     assert result.stderr.endswith(
-        b'nobody asked for these recordings\nopenai-replay:     another.json  "Say nothing"\n'
+        b'openai-replay: unused recordings:\nopenai-replay:     another.json  "Say nothing"\n'
+        b"openai-replay: failed because of --fail-on-unused: there are unused recordings\n"
     )
     assert run(home, "--fail-on-unused", command=["sh", "-c", "exit 3"]).returncode == 3
 

@@ -25,7 +25,7 @@ LAYERS = (
     {"store", "wire", "trouble"},
     {"request", "sdk"},
     {"format"},
-    {"errors", "limits", "modes"},
+    {"errors", "limits", "modes", "front_end"},
 )
 # Exceptions to the table, each with its reason.
 ALSO_ALLOWED = {

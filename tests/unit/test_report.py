@@ -26,7 +26,7 @@ def report() -> Report:
     report.add_recorded("a", "3.json")
     report.add_not_recorded("b", "POST /v1/x", "the disk is full")
     for _ in range(2):
-        report.add_miss(Miss(chat("x", test_id="a"), "1.json", (Difference("seed", "1", None),)))
+        report.add_miss(Miss(chat("x", test_id="a"), "1.json", (Difference("seed", "1", None),)), "  Next: …")
     return report
 
 
@@ -60,6 +60,7 @@ def test_the_report_of_all_tests(report: Report) -> None:
                 "times": 2,
                 "nearest": "1.json",
                 "differences": [{"path": "seed", "recorded": "1", "asked": None}],
+                "advice": "  Next: …",
                 "url": "https://api.openai.com/v1/chat/completions",
                 "body": chat("x", test_id="a").body,
             }
@@ -157,7 +158,7 @@ def test_a_reset_of_all_forgets_everything(report: Report) -> None:
 def test_a_client_that_runs_away_does_not_fill_the_memory() -> None:
     report = Report()
     for number in range(1005):
-        report.add_miss(Miss(chat(f"{number}"), None, ()))
+        report.add_miss(Miss(chat(f"{number}"), None, ()), "")
         report.add_not_recorded(None, "x", "y")
 
     result = report.to_json("replay", [], None, all_tests=True)

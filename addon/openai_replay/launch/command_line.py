@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import click
 
 from ..errors import BadOption, OpenAIReplayError
+from ..front_end import FrontEnd
 from ..options import Mode, Settings
 from ..options_file import resolve
 from .run import FAILED, failure
@@ -18,12 +19,8 @@ USAGE = 2
 # The exit status for a command that could not do all of its work.
 NOT_DONE = 1
 
-# The options that the command line has under other names, and the parameter that each is here.
-_FLAGS = {
-    "recording_mode": ("--mode", "mode"),
-    "recording_dir": ("--dir", "directory"),
-    "recording_test_id": ("--test-id", "test_id"),
-}
+# The parameter of a command for each option that has a flag.
+_PARAMETERS = {"recording_mode": "mode", "recording_dir": "directory", "recording_test_id": "test_id"}
 
 DIRECTORY = click.option(
     "--dir",
@@ -55,12 +52,12 @@ def folder_settings(
 
 
 def _of_command_line(problem: BadOption, given: Mapping[str, object]) -> BadOption:
-    """Return the problem of an option under its name on the command line, if it was given there."""
+    """Return the problem of an option in the spelling of the command line, if it was given there."""
+    front_end = FrontEnd.of_command_line(os.environ)
     name, _, rest = str(problem).partition("=")
-    flag, parameter = _FLAGS.get(name, ("", ""))
-    if given.get(parameter) is None:
-        return problem
-    return BadOption(f"{flag} {rest}".replace("recording_mode=", "--mode "))
+    if given.get(_PARAMETERS.get(name, "")) is None:
+        return BadOption(front_end.reworded(str(problem)))
+    return BadOption(front_end.reworded(f"{front_end.flag(name)} {rest}"))
 
 
 def guarded(work: Callable[[], int], status: int = FAILED) -> int:

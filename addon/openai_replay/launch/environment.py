@@ -221,7 +221,7 @@ def _base_urls_as_they_were(environment: Mapping[str, str]) -> Changes:
 
 
 def taken_back(changes: Changes, environment: Mapping[str, str]) -> Changes:
-    """Return the changes that undo `changes` in a shell that has evaluated them; other values of before are lost."""
+    """Return the changes that unset the variables of `changes`, for a shell that does not remember earlier values."""
     unset: Changes = dict.fromkeys(changes)
     if environment.get("OPENAI_API_KEY") == DUMMY_KEY:
         unset["OPENAI_API_KEY"] = None
@@ -229,9 +229,17 @@ def taken_back(changes: Changes, environment: Mapping[str, str]) -> Changes:
 
 
 def as_sh(changes: Changes) -> str:
-    """Return lines for a POSIX shell's eval."""
+    """Return lines for the `eval` of sh, dash, bash, zsh and ksh (POSIX, Shell Command Language, 2.2)."""
     return "".join(
         f"unset {name}\n" if value is None else f"export {name}={shlex.quote(value)}\n"
+        for name, value in changes.items()
+    )
+
+
+def as_fish(changes: Changes) -> str:
+    """Return lines for fish's `source`, whose single quotes know two escapes (fish's documentation, "Quotes")."""
+    return "".join(
+        f"set -e {name}\n" if value is None else f"set -gx {name} '{_fish_escaped(value)}'\n"
         for name, value in changes.items()
     )
 
@@ -258,6 +266,10 @@ def as_json(changes: Changes) -> str:
     return json.dumps(changes, indent=2, ensure_ascii=False) + "\n"
 
 
+def _fish_escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "\\'")
+
+
 def _dotenv_quoted(value: str) -> str:
     if "'" not in value:
         return f"'{value}'"
@@ -265,4 +277,4 @@ def _dotenv_quoted(value: str) -> str:
     return f'"{escaped}"'
 
 
-FORMATS = {"sh": as_sh, "dotenv": as_dotenv, "powershell": as_powershell, "json": as_json}
+FORMATS = {"sh": as_sh, "fish": as_fish, "dotenv": as_dotenv, "powershell": as_powershell, "json": as_json}

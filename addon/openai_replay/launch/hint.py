@@ -9,34 +9,31 @@ from ..modes import Mode
 from .outcome import saw_request
 from .plan import Plan
 
-_HINT = """\
-The proxy saw no request of the command to {hosts}. Either it asks no API, or it goes past the proxy:
-  Node before 22.21 (or 24.0), AI SDK 4, Python's aiohttp without trust_env=True, httpx with trust_env=False or a
-  transport of its own, urllib3's PoolManager and http.client, Go's &http.Transport{{}} without Proxy, Java's Apache
-  createDefault() and reactor-netty, Node's https.Agent, PHP's streams, and Java that replaces JAVA_TOOL_OPTIONS do not
-  read the proxy variables; addon/CLIENTS.md has the remedy for each.
-  {remedy}"""
+_PAST_PROXY = (
+    "The proxy saw no request of the command to {hosts}. Either it calls no API, or it goes past the proxy, as do "
+    "Node before 22.21 (or 24.0), AI SDK 4, Python's aiohttp without trust_env=True, httpx with trust_env=False or a "
+    "custom transport, urllib3's PoolManager and http.client, Go's &http.Transport{{}} without Proxy, Java's Apache "
+    "createDefault() and reactor-netty, Node's https.Agent, and PHP's streams. Try `openai-replay run --base-url`; "
+    "addon/CLIENTS.md has the remedy for each client."
+)
 
-_USE_BASE_URL = """\
-Try `openai-replay run --base-url`, which sets OPENAI_BASE_URL instead. AI SDK 4, .NET and PHP read no variable for it:
-  there, put it into the code."""
-
-_USE_PROXY = """\
-AI SDK 4, .NET and PHP read no variable for the base URL, and a base URL in the code comes first everywhere: put
-  OPENAI_BASE_URL into the code, or try `openai-replay run` without --base-url."""
+_PAST_BASE_URL = (
+    "The proxy saw no request of the command to {hosts}. Either it calls no API, or it does not read OPENAI_BASE_URL, "
+    "as AI SDK 4, .NET, PHP and programs with a base URL in their code: read that variable in the code. "
+    "addon/CLIENTS.md has the remedy for each client."
+)
 
 
 def hint(plan: Plan, reported: Mapping[str, Any]) -> str:
-    """Return advice for a run without any request to a recorded host, "" when none is needed.
+    """Return advice for a run without any request to a recorded host, in one line, "" when none is needed.
 
-    A client that did not trust the certificate has got other advice already: it does not go past the proxy.
+    None is needed where the cause has been said already: clients that do not trust the certificate, and requests to
+    model APIs that are not recorded.
     """
-    if saw_request(reported["totals"]) or plan.settings.mode is Mode.LIVE or reported.get("distrusted"):
+    is_said = reported.get("distrusted") or reported.get("other_apis")
+    if saw_request(reported["totals"]) or plan.settings.mode is Mode.LIVE or is_said:
         return ""
-    hosts = ", ".join(host.text for host in plan.settings.hosts)
-    text = _HINT.format(hosts=hosts, remedy=_USE_BASE_URL if plan.target is None else _USE_PROXY)
+    text = _PAST_PROXY if plan.target is None else _PAST_BASE_URL
     if unrecorded := plan.unrecorded_base_url():
-        text += (
-            f"\n  OPENAI_BASE_URL is {unrecorded}: expected one of the recorded hosts, see recording_hosts."
-        )
-    return text
+        text = f"OPENAI_BASE_URL is {unrecorded}: expected one of the recorded hosts, {{hosts}}; see recording_hosts."
+    return text.format(hosts=", ".join(host.text for host in plan.settings.hosts))

@@ -50,6 +50,14 @@ def real_keys(environment: Mapping[str, str], dummies: Mapping[str, str]) -> dic
     return {dummy: environment[name] for name, dummy in dummies.items()}
 
 
+def missing_key(environment: Mapping[str, str], mode: Mode, hosts: Sequence[HostPattern]) -> str:
+    """Return a warning if OpenAI's API is to be recorded and OPENAI_API_KEY is not set, else ""."""
+    is_openai = any(pattern.matches(_DOMAIN_OF_KEY["CODEX_API_KEY"], 443) for pattern in hosts)
+    if mode not in _RECORDING or not is_openai or environment.get(_KEY_OF_ANY_HOST):
+        return ""
+    return f"{_KEY_OF_ANY_HOST} is not set: expected a key while recording, unless the program has one itself"
+
+
 def dummy_of(name: str) -> str:
     """Return the dummy for the key in a variable: of the form that clients expect, and seen to be none in an error."""
     return f"sk-replay-no-real-{name.lower().replace('_', '-')}"

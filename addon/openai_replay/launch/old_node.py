@@ -20,18 +20,29 @@ _FIRST_OF_22 = (22, 21)
 _FIRST = (24, 0)
 
 
-class OldNode:
-    """Asks `node --version` in the background, if the command is Node's."""
+def old_node(command: Sequence[str], environment: Mapping[str, str]) -> str:
+    """Return the version of the Node that runs a command, such as `v20.1.0`, if it does not read proxy variables.
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        self._process = _asked(command, environment)
-
-    def problem(self) -> str:
-        """Return the problem and its remedy in one line; "" where there is no Node, or one that reads the variables."""
-        if self._process is None:
-            return ""
-        version = self._process.communicate()[0].strip()
-        return "" if reads_proxy_variables(version) else _problem(version)
+    Returns "" for a newer Node, and for a command that Node does not run.
+    """
+    if not is_run_by_node(command):
+        return ""
+    program = command[0] if Path(command[0]).name == "node" else "node"
+    try:
+        result = subprocess.run(
+            [program, "--version"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=dict(environment),
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+    except OSError:
+        return ""  # the command itself will say so
+    version = result.stdout.strip()
+    return "" if reads_proxy_variables(version) else version
 
 
 def reads_proxy_variables(version: str) -> bool:
@@ -46,27 +57,3 @@ def reads_proxy_variables(version: str) -> bool:
 def is_run_by_node(command: Sequence[str]) -> bool:
     """Tell whether a command is Node, or one of the well-known programs that Node runs."""
     return Path(command[0]).name in _PROGRAMS
-
-
-def _problem(version: str) -> str:
-    return (
-        f"warning: Node {version} does not read proxy variables (22.21 and 24.0 are the first that do): its requests "
-        "go past the proxy. Try --base-url, or a newer Node."
-    )
-
-
-def _asked(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[str] | None:
-    if not is_run_by_node(command):
-        return None
-    program = command[0] if Path(command[0]).name == "node" else "node"
-    try:
-        return subprocess.Popen(
-            [program, "--version"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=dict(environment),
-            text=True,
-        )
-    except OSError:
-        return None  # the command itself will say so

@@ -73,7 +73,7 @@ def failures(
     pruned: int = 0,
     described: Callable[[str], str] = str,
 ) -> list[str]:
-    """Return why a run fails that would otherwise have succeeded, as lines; none when it does not fail.
+    """Return why a run fails that would otherwise have succeeded, as lines with the reason last; none if it does not.
 
     Args:
         pruned: how many of the unused recordings are gone already.
@@ -81,13 +81,14 @@ def failures(
     """
     totals = reported["totals"]
     if fail_on.no_request and not saw_request(totals):
-        return ["failed, as --fail-on-no-request asks for"]
+        return ["failed because of --fail-on-no-request: the proxy saw no request"]
     if fail_on.miss and (totals["missed"] or totals["not_recorded"]):
-        return ["failed, as --fail-on-miss asks for: there were requests without a recording"]
+        return ["failed because of --fail-on-miss: there were requests without a recording"]
     if fail_on.unused and len(reported["unused"]) > pruned:
         return [
-            "failed, as --fail-on-unused asks for: nobody asked for these recordings",
+            "unused recordings:",
             *_named(reported["unused"], described),
+            "failed because of --fail-on-unused: there are unused recordings",
         ]
     return []
 

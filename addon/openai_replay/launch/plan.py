@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import BadOption
+from ..front_end import FrontEnd
 from ..options import OPTIONS, Mode, Settings
 from ..options_file import resolve
 from .base_url import BASE_URL_VARIABLES, Target, original_base_url, target_of
@@ -78,7 +79,7 @@ def planned(options: RunOptions, environment: Mapping[str, str]) -> Plan:
     given = {**_set_options(options), **_named_options(options)}
     target = _target(environment) if options.base_url else None
     checked = resolve(given, environment)
-    _refuse_mock_in_replay(options, checked)
+    _refuse_mock_in_replay(options, checked, FrontEnd.of_command_line(environment))
     _check_reports(options.reports)
     if added := _host_of_base_url(target, checked, environment):
         given["recording_hosts"] = (*(pattern.text for pattern in checked.hosts), added)
@@ -101,10 +102,11 @@ def _host_of_base_url(target: Target | None, checked: Settings, environment: Map
     return target.host_pattern()
 
 
-def _refuse_mock_in_replay(options: RunOptions, checked: Settings) -> None:
+def _refuse_mock_in_replay(options: RunOptions, checked: Settings, front_end: FrontEnd) -> None:
     if options.against_mock and checked.mode is Mode.REPLAY:
         raise BadOption(
-            "--against-mock: expected --mode record, record-if-missing or live; replay asks no API"
+            f"{front_end.flag('against_mock')}: expected {front_end.option('recording_mode', 'record')}, "
+            "record-if-missing or live; replay asks no API"
         )
 
 

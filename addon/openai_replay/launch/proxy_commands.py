@@ -5,24 +5,38 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
 from click.shell_completion import get_completion_class
 
+from ..front_end import FRONT_END, FrontEnd
 from ..options import Mode
 from ..proxy.certificate_authority import certificate_authority, data_folder
 from .command_line import DIRECTORY, MODES, guarded
-from .environment import FORMATS, base_url, dummy_key, proxy_url, taken_back, through_base_url, through_proxy
+from .earlier_environment import before, remembering, restoring
+from .environment import (
+    FORMATS,
+    Changes,
+    base_url,
+    dummy_key,
+    proxy_url,
+    taken_back,
+    through_base_url,
+    through_proxy,
+)
 from .plan import Plan, RunOptions, planned
 from .proxy_process import PROXY_PROGRAM, ProxyProcess, addon_script
-from .run import changes_of_run, configuration, trust_of
+from .run import changes_of_run, configuration, trust_of, without_key
 from .trust import Trust
 
 _PROGRAM = "openai-replay"
 _COMPLETE_VARIABLE = "_OPENAI_REPLAY_COMPLETE"
 _SHELLS = ("bash", "zsh", "fish")
+
+# The formats that a shell evaluates, which can restore its variables later.
+_SHELL_FORMATS = ("sh", "fish", "powershell")
 
 # mitmproxy listens on all interfaces unless it is told otherwise.
 _LISTEN_HERE = ("--listen-host", "127.0.0.1")
@@ -35,7 +49,7 @@ _LISTEN_HERE = ("--listen-host", "127.0.0.1")
     type=click.Choice(list(FORMATS)),
     default="sh",
     show_default=True,
-    help="How the variables are written.",
+    help="How the variables are written; sh is for sh, dash, bash, zsh and ksh.",
 )
 @click.option(
     "--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Where the proxy listens."
@@ -52,7 +66,7 @@ _LISTEN_HERE = ("--listen-host", "127.0.0.1")
 @click.option(
     "--base-url", is_flag=True, help="For a proxy in mitmproxy's reverse mode: set OPENAI_BASE_URL."
 )
-@click.option("--unset", is_flag=True, help="Print the lines that take the variables away again.")
+@click.option("--unset", is_flag=True, help="Print the lines that restore the earlier variables.")
 def env_command(
     style: str,
     port: int,
@@ -67,24 +81,37 @@ def env_command(
     \b
     Examples:
       eval "$(openai-replay env)"           for a proxy on port 8080
-      eval "$(openai-replay env --unset)"   afterwards
+      eval "$(openai-replay env --unset)"   afterwards: earlier values, such as a company's proxy, come back
+      openai-replay env --format fish | source
       openai-replay env --format dotenv >.env
     """
 
     def written() -> int:
+        environment = before(os.environ)
         # The folder of the recordings is the proxy's business, which may run elsewhere.
-        plan = planned(RunOptions(mode, directory=".", base_url=base_url), os.environ)
-        if plan.target is not None:
-            changes = through_base_url(os.environ, port, plan.target, test_id)
-        else:
-            authority = certificate_authority(confdir.expanduser().absolute())
-            trust = Trust(data_folder(os.environ) / "trust", authority.certificate_file)
-            changes = through_proxy(os.environ, port, trust, plan.settings.hosts, test_id)
-        changes |= dummy_key(os.environ, plan.settings.mode)
-        click.echo(FORMATS[style](taken_back(changes, os.environ) if unset else changes), nl=False)
+        plan = planned(RunOptions(mode, directory=".", base_url=base_url), environment)
+        changes = _leading_to(plan, port, confdir, test_id, environment)
+        if unset:
+            changes = restoring(os.environ) or taken_back(changes, os.environ)
+        elif style in _SHELL_FORMATS:
+            changes = remembering(changes, environment)
+        click.echo(FORMATS[style](changes), nl=False)
         return 0
 
     sys.exit(guarded(written))
+
+
+def _leading_to(
+    plan: Plan, port: int, confdir: Path, test_id: str | None, environment: Mapping[str, str]
+) -> Changes:
+    """Return the variables that lead programs to a proxy at a port, which has its authority in `confdir`."""
+    if plan.target is not None:
+        changes = through_base_url(environment, port, plan.target, test_id)
+    else:
+        authority = certificate_authority(confdir.expanduser().absolute())
+        trust = Trust(data_folder(environment) / "trust", authority.certificate_file)
+        changes = through_proxy(environment, port, trust, plan.settings.hosts, test_id)
+    return changes | dummy_key(environment, plan.settings.mode)
 
 
 @click.command("proxy")
@@ -92,18 +119,28 @@ def env_command(
 @DIRECTORY
 @click.option("--base-url", is_flag=True, help="Be the API for OPENAI_BASE_URL, not a proxy.")
 @click.option("--pass-key", is_flag=True, help="Do not replace real API keys by dummies while recording.")
+@click.option(
+    "--against-mock", is_flag=True, help="Record from the mock API: made-up answers, no key, no network."
+)
 @click.option("--test-id", metavar="ID", help="A test id to have in the printed variables.")
 def proxy_command(
-    mode: str | None, directory: str | None, base_url: bool, pass_key: bool, test_id: str | None
+    mode: str | None,
+    directory: str | None,
+    base_url: bool,
+    pass_key: bool,
+    against_mock: bool,
+    test_id: str | None,
 ) -> None:
     """Run a proxy for another program, such as a test runner: on a free port, until standard input ends.
 
     Prints one line of JSON when the proxy listens: its port, its URL, whether it is a base URL's, its mode, the
-    recorded hosts, and the environment that leads a program to it (null stands for a variable to be unset).
+    recorded hosts, a warning if a key is missing, and the environment that leads a program to it (null stands for a
+    variable to be unset).
     """
 
     def held() -> int:
-        plan = planned(RunOptions(mode, directory, base_url=base_url, pass_key=pass_key), os.environ)
+        options = RunOptions(mode, directory, base_url=base_url, pass_key=pass_key, against_mock=against_mock)
+        plan = planned(options, os.environ)
         authority = certificate_authority(data_folder(os.environ))
         trust = trust_of(authority)
         with ProxyProcess(configuration(plan, trust, authority, os.environ)) as proxy:
@@ -128,6 +165,7 @@ def _description(plan: Plan, port: int, test_id: str | None) -> dict[str, object
         "mode": plan.settings.mode.value,
         "hosts": [] if plan.settings.mode is Mode.LIVE else [host.text for host in plan.settings.hosts],
         "unrecorded_base_url": plan.unrecorded_base_url(),
+        "without_key": without_key(plan, os.environ),
     }
 
 
@@ -171,7 +209,8 @@ def serve_command(engine: str, arguments: Sequence[str]) -> None:
     """
     # The last of two counts, so a user's own address does.
     program = _GRANIAN if engine == "granian" else (*PROXY_PROGRAM, "-s", str(addon_script()))
-    os.execv(sys.executable, [*program, *_LISTEN_HERE, *arguments])
+    environment = {**os.environ, FRONT_END: FrontEnd.SERVE.value}
+    os.execve(sys.executable, [*program, *_LISTEN_HERE, *arguments], environment)
 
 
 @click.command("completion")

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ..front_end import FRONT_END, FrontEnd
 from ..proxy.companion import ANNOUNCE_FD, DIRECT_HOSTS, KEYS_FD, MOCK_SCRIPT, REQUEST_LOG, SCRIPT
 from .running_proxy import ADDRESS, ProxyFailed, RunningProxy
 
@@ -49,6 +50,7 @@ class ProxyConfiguration:
         direct_hosts: recorded hosts to connect to directly, past the proxy of `upstream:`.
         against_mock: the mock API takes the place of every host.
         request_log: `plain` or `coloured` for a line per request on standard error.
+        front_end: the program that the user has started, for hints in its spelling.
         log: the file descriptor that warnings and errors are written to, None for this process's standard error.
     """
 
@@ -61,6 +63,7 @@ class ProxyConfiguration:
     log: int | None = None
     against_mock: bool = False
     request_log: str = "none"
+    front_end: FrontEnd = FrontEnd.RUN
 
     def command(self) -> list[str]:
         """Return the command line."""
@@ -107,6 +110,7 @@ class ProxyProcess:
             ANNOUNCE_FD: str(writing),
             KEYS_FD: str(keys),
             REQUEST_LOG: configuration.request_log,
+            FRONT_END: configuration.front_end.value,
         }
         try:
             self._process = subprocess.Popen(

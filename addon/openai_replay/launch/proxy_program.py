@@ -42,6 +42,7 @@ class ProxyDescription:
         hosts: the recorded hosts, none in mode live.
         environment: variables for a program that uses it, None for a variable to be unset; with the same placeholder.
         unrecorded_base_url: OPENAI_BASE_URL where it leads to a host that is not recorded, "" otherwise.
+        without_key: a warning that a key is missing while recording, "" otherwise.
     """
 
     running: RunningProxy
@@ -50,6 +51,7 @@ class ProxyDescription:
     hosts: tuple[str, ...]
     environment: Mapping[str, str | None] = field(repr=False)
     unrecorded_base_url: str = ""
+    without_key: str = ""
 
     @classmethod
     def from_json(cls, described: Mapping[str, Any]) -> Self:
@@ -61,6 +63,7 @@ class ProxyDescription:
             tuple(described["hosts"]),
             described["environment"],
             described["unrecorded_base_url"],
+            described["without_key"],
         )
 
     def url_for(self, test_id: str) -> str:

@@ -25,8 +25,9 @@ from typing import Any, Protocol
 import pytest
 
 from ..errors import OpenAIReplayError
+from ..front_end import FRONT_END, FrontEnd
 from ..modes import Mode
-from ..report_files.by_test import changed_answers
+from ..report_files.by_test import changed_answers, explained
 from .bypass import BypassGuard, explanation
 from .outcome import Conditions, failures, other_apis, recorded_failures, saw_request, summary
 from .proxy_program import ProxyDescription, ProxyProgram, program
@@ -61,6 +62,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="Leave the real API keys to the tests while recording, in place of dummies.",
     )
+    group.addoption(
+        "--recording-against-mock",
+        action="store_true",
+        help="Record from the mock API: made-up answers, no key, no network.",
+    )
     group.addoption("--fail-on-miss", action="store_true", help="Fail when a request had no recording.")
     group.addoption("--fail-on-unused", action="store_true", help="Fail when a recording was not used.")
     group.addoption(
@@ -88,7 +94,11 @@ def _option(config: pytest.Config, name: str) -> Any:
 def _arguments(config: pytest.Config) -> list[str]:
     """Return the arguments of `openai-replay proxy`."""
     uses_base_url = _option(config, "--recording-base-url") or config.getini("recording_base_url")
-    chosen = {"--base-url": uses_base_url, "--pass-key": _option(config, "--recording-pass-key")}
+    chosen = {
+        "--base-url": uses_base_url,
+        "--pass-key": _option(config, "--recording-pass-key"),
+        "--against-mock": _option(config, "--recording-against-mock"),
+    }
     return [flag for flag, is_set in chosen.items() if is_set]
 
 
@@ -110,7 +120,12 @@ def _directory(config: pytest.Config) -> str:
 
 def _is_on(config: pytest.Config) -> bool:
     """Tell whether the tests are known to use the proxy before any of them has been imported."""
-    options = ("--recording-mode", "--recording-dir", "--recording-base-url")
+    options = (
+        "--recording-mode",
+        "--recording-dir",
+        "--recording-base-url",
+        "--recording-against-mock",
+    )
     return bool(config.getini("openai_replay") or any(_option(config, option) for option in options))
 
 
@@ -163,7 +178,11 @@ class OwnProxy:
     def _started(self) -> dict[str, Any]:
         try:
             command = program(self._config.getini("openai_replay_program"))
-            environment = {**self._environment, **_variables(self._config)}
+            environment = {
+                **self._environment,
+                **_variables(self._config),
+                FRONT_END: FrontEnd.PYTEST.value,
+            }
             self._maybe_program = ProxyProgram(command, _arguments(self._config), environment)
             return self._maybe_program.start()
         except ProxyFailed as exc:
@@ -428,11 +447,17 @@ class EveryTest:
         pass
 
 
-def _recorded_test(process: Process, test_id: str) -> RecordedTest:
+def _described(process: Process) -> ProxyDescription:
+    """Return the proxy; where it does not start, fail the test with the reason alone, without a chain of errors."""
     try:
-        described = process.proxies.described()
+        return process.proxies.described()
     except OpenAIReplayError as exc:
-        pytest.fail(f"openai-replay: {exc}", pytrace=False)
+        reason = f"openai-replay: {exc}"
+    pytest.fail(reason, pytrace=False)
+
+
+def _recorded_test(process: Process, test_id: str) -> RecordedTest:
+    described = _described(process)
     if described.unrecorded_base_url:
         pytest.fail(
             f"openai-replay: OPENAI_BASE_URL is {described.unrecorded_base_url}: expected one of the recorded hosts, "
@@ -457,7 +482,8 @@ def pytest_runtest_makereport(
     if recorded is not None and made.failed and made.when != "teardown":
         with suppress(ProxyFailed):
             if missed := recorded.report()["missed"]:
-                made.sections.append(("openai-replay: no recording", "\n".join(map(_explanation, missed))))
+                lines = (line for miss in missed for line in explained(miss))
+                made.sections.append(("openai-replay: no recording", "\n".join(lines)))
     return made
 
 
@@ -467,21 +493,6 @@ def _fail_for_bypass(made: pytest.TestReport, hosts: list[str]) -> None:
         made.outcome, made.longrepr = "failed", "\n".join(reasons)
     elif reasons:
         made.sections.append(("openai-replay: past the proxy", "\n".join(reasons)))
-
-
-def _explanation(miss: Mapping[str, Any]) -> str:
-    times = f", {miss['times']} times" if miss["times"] > 1 else ""
-    if "endpoint" not in miss:
-        return f"No recording for request {miss['request'][:12]}{times}."
-    line = f"No recording for {miss['method']} {miss['endpoint']} (request {miss['request'][:12]}){times}."
-    if miss["nearest"] is None:
-        return f"{line} There is none of this endpoint."
-    differences = [
-        f"    {difference['path']}: recorded {difference['recorded'] or 'nothing'}, "
-        f"asked {difference['asked'] or 'nothing'}"
-        for difference in miss["differences"]
-    ]
-    return "\n".join([f"{line} The nearest is {miss['nearest']}:", *differences])
 
 
 @dataclass(frozen=True, slots=True)
@@ -517,9 +528,10 @@ def _outcome(config: pytest.Config, proxies: OwnProxy) -> Outcome:
     except ProxyFailed as exc:
         return Outcome(problems=(str(exc),))
     if reported is None:
-        used_by_none = ("failed, as --fail-on-no-request asks for: no test used the fixture openai_replay",)
-        return Outcome(problems=used_by_none if fail_on.no_request else ())
-    unseen = () if saw_request(reported["totals"]) else (_NO_REQUEST,)
+        unused = ("failed because of --fail-on-no-request: no test used the fixture openai_replay",)
+        return Outcome(problems=unused if fail_on.no_request else ())
+    unseen = "" if saw_request(reported["totals"]) else _NO_REQUEST
+    without_key = proxies.described().without_key
     return Outcome(
         lines=(
             *_not_recorded(reported["not_recorded"]),
@@ -528,7 +540,7 @@ def _outcome(config: pytest.Config, proxies: OwnProxy) -> Outcome:
             *changed_answers(reported),
             summary(reported["totals"]),
         ),
-        warnings=(*proxies.warnings(), *unseen),
+        warnings=tuple(filter(None, (*proxies.warnings(), without_key, unseen))),
         problems=tuple(failures(fail_on, reported)),
     )
 
@@ -546,8 +558,12 @@ def _not_recorded(entries: list[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Sum up the run's use of the recordings, if there was any."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> Generator[None, None, None]:
+    """Sum up the run's use of the recordings, if there was any, below the failed tests."""
+    yield
     outcome = config.stash.get(_OUTCOME, Outcome())
     if outcome == Outcome():
         return

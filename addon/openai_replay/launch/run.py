@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
 from ..errors import OpenAIReplayError
+from ..front_end import FrontEnd
 from ..options import Mode
 from ..proxy.certificate_authority import CertificateAuthority, certificate_authority, data_folder
 from ..report_files.by_test import changed_answers
 from .child import CommandFailed, held_signals, run_command
 from .environment import Changes, applied, dummy_key, through_base_url, through_proxy, tls_at_base_url
 from .hint import hint
-from .keys import real_keys, replaced_keys
-from .old_node import OldNode
+from .keys import missing_key, real_keys, replaced_keys
+from .old_node import old_node
 from .outcome import Conditions, failures, other_apis, recorded_failures, saw_request, summary
 from .plan import Plan, RunOptions, planned
 from .proxy_process import ProxyConfiguration, ProxyProcess
@@ -52,20 +54,16 @@ def run(options: RunOptions, command: Sequence[str], environment: Mapping[str, s
         BadOption: an option, or the variable for one, makes no sense.
         OpenAIReplayError: the proxy could not be started.
     """
-    plan = planned(options, environment)
+    plan = planned(_with_base_url_for_old_node(options, command, environment), environment)
     authority = certificate_authority(data_folder(environment))
     trust = trust_of(authority)
     proxy = ProxyProcess(configuration(plan, trust, authority, environment))
     # From here on a signal is for the command: the proxy ends after it, in any case.
     with held_signals() as held_before:
         with proxy:
-            old_node = OldNode(command, environment)
             # Made now, for any port, so that the files that it needs are there when the port is known.
             changes_of_run(plan, 0, trust, environment)
             port = proxy.wait().port
-            problem = old_node.problem()
-            if problem and plan.target is None:
-                say(problem)
             changed = applied(changes_of_run(plan, port, trust, environment), environment)
             try:
                 with TitleCounter(partial(_totals, proxy), _terminal(plan)):
@@ -74,6 +72,20 @@ def run(options: RunOptions, command: Sequence[str], environment: Mapping[str, s
                 say(str(exc))
                 return exc.status
             return _closed(plan, status, proxy, environment)
+
+
+def _with_base_url_for_old_node(
+    options: RunOptions, command: Sequence[str], environment: Mapping[str, str]
+) -> RunOptions:
+    """Return the options of a run, with the base URL where the command is a Node that reads no proxy variables."""
+    version = "" if options.base_url else old_node(command, environment)
+    if not version:
+        return options
+    say(
+        f"Node {version} does not read proxy variables (22.21 and 24.0 are the first that do): OPENAI_BASE_URL leads "
+        "it to the proxy, as with --base-url."
+    )
+    return replace(options, base_url=True)
 
 
 def trust_of(authority: CertificateAuthority) -> Trust:
@@ -112,6 +124,7 @@ def configuration(
         direct_hosts=direct_hosts,
         against_mock=plan.options.against_mock,
         request_log=_request_log(plan, environment),
+        front_end=FrontEnd.of_command_line(environment),
     )
 
 
@@ -120,6 +133,13 @@ def _request_log(plan: Plan, environment: Mapping[str, str]) -> str:
         return "none"
     is_coloured = sys.stderr is not None and sys.stderr.isatty() and "NO_COLOR" not in environment
     return "coloured" if is_coloured else "plain"
+
+
+def without_key(plan: Plan, environment: Mapping[str, str]) -> str:
+    """Return a warning if a run records from OpenAI's API without a key, else ""."""
+    if plan.options.against_mock or plan.own_base_url:
+        return ""
+    return missing_key(environment, plan.settings.mode, plan.settings.hosts)
 
 
 def changes_of_run(
@@ -186,14 +206,14 @@ def _closed(plan: Plan, status: int, proxy: ProxyProcess, environment: Mapping[s
     if advice := hint(plan, reported):
         say(advice)
     pruned = _prune(plan, status, reported) if plan.options.prune else 0
-    without_key = _without_key(plan, environment)
     for line in (
-        *without_key,
+        without_key(plan, environment),
         *recorded_failures(reported),
         *other_apis(reported),
         *changed_answers(reported),
     ):
-        say(line)
+        if line:
+            say(line)
     say(summary(reported["totals"], pruned))
     if status:
         return status
@@ -210,15 +230,6 @@ def _described(folder: Path, name: str) -> str:
     from .unused import described
 
     return described(folder, name)
-
-
-def _without_key(plan: Plan, environment: Mapping[str, str]) -> list[str]:
-    """Return a warning if requests went to the API and OPENAI_API_KEY was not set, else nothing."""
-    is_asked = plan.settings.mode in (Mode.RECORD, Mode.RECORD_IF_MISSING) and not plan.options.against_mock
-    is_openai = any(pattern.matches("api.openai.com", 443) for pattern in plan.settings.hosts)
-    if not is_asked or not is_openai or environment.get("OPENAI_API_KEY") or plan.target is not None:
-        return []
-    return ["OPENAI_API_KEY is not set: expected a key while recording, unless the program has one itself"]
 
 
 def _write_reports(plan: Plan, reported: dict[str, Any], environment: Mapping[str, str]) -> None:

@@ -72,7 +72,7 @@ class OpenAIReplay:
         # Until a session is open that may send requests upstream, and again when it is closed.
         self._is_closed = True
         self._targets = ConnectTargets()
-        self._other_hosts = OtherHostWatch(self._run.report)
+        self._other_hosts = OtherHostWatch(self._run.report, self._run.front_end)
         self._test_ids = ConnectionTestIds()
         self._distrusting = DistrustingClients(self._run.report, self._run.launcher.is_run)
         self._ending: Awaitable[None] | None = None
@@ -95,7 +95,7 @@ class OpenAIReplay:
             try:
                 checked = self._checked()
             except BadOption as exc:
-                log.error("%s", exc, extra=STOPS_START)
+                log.error("%s", self._run.front_end.reworded(str(exc)), extra=STOPS_START)
                 return
             self._open_session(checked)
 

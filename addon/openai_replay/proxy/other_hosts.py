@@ -10,6 +10,7 @@ import re
 
 from mitmproxy import http
 
+from ..front_end import FrontEnd
 from ..options import Mode, OtherHosts, Settings
 from ..report import Report
 from ..service.answering import Refusal
@@ -40,8 +41,9 @@ def is_known_api(host: str) -> bool:
 class OtherHostWatch:
     """Logs once for each host that is not recorded how it is treated, where that matters."""
 
-    def __init__(self, report: Report) -> None:
+    def __init__(self, report: Report, front_end: FrontEnd) -> None:
         self._report = report
+        self._front_end = front_end
         self._named: set[str] = set()
 
     def refusal(self, host: str, settings: Settings) -> str:
@@ -68,10 +70,11 @@ class OtherHostWatch:
         self._report.add_other_api(host)
         if self._is_new(host):
             log.warning(
-                "%s is not recorded: a request went to the real API in replay. Add it with "
-                "recording_hosts=+%s, or refuse all such hosts with recording_other_hosts=refuse.",
+                "%s is not recorded: a request went to the real API in replay. Add it with %s, or refuse all such "
+                "hosts with %s.",
                 host,
-                host,
+                self._front_end.option("recording_hosts", f"+{host}"),
+                self._front_end.option("recording_other_hosts", "refuse"),
             )
 
     def _is_new(self, host: str) -> bool:

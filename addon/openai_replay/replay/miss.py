@@ -7,7 +7,6 @@ The differences go to the log and into the report.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from ..errors import BadRecording
 from ..format import json_text
 from ..format.recording import JSON, Request
+from ..front_end import FrontEnd
 from ..request.identity import ApiRequest, identify
 from ..request.ignoring import ignore_rules
 from ..request.normal_form import normal_body
@@ -79,14 +79,18 @@ class Miss:
         if len(self.differences) > _MOST_DIFFERENCES:
             yield f"    … and {len(self.differences) - _MOST_DIFFERENCES} more places"
 
-    def advice(self) -> str:
-        """Return the next steps for the log: the mode that records the request, and rules to ignore differences."""
-        lines = ["  Next: record it, with recording_mode=record-if-missing and a key."]
+    def advice(self, front_end: FrontEnd) -> str:
+        """Return the next steps for the log: the mode that records the request, and rules to ignore differences.
+
+        Args:
+            front_end: the program that the user has started, in whose spelling options are named.
+        """
+        lines = [f"  Next: record it, with a key: {front_end.command('recording_mode', 'record-if-missing')}"]
         if self.ignore_rules:
             lines.append(
                 "  If this changes with each run, ignore it, both while recording and while replaying:"
             )
-            lines += (f"    --set {shlex.quote(f'recording_ignore={rule}')}" for rule in self.ignore_rules)
+            lines.append(f"    {front_end.option('recording_ignore', *self.ignore_rules)}")
         return "\n".join(lines)
 
     def _no_endpoint(self) -> str:

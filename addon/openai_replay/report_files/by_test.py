@@ -73,16 +73,23 @@ def trouble(faulted: Iterable[Mapping[str, Any]], paced: Iterable[Mapping[str, A
 
 
 def explained(miss: Mapping[str, Any]) -> list[str]:
-    """Return a miss as lines: the request, the nearest recording, and each place that differs."""
-    request = (
-        f"{miss.get('method', '')} {miss.get('endpoint', '')} (request {str(miss.get('request', ''))[:12]})"
-    )
+    """Return a miss as lines: the request, the nearest recording, each place that differs, and the next steps."""
+    request = _request(miss)
     if unreadable := miss.get("unreadable"):
-        return [f"A recording cannot be read for {request.strip()}:", f"    {unreadable}"]
-    lines = [f"No recording for {request.strip()}."]
+        return [f"A recording cannot be read for {request}:", f"    {unreadable}"]
+    lines = [f"No recording for {request}."]
     if nearest := miss.get("nearest"):
         lines.append(f"The nearest is {nearest}:")
+    elif "nearest" in miss:
+        lines.append("There is none of this endpoint.")
     for one in miss.get("differences", ()):
         recorded, sent = one.get("recorded") or "nothing", one.get("asked") or "nothing"
         lines.append(f"    {one.get('path', '')}: recorded {recorded}, asked {sent}")
-    return lines
+    return [*lines, *miss.get("advice", "").splitlines()]
+
+
+def _request(miss: Mapping[str, Any]) -> str:
+    """Return the request of a miss; beyond a number of misses the report has the hash alone."""
+    name = f"request {str(miss.get('request', ''))[:12]}"
+    operation = f"{miss['method']} {miss['endpoint']} ({name})" if "endpoint" in miss else name
+    return f"{operation}, {miss['times']} times" if miss.get("times", 1) > 1 else operation

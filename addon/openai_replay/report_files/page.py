@@ -96,10 +96,7 @@ def _problems(parts: Mapping[str, TestPart]) -> Iterator[str]:
     for test_id, part in parts.items():
         for miss in part.missed:
             first, *rest = explained(miss)
-            times = f" {miss['times']} times" if miss.get("times", 1) > 1 else ""
-            yield _entry(
-                test_id, "missed", first + times, f"<pre>{escape(chr(10).join(rest))}</pre>", is_open=True
-            )
+            yield _entry(test_id, "missed", first, f"<pre>{escape(chr(10).join(rest))}</pre>", is_open=True)
         for entry in part.not_recorded:
             reason = f"<pre>{escape(str(entry.get('reason', '')))}</pre>"
             yield _entry(test_id, "not_recorded", str(entry.get("request", "")), reason, is_open=True)

@@ -160,9 +160,10 @@ def _kind_of(delivery: Delivery) -> str:
 async def explained_miss(service: Service, api_request: ApiRequest) -> Refusal:
     """Return the refusal of a request without a recording; the log and the report get the differences."""
     found = await service.run.worker.call(partial(miss.find_miss, service.store, api_request))
-    service.run.report.add_miss(found)
+    advice = found.advice(service.run.front_end)
+    service.run.report.add_miss(found, advice)
     _log_miss(service, api_request)
-    log.warning("%s\n%s", found.explanation(), found.advice())
+    log.warning("%s\n%s", found.explanation(), advice)
     return Refusal(found.summary(), "recording_not_found")
 
 

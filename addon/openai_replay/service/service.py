@@ -15,6 +15,7 @@ from typing import Self
 
 from ..errors import OpenAIReplayError
 from ..format.recording import JSON
+from ..front_end import FrontEnd
 from ..options import Mode, Settings
 from ..record.recorder import Recorder
 from ..replay.positions import Positions
@@ -59,14 +60,16 @@ class Run:
     allowance: Allowance = field(default_factory=Allowance)
     requests: RequestLog = field(default_factory=RequestLog)
     secrets: SecretGate = field(default_factory=SecretGate)
+    front_end: FrontEnd = FrontEnd.MITMDUMP
 
     @classmethod
     def new(cls, environment: Mapping[str, str]) -> Self:
         """Return the parts of a run: this process's alone, or shared with other workers of `serve --workers`."""
         folder = shared_folder(environment)
         requests = RequestLog.of(environment, is_terminal=sys.stdout is not None and sys.stdout.isatty())
+        front_end = FrontEnd.of(environment)
         if folder is None:
-            return cls(None, Report(), Positions(), requests=requests)
+            return cls(None, Report(), Positions(), requests=requests, front_end=front_end)
         return cls(
             folder,
             SharedReport(folder),
@@ -74,6 +77,7 @@ class Run:
             aliases=SharedAliases(folder),
             progress=SharedProgress(folder),
             requests=requests,
+            front_end=front_end,
         )
 
 

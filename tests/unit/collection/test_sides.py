@@ -47,7 +47,5 @@ def test_a_folder_and_a_file_are_as_they_are_now(folder: Path) -> None:
 @pytest.mark.parametrize("text", ["nowhere", "--help", "HEAD~5", ""])
 def test_anything_else_is_an_error(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    with pytest.raises(
-        BadOption, match="or a git revision of"
-    ):
+    with pytest.raises(BadOption, match="or a git revision of"):
         side_of(text or ":::", folder)

@@ -188,3 +188,7 @@ def test_other_formats_quote_too() -> None:
 def test_the_users_folder_follows_the_xdg_specification(tmp_path: Path) -> None:
     assert data_folder({"XDG_DATA_HOME": str(tmp_path)}) == tmp_path / "openai-replay"
     assert data_folder({"XDG_DATA_HOME": "relative"}) == Path.home() / ".local/share/openai-replay"
+
+
+def test_fish_quotes_with_its_two_escapes() -> None:
+    assert FORMATS["fish"]({"A": r"it's \x", "B": None}) == "set -gx A 'it\\'s \\\\x'\nset -e B\n"

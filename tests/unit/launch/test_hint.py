@@ -12,7 +12,8 @@ def test_a_run_without_a_request_names_the_usual_bypasses_and_the_other_way(plan
         assert bypass in text
     assert "openai-replay run --base-url" in text
     of_base_url = hint(plan_of(base_url=True), report())
-    assert "`openai-replay run` without --base-url" in of_base_url
+    assert "it does not read OPENAI_BASE_URL" in of_base_url
+    assert "\n" not in text + of_base_url
 
 
 def test_there_is_none_where_a_request_came_or_none_was_to_come(plan_of: Planner) -> None:
@@ -22,6 +23,10 @@ def test_there_is_none_where_a_request_came_or_none_was_to_come(plan_of: Planner
 
 def test_a_client_that_does_not_trust_the_certificate_does_not_go_past_the_proxy(plan_of: Planner) -> None:
     assert hint(plan_of(), {**report(), "distrusted": {"api.openai.com": 1}}) == ""
+
+
+def test_a_model_api_that_is_not_recorded_is_the_cause(plan_of: Planner) -> None:
+    assert hint(plan_of(), {**report(), "other_apis": {"api.anthropic.com": 1}}) == ""
 
 
 def test_a_base_url_that_is_not_recorded_is_named(plan_of: Planner) -> None:

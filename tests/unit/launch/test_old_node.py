@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from openai_replay.launch.old_node import OldNode, is_run_by_node, reads_proxy_variables
+from openai_replay.launch.old_node import is_run_by_node, old_node, reads_proxy_variables
 
 
 @pytest.mark.parametrize(
@@ -40,12 +40,11 @@ def node(folder: Path, version: str) -> dict[str, str]:
 
 
 def test_the_node_on_the_path_of_the_command_is_asked(tmp_path: Path) -> None:
-    problem = OldNode([str(tmp_path / "node"), "x.js"], node(tmp_path, "v20.1.0")).problem()
-    assert problem.startswith("warning: Node v20.1.0 does not read proxy variables")
-    assert "--base-url" in problem
-    assert OldNode([str(tmp_path / "node")], node(tmp_path, "v24.1.0")).problem() == ""
+    assert old_node([str(tmp_path / "node"), "x.js"], node(tmp_path, "v20.1.0")) == "v20.1.0"
+    assert old_node(["npm", "test"], node(tmp_path, "v20.1.0")) == "v20.1.0"
+    assert old_node([str(tmp_path / "node")], node(tmp_path, "v24.1.0")) == ""
 
 
-def test_other_commands_and_a_node_that_is_not_there_have_no_problem(tmp_path: Path) -> None:
-    assert OldNode(["true"], {}).problem() == ""
-    assert OldNode([str(tmp_path / "none" / "node")], {}).problem() == ""
+def test_other_commands_and_a_node_that_is_not_there_have_no_version(tmp_path: Path) -> None:
+    assert old_node(["true"], node(tmp_path, "v20.1.0")) == ""
+    assert old_node([str(tmp_path / "none" / "node")], {}) == ""

@@ -16,6 +16,7 @@ DESCRIBED = {
     "hosts": ["api.openai.com"],
     "environment": {"HTTPS_PROXY": "http://openai-replay-test-id:any@127.0.0.1:1", "GONE": None},
     "unrecorded_base_url": "",
+    "without_key": "",
 }
 
 

@@ -6,6 +6,7 @@ import logging
 
 import pytest
 
+from openai_replay.front_end import FrontEnd
 from openai_replay.options import OPTIONS, Settings, settings
 from openai_replay.proxy.other_hosts import OtherHostWatch, is_known_api
 from openai_replay.report import Report
@@ -40,7 +41,7 @@ def test_a_tunnel_to_an_api_in_replay_is_named_once_and_counted(
     tmp_path: object, caplog: pytest.LogCaptureFixture
 ) -> None:
     report = Report()
-    watch = OtherHostWatch(report)
+    watch = OtherHostWatch(report, FrontEnd.MITMDUMP)
     with caplog.at_level(logging.WARNING):
         for host in ("my.openai.azure.com", "example.com", "my.openai.azure.com"):
             watch.connected(host, checked(tmp_path))
@@ -55,14 +56,14 @@ def test_a_tunnel_to_an_api_in_replay_is_named_once_and_counted(
 def test_while_recording_other_apis_are_not_pointed_out(
     tmp_path: object, caplog: pytest.LogCaptureFixture
 ) -> None:
-    watch = OtherHostWatch(Report())
+    watch = OtherHostWatch(Report(), FrontEnd.MITMDUMP)
     with caplog.at_level(logging.WARNING):
         watch.connected("openrouter.ai", checked(tmp_path, recording_mode="record"))
     assert not caplog.records
 
 
 def test_refusals_name_the_host_in_one_line(tmp_path: object, caplog: pytest.LogCaptureFixture) -> None:
-    watch = OtherHostWatch(Report())
+    watch = OtherHostWatch(Report(), FrontEnd.MITMDUMP)
     refusing = checked(tmp_path, recording_other_hosts="refuse")
     reason = "example.com is none of recording_hosts, and recording_other_hosts=refuse"
     with caplog.at_level(logging.WARNING):

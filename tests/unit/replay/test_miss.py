@@ -13,6 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from openai_replay.format.recording import JSON, Recording, Request, Response
+from openai_replay.front_end import FrontEnd
 from openai_replay.replay.differences import Difference
 from openai_replay.replay.miss import Miss, differences, error_body, find_miss
 from openai_replay.request.identity import ApiRequest, describe
@@ -190,9 +191,9 @@ def test_the_log_has_the_rules_that_leave_values_of_each_run_out(
     store: Store, folder: Path, recorded: ApiRequest, request_: ApiRequest, rules: list[str]
 ) -> None:
     write_recording(folder, "a.json", recorded, completion())
-    first, *lines = found(store, request_).advice().splitlines()
-    assert first == "  Next: record it, with recording_mode=record-if-missing and a key."
-    assert [line.removeprefix("    --set ") for line in lines[1:]] == rules
+    first, *lines = found(store, request_).advice(FrontEnd.RUN).splitlines()
+    assert first == "  Next: record it, with a key: openai-replay run --mode record-if-missing …"
+    assert lines[1:] == (["    " + " ".join(f"--set {rule}" for rule in rules)] if rules else [])
 
     matching = Rules(
         ignore_rules(rule.partition("=")[2] for rule in map("".join, map(shlex.split, rules))), redactor(())

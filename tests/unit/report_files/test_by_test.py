@@ -16,9 +16,23 @@ def test_entries_are_sorted_by_their_test() -> None:
 
 def test_a_miss_names_the_nearest_and_each_difference() -> None:
     assert explained(MISS) == [
-        "No recording for POST /v1/chat/completions (request 9f3c51d20b7a).",
+        "No recording for POST /v1/chat/completions (request 9f3c51d20b7a), 2 times.",
         "The nearest is ab12.json:",
         '    messages[0].content: recorded "<b>Hi", asked "Ho"',
+    ]
+
+
+def test_a_miss_has_its_next_steps() -> None:
+    assert explained({**MISS, "advice": "  Next: this\n    or that"})[-2:] == ["  Next: this", "    or that"]
+
+
+def test_a_miss_without_a_recording_of_its_endpoint_says_so() -> None:
+    assert explained({**MISS, "nearest": None, "differences": []})[1:] == ["There is none of this endpoint."]
+
+
+def test_a_miss_of_which_the_report_has_the_hash_alone_is_a_request() -> None:
+    assert explained({"test_id": None, "times": 1, "request": "a" * 64}) == [
+        "No recording for request aaaaaaaaaaaa."
     ]
 
 

@@ -26,7 +26,9 @@ def test_each_test_is_a_case_that_fails_by_its_misses() -> None:
     assert messages == {
         "(no test id)": [],
         "t": ["Not recorded: POST /v1/x: the response broke off"],
-        "tests/test_a.py::test_b": ["No recording for POST /v1/chat/completions (request 9f3c51d20b7a)."],
+        "tests/test_a.py::test_b": [
+            "No recording for POST /v1/chat/completions (request 9f3c51d20b7a), 2 times."
+        ],
     }
     assert suite.findtext("system-out") == "Unused recordings:\nef56.json"
 

@@ -1,0 +1,82 @@
+"""Spell options by front end: `--mode record` for `openai-replay run`, `--set recording_mode=record` for mitmdump.
+
+A hint that names an option can be pasted only in the spelling of the program that the user has started. That program
+names itself to its proxy by an environment variable.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import re
+import shlex
+from collections.abc import Mapping, Sequence
+
+# The environment variable in which a front end names itself to its proxy.
+FRONT_END = "OPENAI_REPLAY_FRONT_END"
+
+# An option in a message that advises it, as messages of the layers below have it.
+_ADVISED = re.compile(r"\bwith (?P<name>recording_\w+)=(?P<value>[\w-]+)")
+
+_PREFIX = "recording_"
+
+
+class FrontEnd(enum.Enum):
+    """The program that the user has started, by its command."""
+
+    MITMDUMP = "mitmdump"
+    SERVE = "openai-replay serve"
+    RUN = "openai-replay run"
+    PYTEST = "pytest"
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> FrontEnd:
+        """Return the front end that an environment names; without a name, the user has started mitmdump."""
+        named = environment.get(FRONT_END)
+        return next((one for one in cls if one.value == named), cls.MITMDUMP)
+
+    @classmethod
+    def of_command_line(cls, environment: Mapping[str, str]) -> FrontEnd:
+        """Return the front end of a command of `openai-replay`: `run`, or the program that has started the command."""
+        return cls.of({FRONT_END: cls.RUN.value, **environment})
+
+    def flag(self, name: str) -> str:
+        """Return the command-line flag for an option such as `recording_mode`, "" where there is none."""
+        return _FLAGS.get(self, {}).get(name, "")
+
+    def option(self, name: str, *values: str) -> str:
+        """Return an option with its values as the user can write it: flags, or pytest's line of the options file."""
+        if flag := self.flag(name):
+            return " ".join(f"{flag} {shlex.quote(value)}" for value in values)
+        if self is FrontEnd.PYTEST:
+            return f"{name.removeprefix(_PREFIX)} = {_toml(values)} (in openai-replay.toml beside the recordings)"
+        return " ".join(f"--set {shlex.quote(f'{name}={value}')}" for value in values)
+
+    def command(self, name: str, value: str) -> str:
+        """Return the command that runs the front end with an option; `…` stands for the rest of the command."""
+        return f"{self.value} {self.option(name, value)} …"
+
+    def reworded(self, message: str) -> str:
+        """Return an error's message with the option that it advises in the spelling of this front end."""
+        return _ADVISED.sub(lambda found: f"with {self.option(found['name'], found['value'])}", message)
+
+
+_FLAGS: Mapping[FrontEnd, Mapping[str, str]] = {
+    FrontEnd.RUN: {
+        "recording_mode": "--mode",
+        "recording_dir": "--dir",
+        "recording_test_id": "--test-id",
+        "against_mock": "--against-mock",
+    },
+    FrontEnd.PYTEST: {
+        "recording_mode": "--recording-mode",
+        "recording_dir": "--recording-dir",
+        "against_mock": "--recording-against-mock",
+    },
+}
+
+
+def _toml(values: Sequence[str]) -> str:
+    """Return a TOML value: basic strings, whose escapes are JSON's (TOML 1.0, String)."""
+    texts = [json.dumps(value, ensure_ascii=False) for value in values]
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
