@@ -15,6 +15,7 @@ from clients.toolchains import CODEX, WEBSOCKET_NODE, WEBSOCKET_PYTHON, Client
 from openai_replay.mock import Upstream
 from support.client_runs import Run, built, running, said_by
 from support.proxy import CEILING_S, PROGRAM_NAME, bare_environment, recordings, wait_until
+from support.websocket import without_expiry
 
 OPENAI_REPLAY = str(Path(sys.executable).with_name("openai-replay"))
 KEY = "sk-test-0123456789abcdef0123456789abcdef"
@@ -44,7 +45,7 @@ def said(run: Run, client: Client, task: str) -> Any:
     environment = run.environment()
     # openai-node speaks TLS to a Realtime base URL of http, too.
     environment["NODE_EXTRA_CA_CERTS"] = str(run.proxy.ca_file)
-    return said_by([*built(client, in_ci=IN_CI), task], environment)
+    return without_expiry(said_by([*built(client, in_ci=IN_CI), task], environment))
 
 
 def way_of(client: Client) -> str:

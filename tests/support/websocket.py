@@ -46,6 +46,15 @@ def direct(running: Proxy) -> Iterator[socket.socket]:
         yield connection
 
 
+def without_expiry(value: Any) -> Any:
+    """Return events without the times at which a session expires, which a replay moves into the future."""
+    if isinstance(value, dict):
+        return {name: without_expiry(item) for name, item in value.items() if name != "expires_at"}
+    if isinstance(value, list | tuple):
+        return type(value)(without_expiry(item) for item in value)
+    return value
+
+
 class WebSocket:
     """The client's end of a WebSocket on a connection."""
 

@@ -28,7 +28,7 @@ from ..service.answering import (
 from ..service.service import Service
 from ..service.socket_replay import replayed_upgrade
 from ..service.telemetry import NO_CONTENT, is_telemetry
-from ..service.web_socket import Serve
+from ..service.web_socket import Accepted
 from . import messages
 from .command_line import Target
 from .messages import HTTP2, Message, Receive, Scope, Send
@@ -115,13 +115,13 @@ class Application:
         """Answer an upgrade to a WebSocket, and its messages."""
         await receive()  # the connection
         reply = await self._upgrade_reply(received(scope, b"", self._service))
-        if callable(reply):
+        if isinstance(reply, Accepted):
             await converse(reply, scope, receive, send)
             return
         for message in messages.denial(reply):
             await send(message)
 
-    async def _upgrade_reply(self, request: ReceivedRequest) -> Sequence[Message] | Serve:
+    async def _upgrade_reply(self, request: ReceivedRequest) -> Sequence[Message] | Accepted:
         if request.is_control():
             return await self._controlled(request)
         if problem := problem_of(request.version, request.headers):
@@ -131,8 +131,8 @@ class Application:
         except Exception:
             log.exception("A bug of the engine")
             return _refused(request, REPLAY_FAILED)
-        if isinstance(answer, Answer):
-            return messages.whole(answer.status, answer.headers, b"".join(answer.pieces), is_head=False)
+        if isinstance(answer, Delivery):
+            return messages.whole(answer.status, answer.headers, answer.body(), is_head=False)
         return answer
 
     async def _special(self, request: ReceivedRequest) -> Sequence[Message]:

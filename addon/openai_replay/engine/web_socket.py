@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 
 from ..request.upgrade import chosen_subprotocol
-from ..service.web_socket import Gone, Inbox, Serve
+from ..service.web_socket import Accepted, Gone, Inbox
 from ..wire.socket_notes import Close
 from .messages import Receive, Scope, Send
 from .sockets import client_socket
@@ -24,7 +24,7 @@ class AsgiSocket:
         self._send = send
         self._inbox = Inbox()
         self._close: Close | None = None
-        self._is_broken = False
+        self._is_broken = self._is_reset = False
 
     async def receive(self) -> str | bytes:
         """Return the client's next message.
@@ -46,9 +46,13 @@ class AsgiSocket:
         """End the WebSocket with a close frame."""
         self._close = close
 
-    def break_off(self) -> None:
-        """End the connection without a close frame."""
-        self._is_broken = True
+    async def sleep(self, wait_s: float) -> None:
+        """Wait so long; less long if the client leaves."""
+        await self._inbox.wait_for_end(wait_s)
+
+    def break_off(self, *, is_reset: bool = False) -> None:
+        """End the connection without a close frame, in order for TCP or with a reset."""
+        self._is_broken, self._is_reset = True, is_reset
 
     async def listen(self) -> None:
         """Take in messages until the client has gone; the server answers pings meanwhile."""
@@ -73,22 +77,27 @@ class AsgiSocket:
     def _shut_down(self) -> None:
         connection = client_socket(self._scope["client"])
         if connection is not None:
-            connection.shut_down()
+            if self._is_reset:
+                connection.reset()
+            else:
+                connection.shut_down()
             connection.close()
 
 
-async def converse(serve: Serve, scope: Scope, receive: Receive, send: Send) -> None:
+async def converse(accepted: Accepted, scope: Scope, receive: Receive, send: Send) -> None:
     """Accept an upgrade, and serve the client's messages until the WebSocket has ended.
 
     Args:
         receive: has given the connection, but no message yet.
     """
-    await send({"type": "websocket.accept", "subprotocol": chosen_subprotocol(scope["subprotocols"])})
+    headers = [(name.encode(), value.encode()) for name, value in accepted.headers]
+    subprotocol = chosen_subprotocol(scope["subprotocols"])
+    await send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": headers})
     socket = AsgiSocket(scope, receive, send)
     listening = asyncio.create_task(socket.listen())
     try:
         with suppress(Gone):
-            await serve(socket)
+            await accepted.serve(socket)
     finally:
         listening.cancel()
         await asyncio.wait((listening,))

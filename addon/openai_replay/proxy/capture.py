@@ -12,6 +12,7 @@ from pathlib import Path
 from mitmproxy import http
 
 from ..errors import KeptSuccess, OpenAIReplayError
+from ..format.recording import SWITCHING_PROTOCOLS
 from ..options import Mode
 from ..record.exchange import End, Exchange
 from ..record.recorder import Ticket
@@ -74,11 +75,11 @@ def tap_response(flow: http.HTTPFlow, state: FlowState) -> None:
     """Let a response pass as it comes, and keep a copy of its bytes if it is recorded."""
     if flow.response is None or state.is_control:
         return
-    if flow.response.status_code == 101 and is_websocket(flow.request):
+    if state.socket is not None:
+        state.socket.answered(flow.response.status_code)
+    if flow.response.status_code == SWITCHING_PROTOCOLS and is_websocket(flow.request):
         state.ticket = None  # the capture of the WebSocket has it
         return
-    if state.socket is not None:
-        state.socket.refused(flow.response.status_code)
     if state.ticket is not None:
         state.session.run.recorded_flows[flow.id] = flow, state
         state.tap = TimedTap(state.asked_s) if state.session.settings.keeps_times else Tap()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mitmproxy.websocket import WebSocketMessage
 
+from ..format.recording import SWITCHING_PROTOCOLS
 from ..record.exchange import End
 from ..record.recorder import Ticket
 from ..record.socket_session import SocketSession
@@ -25,19 +28,25 @@ class SessionCapture:
         self._upgrade = upgrade
         self._tap = Tap()
         self._ticket = ticket
+        self._times = Times() if upgrade.service.settings.keeps_times else None
 
-    def refused(self, status: int) -> None:
-        """Leave the refusal to the exchange of the upgrade, which is recorded."""
-        self._tap.close()
+    def answered(self, status: int) -> None:
+        """Take note of the acceptance. A refusal is left to the exchange of the upgrade, which is recorded."""
+        if status == SWITCHING_PROTOCOLS:
+            self._note_time()
+        else:
+            self._tap.close()
 
     async def take(self, message: WebSocketMessage) -> None:
         """Keep a message."""
+        self._note_time()
         side = CLIENT if message.from_client else SERVER
         content = message.content.decode("utf-8", "replace") if message.is_text else binary(message.content)
         self._tap(json.dumps([side, content]).encode() + b"\n")
 
     def ended(self, end: End, close: Close | None) -> None:
         """Record the session."""
+        self._note_time()
         service, ticket = self._upgrade.service, self._ticket
         service.recorder.end(ticket)
         if not self._tap.size:
@@ -45,8 +54,25 @@ class SessionCapture:
             drop(service, ticket)
             return
         messages = _Messages(self._tap)
-        recorded = SocketSession(ticket.api_request, messages, end, close)
+        times_ms = None if self._times is None else self._times.at_ms
+        recorded = SocketSession(ticket.api_request, messages, end, close, times_ms)
         write(service, ticket, recorded, self._tap)
+
+    def _note_time(self) -> None:
+        if self._times is not None:
+            self._times.note()
+
+
+class Times:
+    """Points in time in ms after the upgrade, at which this object is made."""
+
+    def __init__(self) -> None:
+        self._upgrade_s = time.monotonic()
+        self.at_ms = array("d")
+
+    def note(self) -> None:
+        """Add the present."""
+        self.at_ms.append((time.monotonic() - self._upgrade_s) * 1000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from mitmproxy import http
 
 from ..options import Mode, WebSocketPolicy
-from ..replay.answer import Answer
+from ..replay.delivery import Delivery
 from ..request.response_create import is_responses_endpoint
 from ..request.upgrade import PROTOCOLS, problem_of, upgrade_body
 from ..service.answering import REPLAY_FAILED, bad_upgrade
 from ..service.session_replay import next_session
 from ..service.socket_replay import replayed_upgrade, served
 from ..service.socket_requests import Upgrade
-from ..service.web_socket import Serve
+from ..service.web_socket import Accepted
 from .earlier_responses import EarlierResponses
 from .flow_state import FlowState
 from .hosts import url_of
@@ -69,10 +69,9 @@ def _upgrade_of(flow: http.HTTPFlow, state: FlowState) -> Upgrade:
     return Upgrade(state.session, url, body, state.test_id, state.credentials, state.own_headers)
 
 
-async def _answer(flow: http.HTTPFlow, state: FlowState, answer: Answer | Serve) -> None:
-    if isinstance(answer, Answer):
-        content = b"".join(answer.pieces)
-        flow.response = recorded_response(answer.status, answer.headers, content, flow.request)
+async def _answer(flow: http.HTTPFlow, state: FlowState, answer: Delivery | Accepted) -> None:
+    if isinstance(answer, Delivery):
+        flow.response = recorded_response(answer.status, answer.headers, answer.body(), flow.request)
         return
     origin = state.session.run.websocket_origin
     path = await origin.add(answer)

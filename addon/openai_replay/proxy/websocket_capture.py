@@ -10,6 +10,7 @@ from typing import Protocol
 from mitmproxy import http
 from mitmproxy.websocket import WebSocketData, WebSocketMessage
 
+from ..format.recording import SWITCHING_PROTOCOLS
 from ..record.exchange import End, Exchange
 from ..record.recorder import Ticket
 from ..record.responses_socket import Began, Came, Ended, OpenResponse, ResponsesSocket, Step
@@ -27,8 +28,8 @@ log = logging.getLogger(__name__)
 class SocketCapture(Protocol):
     """Records one WebSocket."""
 
-    def refused(self, status: int) -> None:
-        """Take note that the API refused the upgrade."""
+    def answered(self, status: int) -> None:
+        """Take note of the status of the API's answer to the upgrade; all but 101 refuse it."""
 
     async def take(self, message: WebSocketMessage) -> None:
         """Take a message that passes."""
@@ -47,8 +48,10 @@ class ResponsesCapture:
         self._socket = ResponsesSocket()
         self._open: dict[OpenResponse, tuple[Ticket, Tap]] = {}
 
-    def refused(self, status: int) -> None:
-        """Say that there is nothing to record."""
+    def answered(self, status: int) -> None:
+        """Say that there is nothing to record if the upgrade was refused."""
+        if status == SWITCHING_PROTOCOLS:
+            return
         reason = f"the API refused the WebSocket with {status}"
         self._upgrade.service.not_recorded(self._upgrade.api_request(), reason)
 

@@ -26,7 +26,7 @@ from wsproto.events import (
 from wsproto.utilities import ProtocolError
 
 from ..request.upgrade import chosen_subprotocol
-from ..service.web_socket import Gone, Inbox, Serve
+from ..service.web_socket import Accepted, Gone, Headers, Inbox
 from ..wire.socket_notes import Close
 from .loopback_origin import HOST, LoopbackOrigin
 
@@ -44,6 +44,7 @@ class OriginSocket:
         self._protocol = WSConnection(ConnectionType.SERVER)
         self._inbox = Inbox()
         self._unfinished: list[Any] = []
+        self._path = ""
 
     async def receive(self) -> str | bytes:
         """Return the client's next message.
@@ -62,9 +63,14 @@ class OriginSocket:
         """End the WebSocket with a close frame."""
         self._put(CloseConnection(code=close.code, reason=close.reason))
 
-    def break_off(self) -> None:
-        """End the connection without a close frame."""
-        self._writer.transport.abort()
+    async def sleep(self, wait_s: float) -> None:
+        """Wait so long; less long if the client leaves."""
+        await self._inbox.wait_for_end(wait_s)
+
+    def break_off(self, *, is_reset: bool = False) -> None:
+        """End the connection without a close frame: the client's, too, see `socket_breaks.py`."""
+        self._put(TextMessage(data=word_of_break(self._path, is_reset=is_reset)))
+        self._writer.close()
 
     def _put(self, event: Event) -> None:
         with suppress(ProtocolError):  # closed in the meantime
@@ -80,12 +86,14 @@ class OriginSocket:
             for event in self._protocol.events():
                 if isinstance(event, Request):
                     self._offered = event.subprotocols
+                    self._path = event.target
                     return event.target
             await self._read()
 
-    def accept(self) -> None:
+    def accept(self, headers: Headers) -> None:
         """Accept the upgrade, with the first of the subprotocols that is one."""
-        self._put(AcceptConnection(subprotocol=chosen_subprotocol(self._offered)))
+        extra = [(name.encode(), value.encode()) for name, value in headers]
+        self._put(AcceptConnection(subprotocol=chosen_subprotocol(self._offered), extra_headers=extra))
 
     def reject(self) -> None:
         """Refuse the upgrade of a client that the addon did not send."""
@@ -121,7 +129,12 @@ class OriginSocket:
                 raise Gone
 
 
-class WebSocketOrigin(LoopbackOrigin[Serve]):
+def word_of_break(path: str, *, is_reset: bool) -> str:
+    """Return the last message of a WebSocket under a path: the client's connection is to break off, not to close."""
+    return f"{path} {'reset' if is_reset else 'break'}"
+
+
+class WebSocketOrigin(LoopbackOrigin[Accepted]):
     """Serves each prepared WebSocket once."""
 
     def __init__(self) -> None:
@@ -152,14 +165,14 @@ class WebSocketOrigin(LoopbackOrigin[Serve]):
                 await writer.wait_closed()
 
     async def _serve(self, socket: OriginSocket) -> None:
-        serve = self._prepared.pop(await socket.upgrade(), None)
-        if serve is None:
+        accepted = self._prepared.pop(await socket.upgrade(), None)
+        if accepted is None:
             socket.reject()
             return
-        socket.accept()
+        socket.accept(accepted.headers)
         listening = asyncio.create_task(socket.listen())
         try:
-            await serve(socket)
+            await accepted.serve(socket)
             await listening  # for the client's close frame, which answers the server's
         finally:
             listening.cancel()

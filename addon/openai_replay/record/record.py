@@ -9,7 +9,7 @@ from ..errors import NotRecordable
 from .exchange import Exchange, Recorded
 from .socket_session import SocketSession, recorded_session
 from .stream import recorded_stream
-from .timing import with_delays
+from .timing import with_delays, with_times
 from .whole_body import recorded_whole
 
 
@@ -20,7 +20,7 @@ def record(exchange: Exchange | SocketSession) -> Recorded:
         NotRecordable: no recording could give the client the same again; the message says why.
     """
     if isinstance(exchange, SocketSession):
-        return recorded_session(exchange)
+        return with_times(recorded_session(exchange), exchange.times_ms)
     if exchange.status < 200:
         raise NotRecordable(
             f"the API sent the interim response {exchange.status} first, and mitmproxy passes that on as the answer"

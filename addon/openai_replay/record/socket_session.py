@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -45,13 +45,15 @@ class SocketSession:
     """A WebSocket from the upgrade to its end.
 
     `messages` are (side, content) in order; they can be read more than once. `close` is the close frame of the side
-    that ended it, None where the connection broke.
+    that ended it, None where the connection broke. `times_ms` is when it was accepted, when each message came and when
+    it ended, in ms after the upgrade; None where times are not kept.
     """
 
     api_request: ApiRequest
     messages: Iterable[tuple[str, str | bytes]]
     end: End
     close: Close | None
+    times_ms: Sequence[float] | None = None
 
 
 def recorded_session(session: SocketSession) -> Recorded:

@@ -5,7 +5,7 @@ They are measured where the bytes arrive, not where they are written, and leave 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from ..format import delays
@@ -18,10 +18,17 @@ def with_delays(recorded: Recorded, exchange: Exchange) -> Recorded:
     timing = exchange.timing
     if timing is None:
         return recorded
+    is_streaming = recorded.recording.response.is_streaming
+    parts = _event_times(timing.pieces, exchange.end) if is_streaming else ()
+    return with_times(recorded, (timing.head_ms, *parts, timing.end_ms))
+
+
+def with_times(recorded: Recorded, times_ms: Sequence[float] | None) -> Recorded:
+    """Return a recording with the times of its head, its parts and its end, as it is where none were measured."""
+    if times_ms is None:
+        return recorded
     response = recorded.recording.response
-    parts = _event_times(timing.pieces, exchange.end) if response.is_streaming else ()
-    line = delays.encode((timing.head_ms, *parts, timing.end_ms))
-    timed = replace(response, wire={**response.wire, delays.NAME: line})
+    timed = replace(response, wire={**response.wire, delays.NAME: delays.encode(times_ms)})
     return replace(recorded, recording=replace(recorded.recording, response=timed))
 
 

@@ -15,7 +15,7 @@ from typing import Protocol
 from ..options import MatchPolicy
 from ..request.identity import ApiRequest
 from ..store import names
-from ..store.store import Store, Stored
+from ..store.store import Store
 from ..trouble.fault_rules import FaultRule
 from ..trouble.pacing import plan
 from ..trouble.retry_after import capped
@@ -26,6 +26,7 @@ from .delivery import Delivery, deliver
 from .positions import Positions
 from .recorded_series import KeptSeries, RecordedSeries
 from .resume import resumed, resumption_of
+from .session_delivery import SessionDelivery, rule_for_session, session_delivery
 
 
 class OnIndexThread(Protocol):
@@ -85,9 +86,13 @@ class Replayer:
             return None
         paced = _paced(answer, series.api_request, terms)
         rule = faults.first_suitable(firing, paced)
+        self._spend(series, firing, rule)
+        return _with_fault(rule, firing, paced, terms)
+
+    def _spend(self, series: RecordedSeries, firing: Sequence[FaultRule], rule: FaultRule | None) -> None:
+        """Use up an answer that was held back for the rules that fire, if `rule`, which is served, leaves it whole."""
         if firing and (rule is None or rule.spends_the_answer()):
             self._take_position(series)
-        return _with_fault(rule, firing, paced, terms)
 
     async def _resumed(self, api_request: ApiRequest) -> Answer | None:
         """Return the rest of a recorded stream, None where that is not wanted or there is none."""
@@ -105,12 +110,21 @@ class Replayer:
         firing = self._firing_rules(api_request, terms)
         return _with_fault(faults.first_suitable(firing, paced), firing, paced, terms)
 
-    async def session(self, api_request: ApiRequest, *, but: frozenset[Path] = frozenset()) -> Stored | None:
-        """Return the next recording of an upgrade to a WebSocket, None when there is none. See `answer`."""
+    async def session(
+        self, api_request: ApiRequest, terms: Terms, *, but: frozenset[Path] = frozenset()
+    ) -> SessionDelivery | Delivery | None:
+        """Return how the next recording of an upgrade to a WebSocket is served, None without one. See `delivery`."""
         series = await self.find(api_request, but=but)
         if series is None:
             return None
-        return self._store.answering(series.paths[self._take_position(series)], api_request)
+        firing = self._firing_rules(api_request, terms)
+        number = self._peek_position(series) if firing else self._take_position(series)
+        stored = self._store.answering(series.paths[number], api_request)
+        if stored is None:
+            return None
+        rule = rule_for_session(firing, stored)
+        self._spend(series, firing, rule)
+        return session_delivery(stored, api_request, terms, rule, firing)
 
     def _firing_rules(self, api_request: ApiRequest, terms: Terms) -> tuple[FaultRule, ...]:
         rules = [rule for rule in terms.faults if rule.concerns(api_request)]

@@ -39,9 +39,10 @@ class AwaitClient:
 
 @dataclass(frozen=True, slots=True)
 class BreakOff:
-    """The connection ends here, with the recorded close frame, or without one."""
+    """The connection ends here, with the recorded close frame, or without one; `is_reset`: by a TCP reset."""
 
     close: Close | None
+    is_reset: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,14 @@ def steps(answer: Answer | Delivery, lane: str | None) -> Iterator[Step]:
     if delivery.ending is Ending.STALL:
         yield Stall()
     elif delivery.ending is not Ending.WHOLE:
-        yield BreakOff(delivery.socket.close)
+        yield _break_of(delivery)
+
+
+def _break_of(delivery: Delivery) -> BreakOff:
+    """Return how a delivery breaks off; a recorded close frame belongs to a recorded break."""
+    if delivery.fault:
+        return BreakOff(None, is_reset=delivery.ending is Ending.RESET)
+    return BreakOff(delivery.socket.close)
 
 
 def _stream(delivery: Delivery, lane: str | None) -> Iterator[Step]:

@@ -8,6 +8,8 @@ That one is awaited, and the live client has to send the same. Rules for "the sa
 - ids that the client made itself stand for the recorded ids, see `session_ids.py`;
 - sound by its samples: appends with no other message of the client between them are one piece of sound and may be cut
   at other places, and messages of the server between them come when as much sound was sent.
+
+Only the `expires_at` of the server's messages are not as recorded, see `session_expiry.py`.
 """
 
 from __future__ import annotations
@@ -19,11 +21,14 @@ from ..format import json_text
 from ..format.recording import JSON
 from ..request.normal_form import normal_value
 from ..request.rules import Rules
+from ..trouble.pacing import Times
 from ..wire.session_messages import CLIENT, binary, binary_content, sound_in, sound_member
 from ..wire.socket_notes import Close
 from .differences import Difference, differences_between
 from .recorded_session import RecordedSession
+from .session_expiry import SessionExpiry
 from .session_ids import SessionIds
+from .session_schedule import SessionSchedule
 
 _TRUNCATE, _TRUNCATED = "conversation.item.truncate", "conversation.item.truncated"
 _POSITION = "audio_end_ms"
@@ -35,19 +40,29 @@ _BYTES_PER_MS = 48
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """The server says this."""
+    """The server says this, no sooner than so many ms after the upgrade."""
 
     message: str | bytes
+    due_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Nothing is sent for so many ms; for ever with `math.inf`, until the client leaves."""
+
+    ms: float
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The server ends the session, with a close frame or without one."""
+    """The server ends the session, with a close frame or without one; `is_reset`: by a TCP reset."""
 
     close: Close | None
+    due_ms: float = 0.0
+    is_reset: bool = False
 
 
-type Step = Send | End
+type Step = Send | Pause | End
 
 
 class Mismatch(Exception):
@@ -62,9 +77,17 @@ class Mismatch(Exception):
 class SessionReplay:
     """The server's part of one session."""
 
-    def __init__(self, session: RecordedSession, rules: Rules) -> None:
+    def __init__(self, session: RecordedSession, rules: Rules, times: Times, upgrade_s: float) -> None:
+        """Prepare to replay.
+
+        Args:
+            times: when the messages are due.
+            upgrade_s: when the live session began, in seconds since 1970.
+        """
         self._session = session
         self._rules = rules
+        self._schedule = SessionSchedule(times)
+        self._expiry = SessionExpiry(upgrade_s)
         self._at = 0
         self._sound_done = 0  # bytes of the recorded sound at `_at` that the client has sent
         self._ids = SessionIds()
@@ -78,21 +101,23 @@ class SessionReplay:
         """
         return self._advance()
 
-    def take(self, content: str | bytes, redacted: JSON) -> Iterator[Step]:
+    def take(self, content: str | bytes, redacted: JSON, at_ms: float) -> Iterator[Step]:
         """Take a message of the client, and yield the steps that follow it.
 
         Args:
             content: the message as it came.
             redacted: its JSON without secrets; None for one that is no JSON.
+            at_ms: when it came, in ms after the upgrade.
 
         Raises:
             Mismatch: it is another one than the recorded one.
         """
         sound = sound_in(CLIENT, redacted)
         if sound is not None:
-            yield from self._take_sound(sound, redacted)
+            yield from self._take_sound(sound, redacted, at_ms)
             return
         self._compare(_comparable(content, redacted))
+        self._schedule.heard(self._at, at_ms, is_sound=False)
         self._at += 1
         yield from self._advance()
 
@@ -111,11 +136,11 @@ class SessionReplay:
                 if self._session.sound(self._at) != b"":
                     return
             else:
-                yield Send(self._said(self._session.data(self._at)))
+                yield Send(self._said(self._session.data(self._at)), self._schedule.due_ms(self._at))
             self._at += 1
         end = self._session.end()
         if not end.by_client:
-            yield End(end.close)
+            yield End(end.close, self._schedule.due_ms(count))
 
     def _said(self, data: JSON) -> str | bytes:
         """Return a message of the server as the live client gets it."""
@@ -125,7 +150,7 @@ class SessionReplay:
         if isinstance(data, str):
             return data
         self._ids.hear_server(data)
-        live = self._ids.as_live(data)
+        live = self._expiry.moved(self._ids.as_live(data))
         if isinstance(live, dict) and live.get("type") == _TRUNCATED:
             live = self._with_live_position(live)
         return json_text.compact(live)
@@ -136,7 +161,7 @@ class SessionReplay:
 
     # --- sound ---
 
-    def _take_sound(self, sound: bytes, message: JSON) -> Iterator[Step]:
+    def _take_sound(self, sound: bytes, message: JSON, at_ms: float) -> Iterator[Step]:
         """Compare sound with the recorded sound, and go on as far as it reaches."""
         while sound:
             recorded = self._awaited_sound()
@@ -150,6 +175,7 @@ class SessionReplay:
             self._sound_done += length
             if self._sound_done == len(recorded):
                 self._sound_done = 0
+                self._schedule.heard(self._at, at_ms, is_sound=True)
                 self._at += 1
                 yield from self._advance()
 

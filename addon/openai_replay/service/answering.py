@@ -15,6 +15,7 @@ from ..format.recording import JSON
 from ..replay import miss
 from ..replay.answer import Answer
 from ..replay.delivery import Delivery, Ending
+from ..replay.session_delivery import SessionDelivery
 from ..request.identity import ApiRequest
 from ..trouble.retry_after import capped
 from ..trouble.terms import NO_OWN_HEADERS, OwnHeaders, Terms
@@ -92,7 +93,7 @@ async def recorded_answer(
     except BadRecording as exc:
         return unreadable(service, describe(), exc)
     except BadHeader as exc:
-        return _invalid_header(service, describe(), str(exc))
+        return invalid_header(service, describe(), str(exc))
     if answer is None:
         return None
     name = service.name_of(answer.path)
@@ -102,7 +103,7 @@ async def recorded_answer(
         line = RequestLine(Outcome.REPLAYED, answer.label, test_id, name, answer.chunks(), ms)
         service.run.requests.write(replace(line, trouble=trouble_of(answer)))
     if isinstance(answer, Delivery):
-        _report_trouble(service, test_id, answer)
+        report_trouble(service, test_id, answer)
     return answer if service.settings.made_headers.are_none() else _with_made_headers(service, answer)
 
 
@@ -123,24 +124,31 @@ async def _under_terms(
     return await service.replayer.delivery(fingerprint, describe, terms, but=but)
 
 
-def trouble_of(answer: Answer | Delivery) -> str:
+def trouble_of(answer: Answer | Delivery | SessionDelivery) -> str:
     """Say how an answer is changed on purpose, in words for the log; "" for an answer as it was recorded.
 
     The time is that of its plan, in ms after the request: a client that reads slowly takes longer.
     """
-    if not isinstance(answer, Delivery):
+    if isinstance(answer, Answer):
         return ""
-    last_ms = max(answer.head_at_ms, answer.end_at_ms)
-    lasts = "without an end" if answer.ending is Ending.STALL else f"until {last_ms:.0f} ms"
     parts = (
         f"fault {answer.rule}" if answer.rule else "",
         "paced" if answer.is_paced else "",
-        lasts if last_ms > 0 or answer.ending is Ending.STALL else "",
+        _end_of(answer),
     )
     return "  ".join(filter(None, parts))
 
 
-def _report_trouble(service: Service, test_id: str | None, delivery: Delivery) -> None:
+def _end_of(answer: Delivery | SessionDelivery) -> str:
+    if isinstance(answer, SessionDelivery):
+        return ""  # the client's own pace decides it
+    last_ms = max(answer.head_at_ms, answer.end_at_ms)
+    if answer.ending is Ending.STALL:
+        return "without an end"
+    return f"until {last_ms:.0f} ms" if last_ms > 0 else ""
+
+
+def report_trouble(service: Service, test_id: str | None, delivery: Delivery | SessionDelivery) -> None:
     """Count a paced or faulty answer, so that it is not taken for a bug."""
     if delivery.is_paced:
         service.run.report.add_paced(test_id)
@@ -152,7 +160,9 @@ def _report_trouble(service: Service, test_id: str | None, delivery: Delivery) -
         service.say_once(_PASSED_OVER, delivery.passed_over, _kind_of(delivery))
 
 
-def _kind_of(delivery: Delivery) -> str:
+def _kind_of(delivery: Delivery | SessionDelivery) -> str:
+    if isinstance(delivery, SessionDelivery):
+        return f"a session with {delivery.chunks()} messages of the server"
     chunks = delivery.chunks()
     return "no stream" if chunks is None else f"a stream of {chunks} chunks"
 
@@ -167,7 +177,7 @@ async def explained_miss(service: Service, api_request: ApiRequest) -> Refusal:
     return Refusal(found.summary(), "recording_not_found")
 
 
-def _invalid_header(service: Service, api_request: ApiRequest, problem: str) -> Refusal:
+def invalid_header(service: Service, api_request: ApiRequest, problem: str) -> Refusal:
     """Return the refusal of a request that says with nonsense how it is to be answered."""
     service.not_recorded(api_request, problem)
     return Refusal(problem, "replay_header_invalid")

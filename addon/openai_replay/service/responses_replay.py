@@ -123,8 +123,8 @@ class ResponsesReplay:
                     await asyncio.Event().wait()
                 case AwaitClient(message):
                     await self._client.await_equal(message)
-                case BreakOff(None):
-                    self._socket.break_off()
+                case BreakOff(None, is_reset):
+                    self._socket.break_off(is_reset=is_reset)
                     raise Gone
                 case BreakOff(close):
                     assert close is not None

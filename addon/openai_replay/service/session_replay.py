@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from ..errors import BadRecording
+from ..errors import BadHeader, BadRecording
 from ..format import json_text
-from ..format.recording import JSON, Messages
-from ..replay.answer import Answer, render
+from ..format.recording import JSON
+from ..replay.delivery import Delivery
 from ..replay.recorded_session import RecordedSession
 from ..replay.responses_socket import REFUSED
-from ..replay.socket_session import Mismatch, Send, SessionReplay, Step
+from ..replay.session_delivery import SessionDelivery
+from ..replay.session_faults import SessionFault
+from ..replay.socket_session import End, Mismatch, Pause, Send, SessionReplay, Step
 from ..request.identity import ApiRequest
-from ..store.store import Stored
 from ..wire.socket_notes import Close
-from .answering import REPLAY_FAILED, Refusal, unreadable
+from .answering import REPLAY_FAILED, Refusal, invalid_header, report_trouble, unreadable
 from .socket_requests import Upgrade
 from .web_socket import Gone, Socket
 
@@ -30,17 +32,22 @@ _MOST_DIFFERENCES = 12
 class SessionServer:
     """The server's part of one replayed session."""
 
-    def __init__(self, upgrade: Upgrade, socket: Socket, api_request: ApiRequest, stored: Stored) -> None:
+    def __init__(
+        self, upgrade: Upgrade, socket: Socket, api_request: ApiRequest, delivery: SessionDelivery
+    ) -> None:
         self._upgrade = upgrade
         self._socket = socket
         self._api_request = api_request
-        self._stored = stored
+        self._delivery = delivery
+        self._fault = None if delivery.fault_rule is None else SessionFault(delivery.fault_rule)
+        self._began_s = time.monotonic()
 
     async def run(self) -> None:
         """Go through a recorded session with the client. Also after an error nothing reaches the API."""
         try:
-            session = RecordedSession(self._stored)
-            await self._run(SessionReplay(session, self._upgrade.service.rules))
+            session = RecordedSession(self._delivery.stored)
+            rules, times = self._upgrade.service.rules, self._delivery.times
+            await self._run(SessionReplay(session, rules, times, time.time()))
         except Gone:
             pass
         except Mismatch as exc:
@@ -60,18 +67,29 @@ class SessionServer:
             except Gone:
                 self._note_early_end(replay)
                 raise
-            await self._take_steps(replay.take(received, self._redacted(received)))
+            await self._take_steps(replay.take(received, self._redacted(received), self._now_ms()))
 
-    async def _take_steps(self, steps: Iterable[Step]) -> None:
-        for step in steps:
-            if isinstance(step, Send):
-                await self._socket.send(step.message)
-            else:
-                self._end(step.close)
+    def _now_ms(self) -> float:
+        return (time.monotonic() - self._began_s) * 1000
 
-    def _end(self, close: Close | None) -> None:
+    async def _take_steps(self, steps: Iterator[Step]) -> None:
+        for step in steps if self._fault is None else self._fault.put_into(steps):
+            match step:
+                case Send(message, due_ms):
+                    await self._wait_until(due_ms)
+                    await self._socket.send(message)
+                case Pause(ms):
+                    await self._socket.sleep(ms / 1000)
+                case End(close, due_ms, is_reset):
+                    await self._wait_until(due_ms)
+                    self._end(close, is_reset=is_reset)
+
+    async def _wait_until(self, due_ms: float) -> None:
+        await self._socket.sleep((due_ms - self._now_ms()) / 1000)
+
+    def _end(self, close: Close | None, *, is_reset: bool) -> None:
         if close is None:
-            self._socket.break_off()
+            self._socket.break_off(is_reset=is_reset)
         else:
             self._socket.close(close)
         raise Gone
@@ -85,13 +103,14 @@ class SessionServer:
             return None
 
     def _note_early_end(self, replay: SessionReplay) -> None:
-        missing = replay.left_early()
+        """Take note of a client that left too early, unless that may be due to an injected fault."""
+        missing = replay.left_early() if self._fault is None else None
         if missing is not None:
             self._explained(missing)
 
     def _explained(self, mismatch: Mismatch) -> str:
         """Say in the log and the report which message differs, and return the text for the client."""
-        name = self._upgrade.service.name_of(self._stored.path)
+        name = self._upgrade.service.name_of(self._delivery.path)
         test = f" by test {self._upgrade.test_id}" if self._upgrade.test_id else ""
         place = f"message {mismatch.number + 1} of the session GET {self._api_request.endpoint()}{test}"
         found = [str(difference) for difference in mismatch.differences[:_MOST_DIFFERENCES]]
@@ -125,26 +144,27 @@ async def refuse(socket: Socket, message: str, code: str) -> None:
     socket.close(Close(REFUSED, _SHORT_REASON))
 
 
-type Found = Stored | Refusal
+type Found = SessionDelivery | Refusal
 
 
-async def next_session(upgrade: Upgrade, *, but: frozenset[Path] = frozenset()) -> Answer | Found | None:
-    """Return the next recording of an upgrade: a session, or the API's own refusal; None when there is none.
+async def next_session(upgrade: Upgrade, *, but: frozenset[Path] = frozenset()) -> Delivery | Found | None:
+    """Return the answer to an upgrade: a session, or the API's own or an injected refusal; None when there is none.
 
     Args:
         but: files that must not answer.
     """
     api_request, service = upgrade.api_request(), upgrade.service
     try:
-        stored = await service.replayer.session(api_request, but=but)
-        if stored is None:
-            return None
-        service.run.report.add_replayed(upgrade.test_id, service.name_of(stored.path))
-        service.say_without_effect(upgrade.own_headers, "WebSockets other than /v1/responses")
-        is_session = isinstance(stored.recording.response.content(), Messages)
-        return stored if is_session else render([stored], api_request)
+        terms = service.settings.terms.of_request(upgrade.own_headers)
+        delivery = await service.replayer.session(api_request, terms, but=but)
     except BadRecording as exc:
         return unreadable(service, api_request, exc)
+    except BadHeader as exc:
+        return invalid_header(service, api_request, str(exc))
+    if delivery is not None:
+        service.run.report.add_replayed(upgrade.test_id, service.name_of(delivery.path))
+        report_trouble(service, upgrade.test_id, delivery)
+    return delivery
 
 
 async def replay_session(upgrade: Upgrade, found: Found, socket: Socket) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Protocol
 
 from ..wire.socket_notes import Close
@@ -32,12 +35,25 @@ class Socket(Protocol):
     def close(self, close: Close) -> None:
         """End the WebSocket with a close frame."""
 
-    def break_off(self) -> None:
-        """End the connection without a close frame."""
+    async def sleep(self, wait_s: float) -> None:
+        """Wait so long; less long if the client leaves."""
+
+    def break_off(self, *, is_reset: bool = False) -> None:
+        """End the connection without a close frame, in order for TCP or with a reset."""
 
 
 # Answers the messages of one WebSocket until it ends.
 type Serve = Callable[[Socket], Awaitable[None]]
+
+type Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """An accepted upgrade: the way to serve its messages, and additional headers of the acceptance."""
+
+    serve: Serve
+    headers: Headers = ()
 
 
 class Inbox:
@@ -45,6 +61,7 @@ class Inbox:
 
     def __init__(self) -> None:
         self._messages: asyncio.Queue[str | bytes | None] = asyncio.Queue(_MOST_WAITING_MESSAGES)
+        self._has_ended = asyncio.Event()
 
     async def put(self, message: str | bytes) -> None:
         """Add a message, as soon as there is room."""
@@ -52,7 +69,14 @@ class Inbox:
 
     async def end(self) -> None:
         """Take note that the client has gone."""
+        self._has_ended.set()
         await self._messages.put(None)
+
+    async def wait_for_end(self, most_s: float) -> None:
+        """Wait until the client has gone, but no longer than so many seconds."""
+        if most_s > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._has_ended.wait(), None if math.isinf(most_s) else most_s)
 
     async def next(self) -> str | bytes:
         """Return the next message.

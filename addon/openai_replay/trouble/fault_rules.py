@@ -18,6 +18,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from ..request.identity import ApiRequest
 from .choices import unknown_word
@@ -74,17 +75,24 @@ class FaultRule:
 
     def concerns(self, api_request: ApiRequest) -> bool:
         """Tell whether the rule is about such requests."""
-        body = api_request.body
-        model = body.get("model") if isinstance(body, dict) else None
         return (
             _matches(self.path, api_request.endpoint())
-            and _matches(self.model, model if isinstance(model, str) else "")
+            and _matches(self.model, _model_of(api_request))
             and _matches(self.test, api_request.test_id or "")
         )
 
     def spends_the_answer(self) -> bool:
         """Tell whether the client gets the recorded answer all the same, so that a repeat gets the next one."""
         return self.kind in _HARMLESS
+
+
+def _model_of(api_request: ApiRequest) -> str:
+    """Return the model that a request names, in its body or, for a Realtime session, in its query; "" without one."""
+    body = api_request.body
+    model = body.get("model") if isinstance(body, dict) else None
+    if isinstance(model, str):
+        return model
+    return dict(parse_qsl(urlsplit(api_request.url).query)).get("model", "")
 
 
 def _matches(pattern: str, text: str) -> bool:

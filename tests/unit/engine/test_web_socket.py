@@ -7,7 +7,7 @@ from typing import Any
 
 from openai_replay.engine.messages import Message
 from openai_replay.engine.web_socket import converse
-from openai_replay.service.web_socket import Gone, Serve, Socket
+from openai_replay.service.web_socket import Accepted, Gone, Serve, Socket
 from openai_replay.wire.socket_notes import Close
 
 CEILING_S = 20
@@ -41,7 +41,7 @@ def conversation(serve: Serve, *messages: str | bytes, subprotocols: tuple[str, 
         client = Client(*messages)
         scope: dict[str, Any] = {"subprotocols": list(subprotocols), "client": ("127.0.0.1", "1")}
         async with asyncio.timeout(CEILING_S):
-            await converse(serve, scope, client.receive, client.send)
+            await converse(Accepted(serve), scope, client.receive, client.send)
         return client.heard
 
     return asyncio.run(main())
@@ -54,7 +54,7 @@ async def echo(socket: Socket) -> None:
 
 def test_text_and_bytes_go_both_ways_until_the_client_leaves() -> None:
     assert conversation(echo, "Grüße", b"\x00") == [
-        {"type": "websocket.accept", "subprotocol": None},
+        {"type": "websocket.accept", "subprotocol": None, "headers": []},
         {"type": "websocket.send", "text": "Grüße"},
         {"type": "websocket.send", "bytes": b"\x00"},
     ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
+import pytest
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
     AcceptConnection,
@@ -17,8 +19,8 @@ from wsproto.events import (
 )
 
 from openai_replay.proxy.loopback_origin import HOST
-from openai_replay.proxy.websocket_origin import WebSocketOrigin
-from openai_replay.service.web_socket import Socket
+from openai_replay.proxy.websocket_origin import WebSocketOrigin, word_of_break
+from openai_replay.service.web_socket import Accepted, Socket
 from openai_replay.wire.socket_notes import Close
 
 
@@ -70,7 +72,7 @@ def run(act: Callable[[WebSocketOrigin], Awaitable[None]]) -> None:
 
 def test_messages_go_both_ways_and_a_close_frame_is_answered() -> None:
     async def act(origin: WebSocketOrigin) -> None:
-        async with connected(origin, await origin.add(echo)) as client:
+        async with connected(origin, await origin.add(Accepted(echo))) as client:
             assert isinstance(await client.receive(), AcceptConnection)
             client.send(TextMessage(data="Grüße"))
             assert await client.receive() == TextMessage(data="Grüße")
@@ -82,7 +84,7 @@ def test_messages_go_both_ways_and_a_close_frame_is_answered() -> None:
 
 def test_a_path_works_once_and_another_not_at_all() -> None:
     async def act(origin: WebSocketOrigin) -> None:
-        path = await origin.add(echo)
+        path = await origin.add(Accepted(echo))
         async with connected(origin, path) as client:
             assert isinstance(await client.receive(), AcceptConnection)
         for used in (path, "/guessed"):
@@ -96,7 +98,7 @@ def test_a_path_works_once_and_another_not_at_all() -> None:
 
 def test_the_subprotocol_is_never_a_key() -> None:
     async def act(origin: WebSocketOrigin) -> None:
-        path = await origin.add(echo)
+        path = await origin.add(Accepted(echo))
         async with connected(origin, path, "openai-insecure-api-key.ek_1", "realtime") as client:
             accepted = await client.receive()
             assert isinstance(accepted, AcceptConnection)
@@ -110,22 +112,25 @@ def test_the_server_closes_with_code_and_reason() -> None:
         socket.close(Close(1008, "no recording"))
 
     async def act(origin: WebSocketOrigin) -> None:
-        async with connected(origin, await origin.add(refuse)) as client:
+        async with connected(origin, await origin.add(Accepted(refuse))) as client:
             assert isinstance(await client.receive(), AcceptConnection)
             assert await client.receive() == CloseConnection(code=1008, reason="no recording")
 
     run(act)
 
 
-def test_a_break_has_no_close_frame() -> None:
+@pytest.mark.parametrize("is_reset", [False, True])
+def test_a_break_is_a_word_for_the_relay_and_no_close_frame(is_reset: bool) -> None:
     async def break_off(socket: Socket) -> None:
         await socket.receive()
-        socket.break_off()
+        socket.break_off(is_reset=is_reset)
 
     async def act(origin: WebSocketOrigin) -> None:
-        async with connected(origin, await origin.add(break_off)) as client:
+        path = await origin.add(Accepted(break_off))
+        async with connected(origin, path) as client:
             assert isinstance(await client.receive(), AcceptConnection)
             client.send(TextMessage(data="go"))
+            assert await client.receive() == TextMessage(data=word_of_break(path, is_reset=is_reset))
             assert await code_of_end(client) == 1006
 
     run(act)
@@ -139,3 +144,30 @@ async def code_of_end(client: Client) -> int:
         return 1006
     assert isinstance(closed, CloseConnection)
     return int(closed.code)
+
+
+def test_a_wait_ends_when_the_client_leaves() -> None:
+    woken = asyncio.Event()
+
+    async def wait_for_ever(socket: Socket) -> None:
+        await socket.sleep(0)
+        await socket.sleep(math.inf)
+        woken.set()
+
+    async def act(origin: WebSocketOrigin) -> None:
+        async with connected(origin, await origin.add(Accepted(wait_for_ever))) as client:
+            assert isinstance(await client.receive(), AcceptConnection)
+        await woken.wait()
+
+    run(act)
+
+
+def test_the_acceptance_has_the_prepared_headers() -> None:
+    async def act(origin: WebSocketOrigin) -> None:
+        path = await origin.add(Accepted(echo, (("x-replay-fault", "slow"),)))
+        async with connected(origin, path) as client:
+            accepted = await client.receive()
+            assert isinstance(accepted, AcceptConnection)
+            assert (b"x-replay-fault", b"slow") in accepted.extra_headers
+
+    run(act)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
 import json
 from pathlib import Path
@@ -12,41 +11,22 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from openai_replay.format.recording import decode
-from openai_replay.record.exchange import End as Ending
-from openai_replay.record.socket_session import SocketSession, recorded_session
 from openai_replay.replay.recorded_session import RecordedSession
-from openai_replay.replay.socket_session import End, Mismatch, Send, SessionReplay
-from openai_replay.request.identity import describe
+from openai_replay.replay.socket_session import End, Mismatch, Send, SessionReplay, Step
 from openai_replay.request.ignoring import ignore_rule
 from openai_replay.request.redaction import redactor
 from openai_replay.request.rules import Rules
-from openai_replay.request.upgrade import upgrade_body
-from openai_replay.store.index_rows import identity_of
 from openai_replay.store.store import Stored
+from openai_replay.trouble.pacing import INSTANT, plan
 from openai_replay.wire.socket_notes import Close
+from unit.sessions import RULES, Messages, append, recording
 
-URL = "https://api.openai.com/v1/realtime?model=gpt-realtime"
-NORMAL = Close(1000)
-RULES = Rules((), redactor(()))
-
-type Messages = list[tuple[str, Any]]
+UPGRADE_S = 1_800_000_000.0
 
 
-def recording(
-    folder: Path, messages: Messages, *, close: Close | None = NORMAL, by: str = "client"
-) -> Stored:
-    """Record a session as the proxy does, and read it back."""
-    api_request = describe("GET", URL, upgrade_body([]), None, RULES)
-    end = Ending.LEFT_BY_CLIENT if by == "client" else Ending.CUT_BY_UPSTREAM
-    texts = [(side, m if isinstance(m, str | bytes) else json.dumps(m)) for side, m in messages]
-    made = recorded_session(SocketSession(api_request, texts, end, close))
-    for one in made.companions:
-        (folder / f"x{one.ending}").write_bytes(b"".join(one.content))
-    path = folder / "x.json"
-    path.write_bytes(b"".join(made.pieces({one.holds: f"x{one.ending}" for one in made.companions})))
-    read = decode(path.read_bytes(), path)
-    return Stored(path, (0, 0, 0), read, identity_of(read, path, RULES))
+def session_replay(stored: Stored, rules: Rules = RULES) -> SessionReplay:
+    session = RecordedSession(stored)
+    return SessionReplay(session, rules, plan(INSTANT, (), len(session.messages), ""), UPGRADE_S)
 
 
 def played(stored: Stored, messages: list[Any], rules: Rules = RULES) -> list[Any]:
@@ -55,28 +35,24 @@ def played(stored: Stored, messages: list[Any], rules: Rules = RULES) -> list[An
     Raises:
         Mismatch: a message differs, or the client left before its last one.
     """
-    replay = SessionReplay(RecordedSession(stored), rules)
+    replay = session_replay(stored, rules)
     steps = list(replay.start())
     for message in messages:
         is_json = not isinstance(message, str | bytes)
         content = json.dumps(message) if is_json else message
-        steps += replay.take(content, message if is_json else None)
+        steps += replay.take(content, message if is_json else None, 0.0)
     early = replay.left_early()
     if early is not None:
         raise early
     return [_said(step) for step in steps]
 
 
-def _said(step: Send | End) -> Any:
-    if isinstance(step, End):
+def _said(step: Step) -> Any:
+    if not isinstance(step, Send):
         return step
     return (
         json.loads(step.message) if isinstance(step.message, str) and step.message[0] == "{" else step.message
     )
-
-
-def append(content: bytes, **more: Any) -> dict[str, Any]:
-    return {"type": "input_audio_buffer.append", "audio": base64.b64encode(content).decode(), **more}
 
 
 def of(side: str, messages: Messages) -> list[Any]:
@@ -169,10 +145,10 @@ def test_the_same_messages_get_the_same_answers(stored: Stored) -> None:
 
 
 def test_the_server_speaks_up_to_the_clients_next_message(stored: Stored) -> None:
-    replay = SessionReplay(RecordedSession(stored), RULES)
+    replay = session_replay(stored)
 
     assert len(list(replay.start())) == 1
-    assert len(list(replay.take(json.dumps(CLIENT[0]), CLIENT[0]))) == 1
+    assert len(list(replay.take(json.dumps(CLIENT[0]), CLIENT[0], 0.0))) == 1
 
 
 @given(cuts=st.lists(st.integers(0, len(SOUND)), max_size=6))
@@ -184,14 +160,14 @@ def test_sound_in_other_cuts_is_the_same(stored: Stored, cuts: list[int]) -> Non
 
 
 def test_a_message_of_the_server_between_sound_comes_when_as_much_was_sent(stored: Stored) -> None:
-    replay = SessionReplay(RecordedSession(stored), RULES)
+    replay = session_replay(stored)
     list(replay.start())
     for message in CLIENT[:2]:
-        list(replay.take(json.dumps(message), message))
+        list(replay.take(json.dumps(message), message, 0.0))
     kinds = []
     for start in range(0, len(SOUND), 60):
         message = append(SOUND[start : start + 60])
-        kinds.append([_said(step)["type"] for step in replay.take(json.dumps(message), message)])
+        kinds.append([_said(step)["type"] for step in replay.take(json.dumps(message), message, 0.0)])
 
     assert kinds == [[], ["input_audio_buffer.speech_started"], [], []]
 

@@ -18,6 +18,7 @@ class MemorySocket:
         self.sent: list[str | bytes] = []
         self.closed: Close | None = None
         self.is_broken = False
+        self.waits_s: list[float] = []
 
     async def receive(self) -> str | bytes:
         if self._messages:
@@ -34,6 +35,9 @@ class MemorySocket:
         self.closed = close
         self._leaves.set()
 
-    def break_off(self) -> None:
+    async def sleep(self, wait_s: float) -> None:
+        self.waits_s.append(wait_s)
+
+    def break_off(self, *, is_reset: bool = False) -> None:
         self.is_broken = True
         self._leaves.set()

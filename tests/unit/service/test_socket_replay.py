@@ -12,11 +12,12 @@ import pytest
 
 from openai_replay.format.recording import JSON
 from openai_replay.options import OPTIONS, settings
-from openai_replay.replay.answer import Answer
+from openai_replay.replay.delivery import Delivery
 from openai_replay.request.upgrade import upgrade_body
 from openai_replay.service.service import Run, Service
 from openai_replay.service.socket_replay import replayed_upgrade
 from openai_replay.service.socket_requests import Upgrade
+from openai_replay.service.web_socket import Accepted
 from openai_replay.trouble.terms import NO_OWN_HEADERS
 from unit.exchanges import write_recording
 from unit.service.conversations import MemorySocket
@@ -47,10 +48,10 @@ def conversation(upgrade: Upgrade, socket: MemorySocket) -> list[Any]:
     """Return the events that a client got."""
 
     async def main() -> None:
-        serve = await replayed_upgrade(upgrade)
-        assert not isinstance(serve, Answer)
+        accepted = await replayed_upgrade(upgrade)
+        assert isinstance(accepted, Accepted)
         async with asyncio.timeout(CEILING_S):
-            await serve(socket)
+            await accepted.serve(socket)
 
     asyncio.run(main())
     return [json.loads(message) for message in socket.sent]
@@ -95,5 +96,5 @@ def test_a_recorded_refusal_answers_the_upgrade_itself(folder: Path, upgrade_of:
     write_recording(folder, f"{request.name()}.json", request, {"error": {"message": "No."}}, status=401)
 
     answer = asyncio.run(replayed_upgrade(upgrade))
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, Delivery)
     assert answer.status == 401

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openai_replay.trouble.fault_rules import FaultKind, FaultRule, parse_fault, parse_faults_header
-from unit.exchanges import chat
+from unit.exchanges import chat, get
 
 KINDS = "cut_after, duplicate_at, error, malformed_at, rate_limit, reset_after, slow, stall_after"
 COMMON = "every, first, model, p, path, seed, test"
@@ -131,6 +131,13 @@ def fired(text: str, attempts: int = 6, **request: str) -> list[int]:
 )
 def test_conditions_choose_attempts(text: str, attempts: list[int]) -> None:
     assert fired(text) == attempts
+
+
+@pytest.mark.parametrize(("pattern", "fires"), [("gpt-realtime*", True), ("gpt-4*", False)])
+def test_the_model_of_a_realtime_session_is_in_its_query(pattern: str, fires: bool) -> None:
+    session = get("/v1/realtime?model=gpt-realtime-mini")
+
+    assert parse_fault(f"rate_limit;model={pattern}").fires(session, 0) is fires
 
 
 def test_a_pattern_takes_brackets_as_they_are() -> None:
