@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 
@@ -35,5 +36,20 @@ def test_a_client_that_sends_more_than_is_handled_has_to_wait() -> None:
         while await inbox.next() and not sending.done():
             await asyncio.sleep(0)
         assert sending.done()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("most_s", [-1.0, 0.0, 0.001])
+def test_a_wait_is_over_when_its_time_is(most_s: float) -> None:
+    asyncio.run(Inbox().wait_for_end(most_s))
+
+
+def test_a_wait_is_over_when_the_client_leaves() -> None:
+    async def main() -> None:
+        inbox = Inbox()
+        waiting = asyncio.create_task(inbox.wait_for_end(math.inf))
+        await inbox.end()
+        await waiting
 
     asyncio.run(main())
