@@ -24,6 +24,7 @@ from ..request.rules import Rules
 from ..request.scope import HEADER, from_header
 from ..request.upgrade import upgrade_body
 from ..request.urls import authority
+from ..service.telemetry import NO_CONTENT, is_telemetry
 from ..wire.content_coding import decoded
 from ..wire.socket_notes import SocketNotes
 
@@ -102,6 +103,10 @@ class Importer:
         parts = _usable(raw.url)
         if not self._is_recorded(parts.hostname or "", parts.port or _PORTS[parts.scheme]):
             self.imported.other_hosts.setdefault(authority(parts), []).append(raw.place)
+            return
+        if is_telemetry(raw.method, parts.path):
+            reason = f"telemetry is not recorded, replay answers it with {NO_CONTENT}"
+            self.imported.notes.append(NotTaken(raw.place, reason))
             return
         credentials = credentials_of(raw.request_headers)
         api_request = self._described(raw, parts, credentials, test_id)

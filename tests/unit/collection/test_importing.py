@@ -92,6 +92,15 @@ def test_another_host_is_left_out_and_counted(importer: Importer, tmp_path: Path
     assert recordings(tmp_path) == {}
 
 
+def test_telemetry_is_left_out_as_in_recording(importer: Importer, tmp_path: Path) -> None:
+    importer.take(replace(ONE, url="https://api.openai.com/v1/traces/ingest?a=1"), None)
+    imported = importer.finish()
+    assert (imported.exchanges, recordings(tmp_path)) == (0, {})
+    assert [str(note) for note in imported.notes] == [
+        f"{ONE.place}: telemetry is not recorded, replay answers it with 204"
+    ]
+
+
 @pytest.mark.parametrize("is_compressed", [True, False])
 def test_a_body_may_be_decoded_already_while_its_header_stays(
     importer: Importer, tmp_path: Path, *, is_compressed: bool
