@@ -20,12 +20,13 @@ from ..options_file import NAME as OPTIONS_FILE
 from ..replay.answer import render
 from ..request.identity import ApiRequest, describe
 from ..request.rules import Rules
-from ..store import names
+from ..store import files, names
 from ..store.index import signature_of
 from ..store.index_rows import identity_of
 from ..store.store import Stored, companions_of
-from .folder import all_paths, each
+from .folder import all_paths, each, odd_folders
 from .secrets import secret_in_bytes, secret_places
+from .unreachable import Place, place_of, same_but_for_case, unreachable
 
 # A name that the recorder gives, without the number: anything else is a person's own choice.
 _RECORDERS_NAME = re.compile(r"(?P<models>models-)?(?P<hash>[0-9a-f]{64})(?P<rest>.*)", re.DOTALL)
@@ -33,6 +34,11 @@ _RECORDERS_NAME = re.compile(r"(?P<models>models-)?(?P<hash>[0-9a-f]{64})(?P<res
 # The members that a writer always writes, in their order.
 _MEMBERS = ("test_id", "request", "response", "id_normalization_mapping")
 _MEMBERS_OF_REQUEST = ("method", "url", "headers", "body", "endpoint", "model")
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+# Larger files beside recordings are pointed out as too large instead.
+_MOST_SEARCHED_BYTES = 64 * 1024 * 1024
 
 # Files that people put beside recordings.
 _DOCUMENTS = (".md", ".rst", ".toml", ".yaml", ".yml")
@@ -51,13 +57,16 @@ class Kind(enum.Enum):
     STRAY = "stray"
     UNFINISHED = "unfinished"
     OLD_FORMAT = "old format"
+    LINE_ENDS = "line ends"
+    SHADOWED = "shadowed"
+    LETTER_CASE = "letter case"
 
 
 # Findings that do not make a check fail.
-NOTES = frozenset((Kind.NOT_REPLAYABLE, Kind.OLD_FORMAT))
+NOTES = frozenset((Kind.NOT_REPLAYABLE, Kind.OLD_FORMAT, Kind.LINE_ENDS, Kind.SHADOWED))
 
 # Findings that `fix` mends.
-FIXABLE = frozenset((Kind.NAME, Kind.GAP, Kind.HEADERS, Kind.UNFINISHED, Kind.OLD_FORMAT))
+FIXABLE = frozenset((Kind.NAME, Kind.GAP, Kind.HEADERS, Kind.UNFINISHED, Kind.OLD_FORMAT, Kind.LINE_ENDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +101,11 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """The findings of one file. `companions` are the paths of the files beside it."""
+    """The findings of one file. `companions` are the paths of the files beside it; `place` says when it answers."""
 
     findings: tuple[Finding, ...]
     companions: tuple[str, ...] = ()
+    place: Place | None = None
 
 
 def check(
@@ -111,8 +121,13 @@ def check(
     looked = [*each(partial(_look_at_all, directory, rules), recordings, step)]
     findings = [finding for one in looked for finding in one.findings]
     companions = {companion for one in looked for companion in one.companions}
+    companions |= {*_bodies_of_unreadable(paths, findings)}
     findings += _gaps(recordings)
+    findings += _rivals(one.place for one in looked if one.place is not None)
     findings += _strays(paths, companions | set(recordings))
+    findings += (Finding(path, Kind.STRAY, problem) for path, problem in odd_folders(directory))
+    findings += _secrets_outside(directory, paths, companions | set(recordings), rules)
+    findings += _same_names(paths)
     findings += _large(directory, paths, limits)
     return sorted(findings, key=lambda finding: (finding.path, finding.kind.value))
 
@@ -148,6 +163,7 @@ def _looked(directory: Path, rules: Rules, path: str) -> _Looked:
     findings = [
         *_name_findings(path, described),
         *_shape_findings(path, value),
+        *_line_end_findings(path, raw),
         *(
             Finding(path, Kind.SECRET, f"a secret @ {place}")
             for place in secret_places(recording, value, raw, rules)
@@ -157,15 +173,15 @@ def _looked(directory: Path, rules: Rules, path: str) -> _Looked:
     findings += [
         Finding(name, Kind.SECRET, "a secret in the body of a recording")
         for name, companion in zip(beside, companions, strict=True)
-        if secret_in_bytes(companion.read_bytes(), rules)
+        if secret_in_bytes(_read(companion)[0], rules)
     ]
-    return _Looked(tuple(findings), beside)
+    return _Looked(tuple(findings), beside, place_of(path, described))
 
 
 def _read(path: Path) -> tuple[bytes, os.stat_result]:
     try:
-        with open(path, "rb") as file:
-            return file.read(), os.fstat(file.fileno())
+        status, raw = files.read_file(path)
+        return raw, status
     except OSError as exc:
         raise BadRecording(path, f"expected a readable file, {exc.strerror}") from exc
 
@@ -210,7 +226,26 @@ def _is_model_list(base: str) -> bool:
     return os.path.basename(base).startswith("models-")
 
 
+def _rivals(places: Iterable[Place]) -> Iterator[Finding]:
+    for path, first in unreachable(places):
+        problem = f"never answers, {names.shortened(first)} answers the same request of the same test"
+        yield Finding(path, Kind.SHADOWED, problem)
+
+
+def _same_names(paths: Iterable[str]) -> Iterator[Finding]:
+    for path, other in same_but_for_case(paths):
+        problem = f"expected a name that differs from {names.shortened(other)} in more than letter case"
+        yield Finding(path, Kind.LETTER_CASE, problem)
+
+
 # --- the shape of the file ---
+
+
+def _line_end_findings(path: str, raw: bytes) -> Iterator[Finding]:
+    if raw.startswith(_BYTE_ORDER_MARK):
+        yield Finding(path, Kind.LINE_ENDS, "expected no byte order mark @ byte 0")
+    elif (at := raw.find(b"\r\n")) >= 0:
+        yield Finding(path, Kind.LINE_ENDS, f"expected lines that end in LF, got CRLF @ byte {at}")
 
 
 def _shape_findings(path: str, value: JSON) -> Iterator[Finding]:
@@ -230,6 +265,17 @@ def _shape_findings(path: str, value: JSON) -> Iterator[Finding]:
 # --- other files ---
 
 
+def _bodies_of_unreadable(paths: Sequence[str], findings: Iterable[Finding]) -> Iterator[str]:
+    """Yield the files that, by their names, are bodies of recordings that cannot be read."""
+    for finding in findings:
+        if finding.kind is Kind.UNREADABLE:
+            folder, name = os.path.split(finding.path)
+            stem = names.stem_of(name)
+            for path in paths:
+                if os.path.dirname(path) == folder and names.is_companion(os.path.basename(path), stem):
+                    yield path
+
+
 def _strays(paths: Iterable[str], known: set[str]) -> Iterator[Finding]:
     for path in paths:
         name = os.path.basename(path)
@@ -240,6 +286,24 @@ def _strays(paths: Iterable[str], known: set[str]) -> Iterator[Finding]:
             yield Finding(
                 path, Kind.STRAY, "expected a recording or the body of one, no recording names this file"
             )
+
+
+def _secrets_outside(
+    directory: Path, paths: Iterable[str], known: set[str], rules: Rules
+) -> Iterator[Finding]:
+    """Yield a finding for each secret in a name, or in a file that is no recording and no body of one."""
+    for path in paths:
+        if rules.redactor.text(path) != path:
+            yield Finding(rules.redactor.text(path), Kind.SECRET, "a secret in the name of a file")
+        if path not in known and _holds_secret(directory / path, rules):
+            yield Finding(path, Kind.SECRET, "a secret in a file beside the recordings")
+
+
+def _holds_secret(path: Path, rules: Rules) -> bool:
+    try:
+        return secret_in_bytes(files.read_file(path, _MOST_SEARCHED_BYTES)[1], rules)
+    except OSError:  # gone, or no file
+        return False
 
 
 def _is_document(name: str) -> bool:

@@ -103,8 +103,8 @@ def _changed(before: Side, after: Side, paths: Sequence[str], step: Callable[[],
     old = before.read_all(paths) if before.blobs else {}
     new = after.read_all(paths) if after.blobs else {}
     for path in paths:
-        one = old[path] if old else before.contents[path].read_bytes()
-        other = new[path] if new else after.contents[path].read_bytes()
+        one = old[path] if old else before.read(path)
+        other = new[path] if new else after.read(path)
         if one != other:
             found.append(path)
         step()

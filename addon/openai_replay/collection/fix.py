@@ -1,4 +1,4 @@
-"""Mends the mechanical findings of a check: names, gaps in series, old formats, headers, unfinished files.
+"""Mends the mechanical findings of a check: names, gaps in series, old formats, line ends, headers, unfinished files.
 
 Nothing is overwritten: where a file of the new name exists, the recording gets the next free number of its series.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from ..format.recording import JSON, dump_json, load_json
 from ..request.rules import Rules
 from ..store import names
+from ..store.files import read_file
 from ..store.index import Index
 from ..store.store import Store
 from .check import FIXABLE, Finding, Kind
@@ -29,7 +30,7 @@ def fix(directory: Path, findings: Iterable[Finding], rules: Rules) -> Iterator[
             case Kind.UNFINISHED:
                 (directory / finding.path).unlink(missing_ok=True)
                 yield f"removed {finding.path}"
-            case Kind.HEADERS | Kind.OLD_FORMAT:
+            case Kind.HEADERS | Kind.OLD_FORMAT | Kind.LINE_ENDS:
                 _rewrite(directory / finding.path)
                 yield f"rewrote {finding.path}"
             case _:
@@ -60,7 +61,7 @@ def _free(target: Path) -> Path:
 
 def _rewrite(path: Path) -> None:
     """Write a recording with all members that a writer writes; members that this version does not know stay."""
-    value = load_json(path.read_bytes(), path)
+    value = load_json(read_file(path)[1], path)
     assert isinstance(value, dict)
     request = value["request"]
     assert isinstance(request, dict)

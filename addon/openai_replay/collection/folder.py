@@ -30,6 +30,22 @@ def all_paths(directory: Path) -> list[str]:
     return sorted(found)
 
 
+def odd_folders(directory: Path) -> list[tuple[str, str]]:
+    """Return (path, problem) of folders whose recordings are not read, or that look like a recording."""
+    found = []
+    for folder, subfolders, _ in os.walk(directory):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        for name in subfolders:
+            path = os.path.join(folder, name)
+            if os.path.islink(path):
+                found.append(
+                    (os.path.relpath(path, directory), "expected no link to a folder, it is not read")
+                )
+            elif names.is_recording(name):
+                found.append((os.path.relpath(path, directory), "expected a recording, it is a folder"))
+    return found
+
+
 def each[T](
     work: Callable[[Sequence[str]], list[T]], paths: Sequence[str], step: Callable[[], None]
 ) -> Iterator[T]:

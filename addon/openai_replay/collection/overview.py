@@ -14,6 +14,7 @@ from ..errors import BadRecording, NotReplayable
 from ..format.recording import JSON, Chunks, FailedCall, Recording, decode
 from ..request.urls import authority
 from ..store import names
+from ..store.files import read_file
 from ..transcript.transcript import transcript
 from .folder import each, recording_paths
 
@@ -105,10 +106,8 @@ def _read(directory: Path, path: str) -> Entry | str:
     """Return an entry, the problem of the file, or "" for a file that holds no exchange."""
     full_path = directory / path
     try:
-        with open(full_path, "rb") as file:
-            raw = file.read()
-        recording = decode(raw, full_path)
-        return _entry(path, recording, len(raw), full_path.stat().st_mtime)
+        status, raw = read_file(full_path)
+        return _entry(path, decode(raw, full_path), len(raw), status.st_mtime)
     except NotReplayable:
         return ""
     except BadRecording as exc:

@@ -13,6 +13,7 @@ from pathlib import Path
 from ..errors import BadRecording
 from ..format.recording import decode
 from ..request.rules import Rules
+from ..store.files import read_file
 from ..store.index import Index
 from ..store.store import Store
 from .reports import Reported
@@ -51,7 +52,7 @@ def test_ids_of(directory: Path, paths: Iterable[str]) -> dict[str, str | None]:
     found: dict[str, str | None] = {}
     for path in paths:
         with suppress(BadRecording, OSError):
-            found[path] = decode((directory / path).read_bytes(), directory / path).test_id
+            found[path] = decode(read_file(directory / path)[1], directory / path).test_id
     return found
 
 

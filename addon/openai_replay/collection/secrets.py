@@ -14,6 +14,9 @@ from ..request.rules import Rules
 # How many places of one file are named.
 _MOST_PLACES = 3
 
+# Members of a request that are looked at by the rules of requests, or that are a finding as a whole.
+_OF_REQUEST = ("url", "body", "payload", "headers")
+
 
 def secret_places(recording: Recording, value: JSON, raw: bytes, rules: Rules) -> list[str]:
     """Return the places of a recording that hold a secret, as paths into `value`, the JSON of its file `raw`."""
@@ -26,10 +29,22 @@ def _places(recording: Recording, value: JSON, raw: bytes, rules: Rules) -> Iter
     if redacted.url != request.url:
         yield "$.request.url"
     yield from _changed(request.body, redacted.body, "$.request.body")
-    if not rules.redactor.may_match(raw.decode("utf-8", "replace"), redacted.credentials):
+    if not isinstance(value, dict) or not rules.redactor.may_match(
+        raw.decode("utf-8", "replace"), redacted.credentials
+    ):
         return
-    response = value.get("response") if isinstance(value, dict) else None
+    response = value.get("response")
     yield from _changed(response, rules.redactor.answer(response, redacted.credentials), "$.response")
+    others = _others(value)
+    yield from _changed(others, rules.redactor.json(others, redacted.credentials), "$")
+
+
+def _others(value: dict[str, JSON]) -> JSON:
+    """Return a recording without the response, and without the members of the request that have their own rules."""
+    request = value.get("request")
+    members = request.items() if isinstance(request, dict) else ()
+    others = {name: item for name, item in members if name not in _OF_REQUEST}
+    return {**{name: item for name, item in value.items() if name != "response"}, "request": others}
 
 
 def secret_in_bytes(content: bytes, rules: Rules) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..errors import BadOption
 from ..store import names
+from ..store.files import read_file
 from .folder import recording_paths
 
 
@@ -52,10 +53,19 @@ class Side:
             return dict(
                 zip(wanted, _blobs(self.repository, [self.blobs[path] for path in wanted]), strict=True)
             )
+        return {path: self.read(path) for path in wanted}
+
+    def read(self, path: str) -> bytes:
+        """Return the content of one of its recordings on disk.
+
+        Raises:
+            BadOption: the file is gone, or cannot be read.
+        """
+        file = self.contents[path]
         try:
-            return {path: self.contents[path].read_bytes() for path in wanted}
+            return read_file(file)[1]
         except OSError as exc:
-            raise BadOption(f"{exc.filename}: expected a readable file, {exc.strerror}") from exc
+            raise BadOption(f"{file}: expected a readable file, {exc.strerror}") from exc
 
 
 def side_of(text: str, directory: Path) -> Side:

@@ -45,7 +45,7 @@ def edit(path: Path, change: Callable[[Any], object]) -> None:
 
 def test_recordings_as_they_are_made_have_no_findings(folder: Path) -> None:
     (folder / "sub").mkdir()
-    shutil.copy(folder / EMBEDDING, folder / "sub")
+    (folder / EMBEDDING).rename(folder / "sub" / EMBEDDING)
     (folder / ".gitignore").write_text("*.tmp")
     (folder / "openai-replay.toml").write_text("")
     assert found(folder) == []
@@ -105,6 +105,91 @@ def secret_in_body(folder: Path) -> None:
     (folder / "said.txt").write_text(f"My key is {KEY}")
 
 
+def secret_in_an_unknown_member(folder: Path) -> None:
+    edit(folder / CHAT, lambda value: value.update(comment=[KEY]))
+
+
+def secret_in_an_unknown_member_of_the_request(folder: Path) -> None:
+    edit(folder / CHAT, lambda value: value["request"].update(provider_metadata={"key": KEY}))
+
+
+def secret_among_the_ids(folder: Path) -> None:
+    edit(folder / CHAT, lambda value: value["id_normalization_mapping"].update({KEY: "x"}))
+
+
+def secret_in_a_document(folder: Path) -> None:
+    (folder / "README.md").write_text(f"Set OPENAI_API_KEY={KEY}")
+
+
+def secret_in_a_name(folder: Path) -> None:
+    (folder / CHAT).rename(folder / f"{KEY}.json")
+
+
+def byte_order_mark(folder: Path) -> None:
+    (folder / CHAT).write_bytes(b"\xef\xbb\xbf" + (folder / CHAT).read_bytes())
+
+
+def line_ends(folder: Path) -> None:
+    (folder / CHAT).write_bytes((folder / CHAT).read_bytes().replace(b"\n", b"\r\n"))
+
+
+def copy_under_another_name(folder: Path) -> None:
+    shutil.copy(folder / CHAT, folder / "copy.json")
+
+
+def copy_in_a_subfolder(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    shutil.copy(folder / CHAT, folder / "sub" / CHAT)
+
+
+def names_that_differ_in_case(folder: Path) -> None:
+    (folder / "README.md").write_text("")
+    (folder / "Readme.md").write_text("")
+
+
+def pipe(folder: Path) -> None:
+    os.mkfifo(folder / "pipe.json")
+
+
+def pipe_as_a_body(folder: Path) -> None:
+    body = CHAT.replace(".json", ".mp3")
+    edit(folder / CHAT, lambda value: value["response"].update(body={"__file__": body}))
+    os.mkfifo(folder / body)
+
+
+def truncated_file_with_a_body(folder: Path) -> None:
+    (folder / CHAT).write_bytes((folder / CHAT).read_bytes()[:-20])
+    (folder / CHAT.replace(".json", ".mp3")).write_bytes(b"ID3")
+
+
+def link_to_itself(folder: Path) -> None:
+    (folder / "loop.json").symlink_to("loop.json")
+
+
+def link_to_a_folder(folder: Path) -> None:
+    (folder / "all").symlink_to(".")
+
+
+def folder_with_the_name_of_a_recording(folder: Path) -> None:
+    (folder / "x.json").mkdir()
+
+
+def bytes_that_are_no_text(folder: Path) -> None:
+    (folder / CHAT).write_bytes(b"\xff" + (folder / CHAT).read_bytes())
+
+
+def empty_file(folder: Path) -> None:
+    (folder / CHAT).write_bytes(b"")
+
+
+def marks_of_a_merge(folder: Path) -> None:
+    (folder / CHAT).write_text(f"<<<<<<< HEAD\n{(folder / CHAT).read_text()}=======\n>>>>>>> main\n")
+
+
+def foreign_file(folder: Path) -> None:
+    (folder / "package.json").write_text('{"name": "x"}')
+
+
 BREAKS: list[tuple[Callable[[Path], None], Kind, str]] = [
     (broken_json, Kind.UNREADABLE, "expected JSON, "),
     (without_answer, Kind.UNREADABLE, "expected a body, got none @ $.response"),
@@ -122,6 +207,38 @@ BREAKS: list[tuple[Callable[[Path], None], Kind, str]] = [
     (no_exchange, Kind.NOT_REPLAYABLE, "expected a url: "),
     (missing_body, Kind.UNREADABLE, "expected the body in gone.mp3, "),
     (secret_in_body, Kind.SECRET, "a secret in the body of a recording"),
+    (secret_in_an_unknown_member, Kind.SECRET, "a secret @ $.comment[0]"),
+    (
+        secret_in_an_unknown_member_of_the_request,
+        Kind.SECRET,
+        "a secret @ $.request.provider_metadata.key",
+    ),
+    (secret_among_the_ids, Kind.SECRET, "a secret @ $.id_normalization_mapping"),
+    (secret_in_a_document, Kind.SECRET, "a secret in a file beside the recordings"),
+    (secret_in_a_name, Kind.SECRET, "a secret in the name of a file"),
+    (byte_order_mark, Kind.LINE_ENDS, "expected no byte order mark @ byte 0"),
+    (line_ends, Kind.LINE_ENDS, "expected lines that end in LF, got CRLF @ byte 1"),
+    (
+        copy_under_another_name,
+        Kind.SHADOWED,
+        "never answers, 0ea0bb1f93a4….json answers the same request of the same test",
+    ),
+    (copy_in_a_subfolder, Kind.SHADOWED, "never answers, 0ea0bb1f93a4….json answers"),
+    (
+        names_that_differ_in_case,
+        Kind.LETTER_CASE,
+        "expected a name that differs from README.md in more than letter case",
+    ),
+    (pipe, Kind.UNREADABLE, "expected a readable file, it is no regular file"),
+    (pipe_as_a_body, Kind.UNREADABLE, "expected the body in "),
+    (truncated_file_with_a_body, Kind.UNREADABLE, "expected JSON, "),
+    (link_to_itself, Kind.UNREADABLE, "expected a readable file, "),
+    (link_to_a_folder, Kind.STRAY, "expected no link to a folder, it is not read"),
+    (folder_with_the_name_of_a_recording, Kind.STRAY, "expected a recording, it is a folder"),
+    (bytes_that_are_no_text, Kind.UNREADABLE, "expected UTF-8, "),
+    (empty_file, Kind.UNREADABLE, "expected JSON, the file is empty"),
+    (marks_of_a_merge, Kind.UNREADABLE, "expected JSON, "),
+    (foreign_file, Kind.UNREADABLE, "expected "),
 ]
 
 
@@ -193,7 +310,20 @@ def test_a_recording_with_a_body_beside_it_moves_with_its_body(folder: Path) -> 
 
 def test_every_kind_of_finding_has_a_test() -> None:
     assert {kind for _, kind, _ in BREAKS} | {Kind.LARGE} == set(Kind)
-    assert {Kind.NOT_REPLAYABLE, Kind.OLD_FORMAT} == NOTES
+    assert {Kind.NOT_REPLAYABLE, Kind.OLD_FORMAT, Kind.LINE_ENDS, Kind.SHADOWED} == NOTES
+
+
+def test_a_name_with_a_secret_is_told_without_it(folder: Path) -> None:
+    secret_in_a_name(folder)
+    assert KEY not in "".join(map(str, found(folder)))
+
+
+def test_mending_line_ends_gives_the_file_back_as_it_was_recorded(folder: Path) -> None:
+    recorded = (folder / CHAT).read_bytes()
+    line_ends(folder)
+    byte_order_mark(folder)
+    assert len([*fix(folder, found(folder), RULES)]) == 1
+    assert (folder / CHAT).read_bytes() == recorded
 
 
 def test_a_file_that_is_being_written_is_no_finding(folder: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from openai_replay.collection.folder import all_paths, each, recording_paths
+from openai_replay.collection.folder import all_paths, each, odd_folders, recording_paths
 
 
 def lengths(paths: Sequence[str]) -> list[int]:
@@ -18,6 +18,16 @@ def test_hidden_folders_are_left_out_and_hidden_files_are_no_recordings(tmp_path
         (tmp_path / name).write_text("")
     assert all_paths(tmp_path) == [".e.json", "a/c.json", "b.json", "f.mp3"]
     assert recording_paths(tmp_path) == ["a/c.json", "b.json"]
+
+
+def test_links_to_folders_and_folders_named_like_recordings_are_odd(tmp_path: Path) -> None:
+    for name in ("a/x.json", "b", ".git/y.json"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "a" / "link").symlink_to("../b")
+    assert odd_folders(tmp_path) == [
+        ("a/link", "expected no link to a folder, it is not read"),
+        ("a/x.json", "expected a recording, it is a folder"),
+    ]
 
 
 def test_results_come_in_order_however_many_there_are() -> None:

@@ -1,0 +1,64 @@
+"""Finds recordings that can never answer, since another one answers the same request of the same test.
+
+Replay looks for the recorder's own names first, and then takes the first of the other names (`store.Store.named` and
+`chosen`). All numbers of the name that is found belong to the answer.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from ..request.identity import ApiRequest
+from ..store import names
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The place of a recording in the search for an answer.
+
+    Attributes:
+        path: of its file, relative to the folder.
+        request: equal for recordings of one request by one test.
+        rank: the lower, the earlier it is looked for.
+    """
+
+    path: str
+    request: tuple[str, str, str | None]
+    rank: int
+
+    def order(self) -> tuple[int, str]:
+        """Return the key of the order in which names are looked for, equal for all numbers of one name."""
+        return self.rank, names.split_number(self.path)[0]
+
+
+def place_of(path: str, api_request: ApiRequest) -> Place | None:
+    """Return the place of a recording; None for a list of models, whose recordings answer together."""
+    if api_request.is_model_list():
+        return None
+    identity = api_request.identity
+    own = api_request.names(api_request.test_id)
+    base = os.path.basename(names.split_number(path)[0])
+    rank = own.index(base) if base in own and not os.path.dirname(path) else len(own)
+    return Place(path, (identity.key, identity.stream_options, api_request.test_id), rank)
+
+
+def unreachable(places: Iterable[Place]) -> Iterator[tuple[str, str]]:
+    """Yield (path, path of the recording that answers in its place)."""
+    by_request: dict[tuple[str, str, str | None], list[Place]] = defaultdict(list)
+    for place in places:
+        by_request[place.request].append(place)
+    for rivals in by_request.values():
+        first = min(rivals, key=lambda place: (place.order(), names.split_number(place.path)[1]))
+        yield from ((rival.path, first.path) for rival in rivals if rival.order() != first.order())
+
+
+def same_but_for_case(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield (path, earlier path) for paths that only some file systems tell apart (not those of macOS and Windows)."""
+    seen: dict[str, str] = {}
+    for path in paths:
+        earlier = seen.setdefault(path.casefold(), path)
+        if earlier != path:
+            yield path, earlier

@@ -1,0 +1,50 @@
+"""`unreachable`: of recordings of one request by one test, the names that replay never comes to."""
+
+from __future__ import annotations
+
+import pytest
+
+from openai_replay.collection.unreachable import place_of, same_but_for_case, unreachable
+from openai_replay.request.identity import ApiRequest
+from unit.exchanges import chat, get
+
+ONE = chat("Hi")
+NAME = ONE.name()
+OLD_NAME = ONE.names(None)[1]
+
+
+def found(*paths: str, request: ApiRequest = ONE) -> list[tuple[str, str]]:
+    places = [place_of(path, request) for path in paths]
+    return [*unreachable(place for place in places if place is not None)]
+
+
+@pytest.mark.parametrize(
+    ("paths", "hidden"),
+    [
+        ([f"{NAME}.json", f"{NAME}-2.json", f"{NAME}-3.json"], []),
+        (["b.json", "b-2.json"], []),
+        (["b.json", "a.json"], [("b.json", "a.json")]),
+        (["a-02.json", "a-2.json", "a.json"], [("a-02.json", "a.json")]),
+        (["a.json", f"{NAME}.json"], [("a.json", f"{NAME}.json")]),
+        ([f"{OLD_NAME}.json", f"{NAME}.json"], [(f"{OLD_NAME}.json", f"{NAME}.json")]),
+        (["a.json", f"{OLD_NAME}.json"], [("a.json", f"{OLD_NAME}.json")]),
+        ([f"sub/{NAME}.json", f"{NAME}.json"], [(f"sub/{NAME}.json", f"{NAME}.json")]),
+        (["a.json", f"sub/{NAME}.json"], [(f"sub/{NAME}.json", "a.json")]),
+    ],
+)
+def test_the_recorders_name_goes_before_other_names(paths: list[str], hidden: list[tuple[str, str]]) -> None:
+    assert found(*paths) == hidden
+
+
+def test_another_request_or_test_is_no_rival() -> None:
+    places = [place_of("a.json", ONE), place_of("b.json", chat("Bye")), place_of("c.json", chat(test_id="t"))]
+    assert [*unreachable(place for place in places if place)] == []
+
+
+def test_lists_of_models_answer_together() -> None:
+    assert place_of("a.json", get("/v1/models")) is None
+
+
+def test_paths_that_some_file_systems_take_for_one() -> None:
+    paths = ["A/b.json", "a/B.json", "a/c.json", "straße", "STRASSE"]
+    assert [*same_but_for_case(paths)] == [("a/B.json", "A/b.json"), ("STRASSE", "straße")]
