@@ -164,6 +164,18 @@ def test_a_client_of_http_1_0_misses_bytes_that_the_head_promised(proxies: Both,
     assert (replayed.returncode, replayed.stdout) == (PARTIAL_FILE, body)
 
 
+def test_a_break_that_a_client_of_http_1_0_cannot_see_is_recorded_as_one(proxies: Both) -> None:
+    """From the API itself it would be the end of the connection, too, which is how every answer of HTTP/1.0 ends."""
+    test_id = "http-1.0-recording"
+    sent = json.dumps(cut_after(3))
+    recorded = curl(proxies.recorder, CHAT_URL, "--http1.0", "-d", sent, test_id=test_id)
+    wait_for_recordings(proxies, test_id, 1)
+    replayed = curl(proxies.replayer, CHAT_URL, "--http1.1", "-d", sent, test_id=test_id)
+
+    assert len(received(recorded.stdout)) == 3
+    assert (replayed.returncode, replayed.stdout) == (PARTIAL_FILE, recorded.stdout)
+
+
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_a_stream_breaks_for_a_request_with_large_headers(proxies: Both, version: str) -> None:
     test_id = f"large-{version}"

@@ -536,3 +536,20 @@ def port_in(running: Proxy) -> str:
         pytest.skip(f"mitmdump does not run under strace here: {running.log()[:500]}")
     found = re.search(r"listening at 127\.0\.0\.1:(\d+)", running.log())
     return found[1] if found else ""
+
+
+def test_other_hosts_are_refused_where_that_is_said(
+    tmp_path: Path, upstream: Upstream, recorded: Path
+) -> None:
+    with replaying(tmp_path, upstream, recorded, "recording_other_hosts=refuse") as observed:
+        said = "%{http_connect} %{http_code}"
+        for url, expected in (
+            ("https://example.com/", b"403 000"),
+            ("https://127.0.0.9/", b"403 000"),
+            ("http://example.com/", b"000 403"),
+            ("http://[::1]:1/", b"000 403"),
+        ):
+            assert curl(observed.proxy, url, "-o", os.devnull, "-w", said).stdout == expected
+        assert observed.post(RECORDED).stdout.endswith(b"data: [DONE]\n\n")
+        assert observed.connected_to() == []
+        assert "example.com is none of recording_hosts" in observed.proxy.log()
