@@ -173,7 +173,7 @@ def test_a_break_that_a_client_of_http_1_0_cannot_see_is_recorded_as_one(proxies
     replayed = curl(proxies.replayer, CHAT_URL, "--http1.1", "-d", sent, test_id=test_id)
 
     assert len(received(recorded.stdout)) == 3
-    assert (replayed.returncode, replayed.stdout) == (PARTIAL_FILE, recorded.stdout)
+    assert (replayed.returncode, len(received(replayed.stdout))) == (PARTIAL_FILE, 3)
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])

@@ -20,7 +20,7 @@ from ..record.socket_session import SocketSession
 from ..service.request_log import Outcome, RequestLine
 from ..service.service import Service
 from .body_ends import mark_end_of_body
-from .endings import has_all_bytes, reason_without_response, refusal_of_users_proxy
+from .endings import ending_of, reason_without_response, refusal_of_users_proxy
 from .flow_state import FlowState
 from .hosts import is_websocket
 from .replaying import replay_earlier
@@ -131,7 +131,7 @@ def finish(flow: http.HTTPFlow, state: FlowState, end: End, message: str) -> Fut
         flow.response.status_code,
         tuple(flow.response.headers.items(multi=True)),
         Body(state.tap, content_encoding, session.settings.most_body_bytes),
-        End.COMPLETE if has_all_bytes(flow.response, state.tap) else end,
+        ending_of(flow.response, state.tap, end, ticket.api_request.endpoint()),
         message,
         state.tap.timing(content_encoding, session.settings.most_body_bytes),
         keeps_ids=session.settings.keeps_ids,

@@ -9,6 +9,9 @@ from mitmproxy import connection, http
 from ..record.exchange import End
 from .tap import Tap
 
+# Operations whose streams tell their end by an event.
+_STREAMS_WITH_LAST_EVENT = ("/completions", "/responses")
+
 _PROXY_AUTHENTICATION_REQUIRED = 407
 
 # Proxies of companies, which name themselves in the `server` header of their own error pages.
@@ -78,6 +81,28 @@ def _is_page_of_known_proxy(flow: http.HTTPFlow, response: http.Response) -> boo
     is_known = flow.server_conn.via is not None and flow.request.scheme == "http"
     is_page = response.status_code >= 400 and "text/html" in response.headers.get("content-type", "").lower()
     return is_known and (is_page or response.status_code == _PROXY_AUTHENTICATION_REQUIRED)
+
+
+def ending_of(response: http.Response, tap: Tap, end: End, endpoint: str) -> End:
+    """Return how a response ended that mitmproxy says ended like `end`."""
+    if has_all_bytes(response, tap):
+        return End.COMPLETE
+    if (
+        end is End.COMPLETE
+        and endpoint.endswith(_STREAMS_WITH_LAST_EVENT)
+        and _ends_with_connection(response)
+    ):
+        return End.CONNECTION_ENDED
+    return end
+
+
+def _ends_with_connection(response: http.Response) -> bool:
+    """Tell whether a stream has no length, so that a break of the connection looks like its end."""
+    return (
+        response.http_version.startswith("HTTP/1")
+        and "event-stream" in response.headers.get("content-type", "")
+        and not {"content-length", "transfer-encoding"} & {name.lower() for name in response.headers}
+    )
 
 
 def has_all_bytes(response: http.Response, tap: Tap) -> bool:

@@ -28,9 +28,14 @@ _RETRYABLE = frozenset((408, 409, 429))
 
 
 class End(enum.Enum):
-    """How a response ended."""
+    """How a response ended.
+
+    CONNECTION_ENDED: a stream without a length, whose end is the end of the connection (RFC 9112, section 6.3). Its
+    last event tells whether it is whole.
+    """
 
     COMPLETE = "complete"
+    CONNECTION_ENDED = "connection"
     CUT_BY_UPSTREAM = "upstream"
     LEFT_BY_CLIENT = "client"
     PROXY_ENDED = "proxy"

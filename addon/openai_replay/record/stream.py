@@ -153,7 +153,8 @@ class _Stream:
         is_broken = _is_broken(exchange, is_done=is_said)
         failure = _broken(exchange, len(self._chunks.texts)) if is_broken else None
         headers = exchange.kept_headers("text/event-stream")
-        is_end_unknown = is_broken or (exchange.end is End.LEFT_BY_CLIENT and not self._is_done)
+        may_lack_end = exchange.end in (End.LEFT_BY_CLIENT, End.CONNECTION_ENDED)
+        is_end_unknown = is_broken or (may_lack_end and not self._is_done)
         frames = self._frames.result(exchange.api_request.endpoint(), is_end_unknown=is_end_unknown)
         corrections = correction_member(self._corrections)
         notes = {**frames, **notes_of_bytes, **corrections, **self._notes_of_socket()}
@@ -177,7 +178,7 @@ _PADDING = re.compile(r',\s*"obfuscation": "(?:[^"\\]|\\.)*"')
 
 def _is_broken(exchange: Exchange, *, is_done: bool) -> bool:
     """Tell whether something is missing: a client that left when the API had said all missed nothing."""
-    if exchange.end in (End.LEFT_BY_CLIENT, End.PROXY_ENDED):
+    if exchange.end in (End.LEFT_BY_CLIENT, End.PROXY_ENDED, End.CONNECTION_ENDED):
         return not is_done
     return exchange.end is End.CUT_BY_UPSTREAM
 
@@ -190,6 +191,7 @@ def _lines_of(event: sse.Event) -> list[str]:
 _REASONS = {
     End.LEFT_BY_CLIENT: "the client left",
     End.CUT_BY_UPSTREAM: "the connection to the API broke",
+    End.CONNECTION_ENDED: "the connection to the API ended before the last event",
     End.PROXY_ENDED: "the proxy ended",
 }
 

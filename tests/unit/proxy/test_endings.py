@@ -6,10 +6,12 @@ from mitmproxy.connection import ConnectionState
 from mitmproxy.test import tflow
 
 from openai_replay.proxy.endings import (
+    ending_of,
     reason_without_response,
     reason_without_tunnel,
     refusal_of_users_proxy,
 )
+from openai_replay.proxy.tap import Tap
 from openai_replay.record.exchange import End
 
 
@@ -69,3 +71,28 @@ def test_a_refusal_of_a_proxy_in_between_is_no_answer_of_the_api(
     assert refusal_of_users_proxy(flow) == (reason if is_refusal_of_known_proxy else "")
     flow.request.scheme = "https"
     assert refusal_of_users_proxy(flow) == (reason if is_refusal else "")
+
+
+@pytest.mark.parametrize(
+    ("headers", "endpoint", "end"),
+    [
+        ({}, "/v1/chat/completions", End.CONNECTION_ENDED),
+        ({}, "/v1/responses", End.CONNECTION_ENDED),
+        ({}, "/v1/events", End.COMPLETE),
+        ({"Transfer-Encoding": "chunked"}, "/v1/responses", End.COMPLETE),
+        ({"Content-Length": "5"}, "/v1/responses", End.COMPLETE),
+    ],
+)
+def test_a_stream_without_a_length_is_judged_by_its_last_event(
+    headers: dict[str, str], endpoint: str, end: End
+) -> None:
+    fields = [
+        (b"Content-Type", b"text/event-stream"),
+        *((k.encode(), v.encode()) for k, v in headers.items()),
+    ]
+    response = http.Response(b"HTTP/1.1", 200, b"OK", http.Headers(fields), None, None, 0, 0)
+    tap = Tap()
+    tap(b"abc")
+    assert ending_of(response, tap, End.COMPLETE, endpoint) is end
+    assert ending_of(response, tap, End.LEFT_BY_CLIENT, endpoint) is End.LEFT_BY_CLIENT
+    tap.close()

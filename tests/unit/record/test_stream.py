@@ -203,3 +203,13 @@ def test_no_secret_is_in_the_notes_of_a_socket() -> None:
         {"before": 0, "data": {"type": "response.steer", "text": "REDACTED"}}
     ]
     assert made.recording.response.wire["close"] == {"code": 1011, "reason": "REDACTED"}
+
+
+@pytest.mark.parametrize(("done", "is_broken"), [(True, False), (False, True)])
+def test_a_stream_that_ended_with_its_connection_is_whole_if_its_last_event_came(
+    done: bool, is_broken: bool
+) -> None:
+    exchange = streamed(chat(stream=True), [chunk("a")], end=End.CONNECTION_ENDED, done=done)
+    assert record(exchange).recording.response.is_broken() is is_broken
+    cut = replace(exchange, body=[*exchange.body, b'data: {"id": "chatc'])
+    assert record(cut).recording.response.is_broken() is is_broken
