@@ -209,16 +209,19 @@ class OpenAIReplay:
             return None
         return refusal_to_connect(
             data.server, data.client, self._settings(), self._targets
-        ) or self._refusal_of_other_host(data.server)
+        ) or self._refusal_of_other_host(data.server, data.client)
 
-    def _refusal_of_other_host(self, server: connection.Server) -> str | None:
+    def _refusal_of_other_host(self, server: connection.Server, client: connection.Client) -> str | None:
         """Return why a connection is refused whose host no request named: by SOCKS, or transparently."""
         if self._session is None or server.address is None or server.via is not None:
             return None
         settings = self._session.settings
         if leads_to_recorded_host(server, settings):
             return None
-        return self._other_hosts.refusal(server.address[0], settings) or None
+        if refusal := self._other_hosts.refusal(server.address[0], settings):
+            return refusal
+        self._other_hosts.opened(client, server.address[0], settings)
+        return None
 
     def tls_established_client(self, data: tls.TlsData) -> None:
         """Take note of a client that may yet not trust the proxy's certificate."""

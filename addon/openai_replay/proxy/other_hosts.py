@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import re
 
-from mitmproxy import http
+from mitmproxy import connection, http
+from mitmproxy.proxy import mode_specs
 
 from ..front_end import FrontEnd
 from ..options import Mode, OtherHosts, Settings
@@ -19,15 +20,21 @@ log = logging.getLogger(__name__)
 
 # OpenAI's own other hosts, Azure, Google, Amazon, and the compatible hosts that clients are pointed at most often.
 _KNOWN_APIS = re.compile(
-    r"(?:.+\.)?(?:api\.openai\.com|openai\.azure\.com|cognitiveservices\.azure\.com|services\.ai\.azure\.com"
-    r"|inference\.ai\.azure\.com|models\.github\.ai|openrouter\.ai|api\.anthropic\.com|api\.groq\.com|api\.mistral\.ai"
+    r"(?:.+\.)?(?:api\.openai\.com|chatgpt\.com|openai\.azure\.(?:com|us|cn)|cognitiveservices\.azure\.(?:com|us)"
+    r"|services\.ai\.azure\.com|inference\.ai\.azure\.com|models\.github\.ai|openrouter\.ai|api\.anthropic\.com|api\.groq\.com|api\.mistral\.ai"
     r"|generativelanguage\.googleapis\.com|aiplatform\.googleapis\.com|api\.deepseek\.com|api\.x\.ai|api\.cohere\.(?:com|ai)"
-    r"|api\.together\.(?:xyz|ai)|api\.fireworks\.ai|api\.perplexity\.ai|api\.cerebras\.ai|router\.huggingface\.co)"
+    r"|api\.together\.(?:xyz|ai)|api\.fireworks\.ai|api\.perplexity\.ai|api\.cerebras\.ai|(?:router|api-inference)\.huggingface\.co"
+    r"|api\.moonshot\.(?:ai|cn)|api\.minimax\.io|api\.z\.ai|open\.bigmodel\.cn|dashscope(?:-intl)?\.aliyuncs\.com"
+    r"|integrate\.api\.nvidia\.com|api\.deepinfra\.com|api\.sambanova\.ai|api\.replicate\.com|api\.githubcopilot\.com"
+    r"|ai-gateway\.vercel\.sh|gateway\.ai\.cloudflare\.com)"
     r"|[\w-]+-aiplatform\.googleapis\.com|bedrock(?:-runtime|-mantle)?[\w.-]*\.amazonaws\.com",
     re.IGNORECASE,
 )
 
 _KNOWN_PATHS = ("/chat/completions", "/responses")
+
+# Modes of mitmproxy in which each connection belongs to a request or a CONNECT.
+_MODES_WITH_REQUESTS = (mode_specs.RegularMode, mode_specs.UpstreamMode, mode_specs.ReverseMode)
 
 # Hosts that are named one by one in the log of a run.
 _MOST_NAMED = 100
@@ -59,6 +66,11 @@ class OtherHostWatch:
         """Point out a tunnel to a known API in replay."""
         if settings.mode is Mode.REPLAY and is_known_api(host):
             self._point_out(host)
+
+    def opened(self, client: connection.Client, host: str, settings: Settings) -> None:
+        """Point out a connection to a known API whose host no request and no CONNECT named: by SOCKS, say."""
+        if not isinstance(client.proxy_mode, _MODES_WITH_REQUESTS):
+            self.connected(client.sni or host, settings)
 
     def requested(self, request: http.Request, settings: Settings) -> None:
         """Point out a plain request to an API in replay, known by its host or its path."""

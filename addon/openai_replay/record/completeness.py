@@ -11,6 +11,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from ..format.recording import JSON
+from ..request.multipart import MULTIPART
 from ..wire.rebuild import asks_usage
 
 # ("finished", number of the choice), ("usage",), ("image",) or ("last",).
@@ -33,6 +34,9 @@ _LAST_EVENTS = frozenset(
     }
 )
 
+# States in which a run of an assistant stays; its stream has only a formal end after them.
+_ENDED_RUNS = frozenset({"completed", "failed", "cancelled", "expired", "incomplete", "requires_action"})
+
 _NONE: Final[frozenset[Milestone]] = frozenset()
 
 
@@ -43,7 +47,9 @@ def milestones_of(chunk: JSON) -> frozenset[Milestone]:
     choices = chunk.get("choices")
     if isinstance(choices, list):
         return _of_completion(choices, has_usage=bool(chunk.get("usage")))
-    kind = chunk.get("type")
+    kind, status = chunk.get("type"), chunk.get("status")
+    if chunk.get("object") == "thread.run" and isinstance(status, str) and status in _ENDED_RUNS:
+        return frozenset({_LAST})
     if not isinstance(kind, str):
         return _NONE
     return frozenset({_LAST} if kind in _LAST_EVENTS else {_IMAGE} if kind in _IMAGE_EVENTS else ())
@@ -71,9 +77,21 @@ def has_said_all(milestones: AbstractSet[Milestone], request_body: JSON) -> bool
 
 def _requested_choices(request_body: JSON) -> int:
     """Return how many choices a completion has: `n` for each prompt."""
-    body = request_body if isinstance(request_body, dict) else {}
+    body = _fields(request_body)
     count, prompt = body.get("n"), body.get("prompt")
     prompts = (
         len(prompt) if isinstance(prompt, list) and any(isinstance(one, str | list) for one in prompt) else 1
     )
     return max(1, count if isinstance(count, int) else 1) * max(1, prompts)
+
+
+def _fields(request_body: JSON) -> dict[str, JSON]:
+    """Return the members of a body, or the fields of a form, with numbers for digits."""
+    if not isinstance(request_body, dict):
+        return {}
+    parts = request_body.get(MULTIPART)
+    if not isinstance(parts, list):
+        return request_body
+    fields = {part.get("name"): part.get("value") for part in parts if isinstance(part, dict)}
+    texts = {name: text for name, text in fields.items() if isinstance(name, str) and isinstance(text, str)}
+    return {name: int(text) if text.isdecimal() and len(text) < 9 else text for name, text in texts.items()}

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 
 import pytest
+from mitmproxy.proxy import mode_specs
+from mitmproxy.test import tflow
 
 from openai_replay.front_end import FrontEnd
 from openai_replay.options import OPTIONS, Settings, settings
@@ -22,7 +24,8 @@ def checked(directory: object, **given: object) -> Settings:
     [
         *("my.openai.azure.com", "us.api.openai.com", "openrouter.ai", "API.anthropic.com.", "api.groq.com"),
         *("generativelanguage.googleapis.com", "us-central1-aiplatform.googleapis.com", "api.mistral.ai"),
-        *("bedrock-runtime.us-east-1.amazonaws.com", "a.b.services.ai.azure.com"),
+        *("bedrock-runtime.us-east-1.amazonaws.com", "a.b.services.ai.azure.com", "my.openai.azure.us"),
+        *("chatgpt.com", "api.moonshot.cn", "dashscope-intl.aliyuncs.com", "ai-gateway.vercel.sh"),
     ],
 )
 def test_public_apis_are_known(host: str) -> None:
@@ -51,6 +54,19 @@ def test_a_tunnel_to_an_api_in_replay_is_named_once_and_counted(
         "my.openai.azure.com is not recorded: a request went to the real API"
     )
     assert report.to_json("replay", (), None, all_tests=True)["other_apis"] == {"my.openai.azure.com": 2}
+
+
+@pytest.mark.parametrize(("mode", "is_pointed_out"), [("socks5", True), ("regular", False)])
+def test_a_connection_that_no_request_names_is_pointed_out(
+    tmp_path: object, caplog: pytest.LogCaptureFixture, mode: str, is_pointed_out: bool
+) -> None:
+    client = tflow.tclient_conn()
+    client.proxy_mode, client.sni = mode_specs.ProxyMode.parse(mode), "api.groq.com"
+    watch = OtherHostWatch(Report(), FrontEnd.MITMDUMP)
+    with caplog.at_level(logging.WARNING):
+        watch.opened(client, "192.0.2.1", checked(tmp_path))
+
+    assert ("api.groq.com is not recorded" in caplog.text) is is_pointed_out
 
 
 def test_while_recording_other_apis_are_not_pointed_out(

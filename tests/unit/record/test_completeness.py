@@ -35,7 +35,12 @@ CASES: dict[str, tuple[JSON, list[JSON], bool]] = {
     "a completed response": ({}, [{"type": "response.completed"}], True),
     "one image": ({}, [IMAGE], True),
     "one of two images": ({"n": 2}, [IMAGE], False),
+    "one image of a form": ({"__multipart__": [{"name": "prompt", "value": "x"}]}, [IMAGE], True),
+    "one of two images of a form": ({"__multipart__": [{"name": "n", "value": "2"}]}, [IMAGE], False),
     "speech": ({}, [{"type": "speech.audio.done"}], True),
+    "an assistant's run": ({}, [{"object": "thread.run", "status": "completed"}], True),
+    "a run that goes on": ({}, [{"object": "thread.run", "status": "in_progress"}], False),
+    "a run without a status": ({}, [{"object": "thread.run", "status": []}], False),
     "no object": ({}, [[], "x", None, {"type": 1}], False),
 }
 
