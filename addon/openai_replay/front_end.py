@@ -57,8 +57,8 @@ class FrontEnd(enum.Enum):
         return f"{self.value} {self.option(name, value)} …"
 
     def reworded(self, message: str) -> str:
-        """Return an error's message with the option that it advises in the spelling of this front end."""
-        return _ADVISED.sub(lambda found: f"with {self.option(found['name'], found['value'])}", message)
+        """Return an error's message with the command of this front end for the option that it advises."""
+        return _ADVISED.sub(lambda found: f"with {self.command(found['name'], found['value'])}", message)
 
 
 _FLAGS: Mapping[FrontEnd, Mapping[str, str]] = {

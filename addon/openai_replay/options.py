@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import enum
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -352,9 +353,13 @@ def _directory(values: Mapping[str, object], *, must_exist: bool) -> Path:
     if not value:
         raise BadOption("recording_dir='': expected the folder of the recordings")
     path = Path(value).expanduser().absolute()
-    if path.exists() and not path.is_dir():
+    if os.path.exists(path) and not path.is_dir():
         raise BadOption(f"recording_dir={value!r}: expected a folder, {path} is a file")
-    if must_exist and not path.exists():
+    if path.is_dir() and not os.access(path, os.R_OK | os.X_OK):
+        raise BadOption(
+            f"recording_dir={value!r}: expected a folder that can be read, {path} cannot: permission denied"
+        )
+    if must_exist and not os.path.exists(path):
         raise BadOption(
             f"recording_dir={value!r}: expected an existing folder to replay from, {path} does not exist "
             "(record first, with recording_mode=record)"

@@ -161,6 +161,13 @@ def test_what_cannot_be_taken_over_is_named_with_file_and_place(tmp_path: Path) 
     assert lines[-1].startswith("openai-replay: 1 exchanges imported into ")
 
 
+def test_an_import_of_nothing_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    result = imported(tmp_path, "empty")
+    assert result.returncode == 2
+    assert "error: empty: expected files with exchanges, found none" in result.stderr
+
+
 def test_the_test_of_a_cassette_is_found_where_pytest_keeps_it(tmp_path: Path) -> None:
     folder = tmp_path / "tests" / "cassettes" / "test_chat"
     folder.mkdir(parents=True)

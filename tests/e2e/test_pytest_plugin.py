@@ -353,7 +353,7 @@ def test_an_installed_program_serves_tests_whose_environment_has_no_mitmproxy(
 def test_what_makes_no_sense_fails_the_tests_that_ask(project: Path) -> None:
     result = run_pytest(project)
     assert result.returncode == 1
-    said = "(record first, with --recording-mode record)"
+    said = "(record first, with pytest --recording-mode record …)"
     assert re.findall(r"^openai-replay: recording_dir=.* expected an existing folder .*", result.stdout, re.M)
     assert result.stdout.count(said) == 3, "once for each test"
     assert "3 errors" in result.stdout

@@ -45,7 +45,7 @@ WRONG_VALUES = [
         "recording_dir",
         "nowhere",
         "recording_dir='nowhere': expected an existing folder to replay from, {cwd}/nowhere does not exist "
-        "(record first, with recording_mode=record)",
+        "(record first, with mitmdump --set recording_mode=record …)",
     ),
     ("recording_dir", "a-file", "recording_dir='a-file': expected a folder, {cwd}/a-file is a file"),
     (

@@ -62,6 +62,8 @@ def test_a_command_names_the_program() -> None:
 def test_the_option_that_a_message_advises_is_reworded_and_others_stay() -> None:
     message = "recording_dir='x': expected a folder (record first, with recording_mode=record)"
     assert FrontEnd.RUN.reworded(message) == (
-        "recording_dir='x': expected a folder (record first, with --mode record)"
+        "recording_dir='x': expected a folder (record first, with openai-replay run --mode record …)"
     )
-    assert FrontEnd.SERVE.reworded(message).endswith("(record first, with --set recording_mode=record)")
+    assert FrontEnd.SERVE.reworded(message).endswith(
+        "with openai-replay serve --set recording_mode=record …)"
+    )

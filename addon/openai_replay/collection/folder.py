@@ -8,6 +8,7 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import batched
 from pathlib import Path
 
+from ..errors import OpenAIReplayError
 from ..store import names
 
 # Files that one process reads at a time, and the smallest number of files for which a second process pays off.
@@ -21,9 +22,13 @@ def recording_paths(directory: Path) -> list[str]:
 
 
 def all_paths(directory: Path) -> list[str]:
-    """Return the paths of all files outside hidden subfolders, relative to the folder, in order."""
+    """Return the paths of all files outside hidden subfolders, relative to the folder, in order.
+
+    Raises:
+        OpenAIReplayError: a subfolder cannot be read.
+    """
     found = []
-    for folder, subfolders, files in os.walk(directory):
+    for folder, subfolders, files in os.walk(directory, onerror=_refuse):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         relative = os.path.relpath(folder, directory)
         found += [name if relative == "." else os.path.join(relative, name) for name in files]
@@ -44,6 +49,14 @@ def odd_folders(directory: Path) -> list[tuple[str, str]]:
             elif names.is_recording(name):
                 found.append((os.path.relpath(path, directory), "expected a recording, it is a folder"))
     return found
+
+
+def _refuse(error: OSError) -> None:
+    if isinstance(error, FileNotFoundError):
+        return  # nothing is recorded yet
+    raise OpenAIReplayError(
+        f"{error.filename}: expected a folder that can be read, {error.strerror}"
+    ) from error
 
 
 def each[T](

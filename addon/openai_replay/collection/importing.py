@@ -59,6 +59,10 @@ class Imported:
     other_hosts: dict[str, list[str]] = field(default_factory=dict)
     unknown_files: list[NotTaken] = field(default_factory=list)
 
+    def is_empty(self) -> bool:
+        """Tell whether there was nothing to import, and nothing that could not be imported."""
+        return not (self.exchanges or self.problems or self.notes or self.other_hosts or self.unknown_files)
+
 
 class Importer:
     """Writes the recordings of one import."""

@@ -55,6 +55,8 @@ def check_command(
     def checked() -> int:
         settings = folder_settings(directory)
         limits = Limits(_bytes(max_size))
+        if not recording_paths(settings.directory):
+            say(f"there is no recording in {settings.directory}")
         findings = _findings(settings, limits)
         if fixes:
             for line in fix(settings.directory, findings, _rules(settings)):

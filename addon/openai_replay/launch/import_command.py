@@ -11,6 +11,7 @@ import click
 from ..collection.cassette_tests import CassetteTests
 from ..collection.import_files import Files, found_in
 from ..collection.importing import Imported, Importer
+from ..errors import BadOption
 from ..options import Mode, Settings
 from ..proxy import flow_file
 from ..record.raw_exchange import NotTaken
@@ -67,9 +68,10 @@ def import_command(
 
     def imported() -> int:
         checked = folder_settings(directory, Mode.RECORD, hosts)
-        return _tell(
-            _imported(checked, files, test_id), checked.directory, most=None if verbose else _MOST_NAMED
-        )
+        imported = _imported(checked, files, test_id)
+        if imported.is_empty():
+            raise BadOption(f"{', '.join(map(str, files))}: expected files with exchanges, found none")
+        return _tell(imported, checked.directory, most=None if verbose else _MOST_NAMED)
 
     sys.exit(guarded(imported, NOT_DONE))
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 
+from ..collection.folder import recording_paths
 from ..collection.overview import Entry, Sums
 from ..collection.readable import lines_of
 from ..errors import BadOption
@@ -91,8 +91,7 @@ def found(directory: Path, name: str) -> Path:
         NoneFound: there is none in the folder.
         BadOption: there are several.
     """
-    with closing(_store(directory).index) as index:
-        paths = [path for path in index.paths() if names.is_meant(path, name)]
+    paths = [path for path in recording_paths(directory) if names.is_meant(path, name)]
     # The beginning of a name is that of its repeats, too.
     firsts = [path for path in paths if names.split_number(path)[1] == 1] or paths
     if len(firsts) == 1:

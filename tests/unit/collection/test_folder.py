@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from openai_replay.collection.folder import all_paths, each, odd_folders, recording_paths
+from openai_replay.errors import OpenAIReplayError
 
 
 def lengths(paths: Sequence[str]) -> list[int]:
@@ -36,3 +39,11 @@ def test_results_come_in_order_however_many_there_are() -> None:
         paths = ["x" * (number % 7) for number in range(count)]
         assert [*each(lengths, paths, lambda: steps.append(None))] == lengths(paths)  # noqa: B023  # called at once
         assert len(steps) == count
+
+
+def test_a_folder_that_cannot_be_read_is_an_error_and_a_missing_one_is_empty(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(OpenAIReplayError, match="file: expected a folder that can be read"):
+        all_paths(file)
+    assert all_paths(tmp_path / "missing") == []
