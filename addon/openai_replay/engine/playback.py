@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 from ..replay.delivery import Delivery, Ending, with_length
 from ..service.progress import Progress
+from ..service.timeline import Timeline
 from . import messages
 from .messages import HTTP1_0, HTTP2, Receive, Scope, Send
 from .sockets import ClientSocket, client_socket
@@ -13,17 +15,41 @@ from .sockets import ClientSocket, client_socket
 # How often it is looked whether a client has acknowledged all bytes.
 _ACKNOWLEDGED_INTERVAL_S = 0.005
 
-
 # A client of HTTP/2 that gets the end of a stream that is too short together with its last bytes forgets these bytes
 # (nghttp2 does). So the end comes later by so much.
 _READ_BEFORE_BREAK_MS = 100
 
 
+class Pauses:
+    """The waits of one answer, each until its time or until the client leaves: a future of its own costs little."""
+
+    def __init__(self, timeline: Timeline, leaving: asyncio.Future[messages.Message]) -> None:
+        self._timeline = timeline
+        self._leaving = leaving
+        self._loop = asyncio.get_running_loop()
+        self._pause = self._loop.create_future()
+        leaving.add_done_callback(self._end)
+
+    async def until(self, at_s: float) -> None:
+        """Wait until a time of the loop's clock, infinity for ever."""
+        if self._leaving.done():
+            return
+        self._pause = self._loop.create_future()
+        if not math.isinf(at_s):
+            self._timeline.wake_at(at_s, self._end)
+        await self._pause
+
+    def _end(self, _: object) -> None:
+        if not self._pause.done():
+            self._pause.set_result(None)
+
+
 class Streams:
-    """Plays answers, and takes note of their progress."""
+    """Plays answers in one event loop, and takes note of their progress."""
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
+        self._timeline: Timeline | None = None
 
     async def play(self, delivery: Delivery, scope: Scope, receive: Receive, send: Send) -> None:
         """Send an answer by its schedule, whose delays count from now; end early when the client leaves.
@@ -52,23 +78,24 @@ class Streams:
     async def _play(
         self, delivery: Delivery, leaving: asyncio.Future[messages.Message], send: Send, version: str
     ) -> None:
-        start_s = asyncio.get_running_loop().time()
+        if self._timeline is None:
+            self._timeline = Timeline()
+        timeline, pauses = self._timeline, Pauses(self._timeline, leaving)
+        start_s = timeline.now_s()
         for at_ms, message in _plan(delivery, version):
-            await self._wait(start_s + at_ms / 1000, leaving)
+            at_s, now_s = start_s + at_ms / 1000, timeline.now_s()
+            if at_s > now_s:
+                self._progress.in_time()
+                await pauses.until(at_s)
+            else:
+                self._progress.late(now_s - at_s)
             if leaving.done():
                 return
             await send(message)
         if delivery.ending is Ending.STALL:
             await leaving
-
-    async def _wait(self, at_s: float, leaving: asyncio.Future[messages.Message]) -> None:
-        """Wait until a part is due, or the client leaves."""
-        now_s = asyncio.get_running_loop().time()
-        if at_s > now_s:
-            self._progress.in_time()
-            await asyncio.wait((leaving,), timeout=None if at_s == float("inf") else at_s - now_s)
-        else:
-            self._progress.late(now_s - at_s)
+        elif delivery.ending is not Ending.WHOLE:
+            await pauses.until(start_s + delivery.end_at_ms / 1000)
 
 
 async def _reset(
@@ -91,7 +118,8 @@ def _plan(delivery: Delivery, version: str) -> list[tuple[float, messages.Messag
     if delivery.ending is Ending.WHOLE:
         return [*plan, (delivery.end_at_ms, messages.END)]
     is_reset_by_length = version == HTTP2 and delivery.ending is not Ending.STALL
-    return [*plan, (plan[-1][0] + _READ_BEFORE_BREAK_MS, messages.END)] if is_reset_by_length else plan
+    break_at_ms = max(delivery.end_at_ms, plan[-1][0] + _READ_BEFORE_BREAK_MS)
+    return [*plan, (break_at_ms, messages.END)] if is_reset_by_length else plan
 
 
 def _start(delivery: Delivery, pieces: list[bytes], version: str) -> messages.Message:

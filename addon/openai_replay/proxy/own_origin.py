@@ -19,9 +19,9 @@ from http import HTTPStatus
 
 from ..replay.delivery import Delivery, Ending
 from ..service.progress import Progress
+from ..service.timeline import Timeline
 from .loopback_origin import HOST, LoopbackOrigin
 from .shortcuts.direct_writing import ChunkWriter
-from .timeline import Timeline
 
 _KNOWN = frozenset(status.value for status in HTTPStatus)
 _HEAD_END = b"\r\n\r\n"

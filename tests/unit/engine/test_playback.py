@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,6 +83,12 @@ def test_a_cut_has_no_end_and_over_http2_a_length_that_it_does_not_reach(ending:
     assert dict(sent[0]["headers"])[b"content-length"] == b"7"
     assert sent[-1] is END
     assert times_ms[-1] >= 120  # so late that a client has read the last piece
+
+
+def test_a_recorded_break_comes_at_its_time() -> None:
+    start_s = time.monotonic()
+    played(replace(DELIVERY, ending=Ending.CUT, end_at_ms=60))
+    assert time.monotonic() - start_s >= 0.06
 
 
 def test_a_body_with_a_length_says_it_and_each_one_over_http_1_0() -> None:

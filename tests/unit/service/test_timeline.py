@@ -7,7 +7,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openai_replay.proxy.timeline import Timeline
+from openai_replay.service.timeline import Timeline
 
 
 def woken(delays_ms: list[int]) -> list[tuple[float, float]]:
