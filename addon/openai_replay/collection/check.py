@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import BadRecording, NotReplayable
-from ..format.recording import JSON, from_json, load_json
+from ..format.recording import JSON, Request, from_json, load_json
 from ..options_file import NAME as OPTIONS_FILE
 from ..replay.answer import render
 from ..request.identity import ApiRequest, describe
@@ -57,16 +57,19 @@ class Kind(enum.Enum):
     STRAY = "stray"
     UNFINISHED = "unfinished"
     OLD_FORMAT = "old format"
+    OUTDATED = "outdated"
     LINE_ENDS = "line ends"
     SHADOWED = "shadowed"
     LETTER_CASE = "letter case"
 
 
 # Findings that do not make a check fail.
-NOTES = frozenset((Kind.NOT_REPLAYABLE, Kind.OLD_FORMAT, Kind.LINE_ENDS, Kind.SHADOWED))
+NOTES = frozenset((Kind.NOT_REPLAYABLE, Kind.OLD_FORMAT, Kind.OUTDATED, Kind.LINE_ENDS, Kind.SHADOWED))
 
 # Findings that `fix` mends.
-FIXABLE = frozenset((Kind.NAME, Kind.GAP, Kind.HEADERS, Kind.UNFINISHED, Kind.OLD_FORMAT, Kind.LINE_ENDS))
+FIXABLE = frozenset(
+    (Kind.NAME, Kind.GAP, Kind.HEADERS, Kind.UNFINISHED, Kind.OLD_FORMAT, Kind.OUTDATED, Kind.LINE_ENDS)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,7 @@ def _looked(directory: Path, rules: Rules, path: str) -> _Looked:
     findings = [
         *_name_findings(path, described),
         *_shape_findings(path, value),
+        *_outdated_findings(path, request, described),
         *_line_end_findings(path, raw),
         *(
             Finding(path, Kind.SECRET, f"a secret @ {place}")
@@ -239,6 +243,18 @@ def _same_names(paths: Iterable[str]) -> Iterator[Finding]:
 
 
 # --- the shape of the file ---
+
+
+def _outdated_findings(path: str, request: Request, described: ApiRequest) -> Iterator[Finding]:
+    """Yield a finding for each member that repeats a part of the request, and differs from it."""
+    body = request.body
+    model = body.get("model", "") if isinstance(body, dict) else ""
+    if request.model not in ("", model):
+        problem = f"expected the model of the body, {model!r}, got {request.model!r} @ $.request.model"
+        yield Finding(path, Kind.OUTDATED, problem)
+    if not described.endpoint().endswith(request.endpoint):
+        problem = f"expected the path of the url, got {request.endpoint!r} @ $.request.endpoint"
+        yield Finding(path, Kind.OUTDATED, problem)
 
 
 def _line_end_findings(path: str, raw: bytes) -> Iterator[Finding]:

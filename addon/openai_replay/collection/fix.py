@@ -1,4 +1,4 @@
-"""Mends the mechanical findings of a check: names, gaps in series, old formats, line ends, headers, unfinished files.
+"""Mends the mechanical findings of a check: names, gaps in series, old formats, outdated members, line ends, headers.
 
 Nothing is overwritten: where a file of the new name exists, the recording gets the next free number of its series.
 """
@@ -30,7 +30,7 @@ def fix(directory: Path, findings: Iterable[Finding], rules: Rules) -> Iterator[
             case Kind.UNFINISHED:
                 (directory / finding.path).unlink(missing_ok=True)
                 yield f"removed {finding.path}"
-            case Kind.HEADERS | Kind.OLD_FORMAT | Kind.LINE_ENDS:
+            case Kind.HEADERS | Kind.OLD_FORMAT | Kind.OUTDATED | Kind.LINE_ENDS:
                 _rewrite(directory / finding.path)
                 yield f"rewrote {finding.path}"
             case _:
@@ -74,14 +74,15 @@ def _completed(value: dict[str, JSON], request: dict[str, JSON]) -> dict[str, JS
     body = request.get("body", request.get("payload", {}))
     model = body.get("model") if isinstance(body, dict) else None
     url = str(request["url"])
-    endpoint = "/" + url.partition("://")[2].partition("/")[2].partition("?")[0]
+    path = "/" + url.partition("://")[2].partition("/")[2].partition("?")[0]
+    endpoint = str(request.get("endpoint") or path)
     known: dict[str, JSON] = {
         "method": request["method"],
         "url": url,
         "headers": {},
         "body": body,
-        "endpoint": request.get("endpoint") or endpoint,
-        "model": request.get("model") or (model if isinstance(model, str) else ""),
+        "endpoint": endpoint if path.endswith(endpoint) else path,
+        "model": model if isinstance(model, str) else "",
     }
     more = {name: item for name, item in request.items() if name not in known and name != "payload"}
     first: dict[str, JSON] = {

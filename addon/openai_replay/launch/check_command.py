@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections import Counter
@@ -87,7 +88,12 @@ def _of_files(findings: list[Finding], directory: Path, files: Sequence[Path]) -
     if not files:
         return findings
     wanted = {file.absolute() for file in files}
-    return [finding for finding in findings if directory / finding.path in wanted]
+    return [
+        finding
+        for finding in findings
+        # A path that does not exist is that of a file whose name holds a secret.
+        if directory / finding.path in wanted or not os.path.lexists(directory / finding.path)
+    ]
 
 
 def _told(findings: Sequence[Finding], *, as_json: bool) -> int:

@@ -133,6 +133,17 @@ def line_ends(folder: Path) -> None:
     (folder / CHAT).write_bytes((folder / CHAT).read_bytes().replace(b"\n", b"\r\n"))
 
 
+def another_model_in_the_body(folder: Path) -> None:
+    (folder / CHAT).rename(folder / "hello.json")
+    edit(folder / "hello.json", lambda value: value["request"]["body"].update(model="gpt-5"))
+
+
+def another_path_in_the_url(folder: Path) -> None:
+    (folder / CHAT).rename(folder / "hello.json")
+    url = "https://api.openai.com/v1/completions"
+    edit(folder / "hello.json", lambda value: value["request"].update(url=url))
+
+
 def copy_under_another_name(folder: Path) -> None:
     shutil.copy(folder / CHAT, folder / "copy.json")
 
@@ -218,6 +229,16 @@ BREAKS: list[tuple[Callable[[Path], None], Kind, str]] = [
     (secret_in_a_name, Kind.SECRET, "a secret in the name of a file"),
     (byte_order_mark, Kind.LINE_ENDS, "expected no byte order mark @ byte 0"),
     (line_ends, Kind.LINE_ENDS, "expected lines that end in LF, got CRLF @ byte 1"),
+    (
+        another_model_in_the_body,
+        Kind.OUTDATED,
+        "expected the model of the body, 'gpt-5', got 'gpt-4o' @ $.request.model",
+    ),
+    (
+        another_path_in_the_url,
+        Kind.OUTDATED,
+        "expected the path of the url, got '/v1/chat/completions' @ $.request.endpoint",
+    ),
     (
         copy_under_another_name,
         Kind.SHADOWED,
@@ -310,7 +331,7 @@ def test_a_recording_with_a_body_beside_it_moves_with_its_body(folder: Path) -> 
 
 def test_every_kind_of_finding_has_a_test() -> None:
     assert {kind for _, kind, _ in BREAKS} | {Kind.LARGE} == set(Kind)
-    assert {Kind.NOT_REPLAYABLE, Kind.OLD_FORMAT, Kind.LINE_ENDS, Kind.SHADOWED} == NOTES
+    assert {Kind.NOT_REPLAYABLE, Kind.OLD_FORMAT, Kind.OUTDATED, Kind.LINE_ENDS, Kind.SHADOWED} == NOTES
 
 
 def test_a_name_with_a_secret_is_told_without_it(folder: Path) -> None:
