@@ -151,6 +151,20 @@ def test_an_api_that_cannot_be_asked_is_no_drift(home: Path) -> None:
     assert "OPENAI_API_KEY is not set" in drift(home, None, key="").stderr
 
 
+def test_the_key_goes_to_recorded_hosts_over_https_alone(tmp_path: Path) -> None:
+    (tmp_path / "recordings").mkdir()
+    for number, url in enumerate(
+        ("https://api.example.org/v1/embeddings", "http://api.openai.com/v1/embeddings")
+    ):
+        request = {"method": "POST", "url": url, "headers": {}, "body": embeddings_body("one")}
+        recording = {"request": request, "response": {"body": {"object": "list"}}}
+        (tmp_path / "recordings" / f"{number}.json").write_text(json.dumps(recording))
+    result = drift(tmp_path, None)
+    assert result.returncode == 0
+    assert result.stderr.count("the key is for recorded hosts, over https alone") == 2
+    assert "0 requests asked" in result.stderr
+
+
 @pytest.mark.parametrize(
     "arguments", [["--sample", "0"], ["--sample", "101%"], ["--older-than", "soon"], ["--max-cost", "-1"]]
 )

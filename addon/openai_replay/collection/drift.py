@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..errors import BadRecording
 from ..format.recording import JSON, Recording
 from ..record.raw_exchange import NotTaken
 from ..replay.answer import Answer, render
@@ -22,6 +23,10 @@ _BY_BODY = re.compile(
     r".*/(chat/completions|completions|embeddings|moderations|responses|responses/input_tokens|images/generations)"
 )
 _LISTS = re.compile(r".*/models")
+
+# Failures that may be over by now, besides those of the server.
+_PASSING = frozenset((408, 409, 429))
+_SERVER_FAILURE = 500
 
 # Members of a body that refer to objects of the account that the recording was made with.
 _REFERENCES = ("previous_response_id", "conversation", "file_ids", "vector_store_ids")
@@ -43,6 +48,10 @@ class Question:
     def path(self) -> str:
         """Return the name of the recording's file."""
         return self.stored.path.name
+
+    def key(self) -> str:
+        """Return the whole path of the recording's file, for subfolders may have files of one name."""
+        return str(self.stored.path)
 
     def operation(self) -> str:
         """Return the key of answers of one kind: method, endpoint, and whether it is a stream."""
@@ -78,7 +87,7 @@ def choose(
     if sample is not None:
         count = round(sample * len(choice.questions)) if sample < 1 else round(sample)
         chosen = random.Random(seed).sample(choice.questions, min(max(count, 1), len(choice.questions)))
-        choice.questions = sorted(chosen, key=Question.path)
+        choice.questions = sorted(chosen, key=Question.key)
     return choice if max_cost is None else _within(choice, max_cost)
 
 
@@ -109,7 +118,11 @@ def _questions(
         if reason := obstacle(stored.recording):
             left_out.append(NotTaken(stored.path.name, reason))
             continue
-        answer = render([stored], api_request)
+        try:
+            answer = render([stored], api_request)
+        except BadRecording as exc:
+            left_out.append(NotTaken(stored.path.name, exc.problem))
+            continue
         yield Question(
             stored, api_request, answer, _shape(answer), cost_of(stored.recording), counts[base] > 1
         )
@@ -123,6 +136,9 @@ def _shape(answer: Answer) -> Shape:
 def obstacle(recording: Recording) -> str:
     """Return why a recording cannot be asked again, "" if it can."""
     request = recording.request
+    status = recording.response.sent_status()
+    if status in _PASSING or status >= _SERVER_FAILURE:
+        return f"it is a failure that may be over by now ({status})"
     path = request.url.partition("://")[2].partition("/")[2].partition("?")[0]
     if request.method == "GET" and _LISTS.fullmatch(f"/{path}"):
         return ""
@@ -171,13 +187,13 @@ def drifted(
     """Return the operations whose answers changed.
 
     Args:
-        answered: the shape of each live answer, by the path of the recording.
+        answered: the shape of each live answer, by the key of the question.
         questions: the recordings that were asked.
         others: recordings that were not asked; a member that one of them has is not new.
     """
     groups: dict[str, list[Question]] = defaultdict(list)
     for question in questions:
-        if question.path() in answered:
+        if question.key() in answered:
             groups[question.operation()].append(question)
     known: dict[str, list[Question]] = defaultdict(list)
     for question in others:
@@ -186,7 +202,7 @@ def drifted(
     for operation, members in sorted(groups.items()):
         found = _changes_of(members, answered, known[operation])
         if found:
-            showing = [one for one in members if _shows(one.shape, answered[one.path()], found)]
+            showing = [one for one in members if _shows(one.shape, answered[one.key()], found)]
             result.append(Drifted(operation, found, showing))
     return result
 
@@ -194,7 +210,7 @@ def drifted(
 def _changes_of(
     members: Sequence[Question], answered: Mapping[str, Shape], others: Sequence[Question]
 ) -> list[Change]:
-    found = changes([one.shape for one in members], [answered[one.path()] for one in members])
+    found = changes([one.shape for one in members], [answered[one.key()] for one in members])
     known = {place for other in others for place in other.shape.types}
     return [change for change in found if change.kind != "new" or change.place not in known]
 

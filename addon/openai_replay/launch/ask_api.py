@@ -1,4 +1,7 @@
-"""Sends recorded requests to the API, with a key, and returns the answers as they came."""
+"""Sends recorded requests to the API, with a key, and returns the answers as they came.
+
+A redirect is an answer like others: followed, it would take the key to another host.
+"""
 
 from __future__ import annotations
 
@@ -72,9 +75,19 @@ class Api:
         )
 
 
+class _StayingHandler(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_StayingHandler)
+
+
 def _answer(request: urllib.request.Request) -> tuple[int, HeaderList, bytes]:
     try:
-        with urllib.request.urlopen(request, timeout=_LONGEST_ANSWER_S) as response:
+        with _OPENER.open(request, timeout=_LONGEST_ANSWER_S) as response:
             return response.status, tuple(response.headers.items()), response.read()
     except urllib.error.HTTPError as error:
         with error:

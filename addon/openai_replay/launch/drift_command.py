@@ -7,9 +7,10 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 
@@ -37,6 +38,8 @@ _KEY = "OPENAI_API_KEY"
 _AGE = re.compile(r"([0-9]+)(h|d|w)")
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24}
 _HOUR_S = 3600
+
+_HTTPS_PORT = 443
 
 
 @click.command("drift")
@@ -80,11 +83,12 @@ def drift_command(
         settings = folder_settings(directory)
         api = Api(_key(os.environ))
         with opened_folder(settings) as folder:
-            listed = [*_listed(settings.directory, folder, endpoint, _oldest(older_than))]
+            wanted = _listed(settings.directory, folder, endpoint, _oldest(older_than))
+            listed = [*_of_recorded_hosts(wanted, settings)]
             choice = choose(listed, sample=_sample(sample), max_cost=max_cost, seed=seed)
             answers, failures = _asked(api, choice)
             shapes = {path: _shape(answer) for path, answer in answers.items()}
-            others = [question for question in choose(listed).questions if question.path() not in shapes]
+            others = [question for question in choose(listed).questions if question.key() not in shapes]
             found = drifted(shapes, choice.questions, others)
             _tell(choice, found, failures, as_json=as_json)
             if update:
@@ -144,12 +148,24 @@ def _listed(
             yield stored, describe(request.method, request.url, request.body, test_id, folder.rules)
 
 
+def _of_recorded_hosts(
+    listed: Iterable[tuple[Stored, ApiRequest]], settings: Settings
+) -> Iterator[tuple[Stored, ApiRequest]]:
+    """Yield the recordings of recorded hosts over https: no other host gets the key."""
+    for stored, api_request in listed:
+        parts = urlsplit(api_request.url)
+        if parts.scheme == "https" and settings.is_recorded(parts.hostname or "", parts.port or _HTTPS_PORT):
+            yield stored, api_request
+        else:
+            say(f"not asked: {stored.path.name}: the key is for recorded hosts, over https alone")
+
+
 def _asked(api: Api, choice: Choice) -> tuple[dict[str, RawExchange], list[str]]:
     answers: dict[str, RawExchange] = {}
     failures: list[str] = []
     for question in counted(choice.questions, "requests sent", len(choice.questions)):
         try:
-            answers[question.path()] = api.ask(question.api_request)
+            answers[question.key()] = api.ask(question.api_request)
         except NotAnswered as exc:
             failures.append(f"{question.path()}: {exc}")
     return answers, failures
@@ -178,7 +194,7 @@ def _tell(choice: Choice, found: Sequence[Drifted], failures: Sequence[str], *, 
 
 def _update(importer: Importer, found: Sequence[Drifted], answers: Mapping[str, RawExchange]) -> None:
     for question in (question for one in found for question in one.questions):
-        answer = answers[question.path()]
+        answer = answers[question.key()]
         if question.is_series:
             say(f"not recorded anew: {question.path()} begins a series, which your tests have to record")
         elif answer.status >= 400:

@@ -104,7 +104,34 @@ def test_a_member_of_a_recording_that_was_not_asked_is_not_new(store: Store) -> 
     recording(store, "b", response={"body": {"object": "list", "usage": {"prompt_tokens": 1}, "hint": "x"}})
     [first, second] = chosen(store).questions
     live = Shape("200", {**first.shape.types, "hint": frozenset(("text",)), "more": frozenset(("text",))})
-    [one] = drifted({first.path(): live}, [first], [second])
+    [one] = drifted({first.key(): live}, [first], [second])
     assert [str(change) for change in one.changes] == ["new: more"]
     assert one.to_json()["recordings"] == ["a.json"]
     assert drifted({first.path(): first.shape}, [first], [second]) == []
+
+
+def test_a_body_that_is_gone_and_a_passing_failure_are_left_out(store: Store) -> None:
+    recording(store, "gone", response={"body": {"__file__": "gone.mp3"}})
+    failure = {"status_code": 429, "body": {}, "message": "Slow down."}
+    failed = {"body": None, "is_exception": True, "exception_data": failure, "exception_message": "x"}
+    recording(store, "busy", response=failed)
+    recording(store, "sound")
+    choice = chosen(store)
+    assert names(choice) == ["sound.json"]
+    assert [str(one).split(",")[0] for one in choice.left_out] == [
+        "busy.json: it is a failure that may be over by now (429)",
+        "gone.json: expected the body in gone.mp3",
+    ]
+
+
+def test_recordings_of_one_name_in_two_folders_are_two_questions(store: Store) -> None:
+    recording(store, "one")
+    recording(store, "two")
+    (store.directory / "sub").mkdir()
+    (store.directory / "two.json").rename(store.directory / "sub" / "one.json")
+    paths = sorted(store.directory.rglob("*.json"))
+    stored = [store.read_existing(path) for path in paths]
+    requests = [one.recording.request for one in stored]
+    described = [describe(one.method, one.url, one.body, None, RULES) for one in requests]
+    questions = choose(zip(stored, described, strict=True)).questions
+    assert len({question.key() for question in questions}) == 2

@@ -41,6 +41,15 @@ def test_an_answer_comes_with_what_was_asked(upstream: Upstream) -> None:
     assert (models.status, models.request_body) == (200, b"")
 
 
+def test_a_redirect_is_an_answer_and_takes_the_key_nowhere(upstream: Upstream) -> None:
+    before = len(upstream.requests)
+    location = f"http://localhost:{upstream.plain_port}/v1/elsewhere"
+    redirect = {"status": 302, "headers": {"location": location}, "json": {}}
+    upstream.add({"match": {"last_user_message": "Moved"}, "sequence": [redirect]})
+    assert Api("sk-test").ask(request(upstream, "Moved")).status == 302
+    assert len(upstream.requests) == before + 1
+
+
 def test_a_failure_that_passes_is_tried_again(upstream: Upstream) -> None:
     before = len(upstream.requests)
     upstream.add(
