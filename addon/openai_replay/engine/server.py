@@ -78,7 +78,7 @@ def _run(command_line: CommandLine, api: Target, settings: Settings) -> None:
 
 
 async def _serve(command_line: CommandLine, api: Target, settings: Settings) -> None:
-    run = Run.new(os.environ)
+    run = Run.new(os.environ, logs_requests=False)
     LogGate(run.secrets).install()
     folder_watch = watch(settings.directory)
     service = Service.opened(run, settings, os.environ, folder_watch)

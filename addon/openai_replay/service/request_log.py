@@ -1,7 +1,7 @@
 """One line in the log per request: its outcome, request, recording, chunks, time and test.
 
 `openai-replay run` decides by an environment variable whether its proxy writes the lines; other programs write them
-unless their log is quiet. A program for many requests a second leaves them out.
+unless their log is quiet. The engine for load tests leaves them out: they take longer than its answers.
 """
 
 from __future__ import annotations
@@ -71,11 +71,16 @@ class RequestLog:
     is_coloured: bool = False
 
     @classmethod
-    def of(cls, environment: Mapping[str, str], *, is_terminal: bool) -> RequestLog:
-        """Return the log that an environment asks for; `is_terminal`: a person looks at the log."""
+    def of(cls, environment: Mapping[str, str], *, is_terminal: bool, is_usual: bool = True) -> RequestLog:
+        """Return the log that an environment asks for.
+
+        Args:
+            is_terminal: a person looks at the log.
+            is_usual: the lines are written if the environment does not say.
+        """
         chosen = environment.get(ENVIRONMENT_NAME)
         if chosen is None:
-            return cls(True, is_terminal and "NO_COLOR" not in environment)
+            return cls(is_usual, is_terminal and "NO_COLOR" not in environment)
         return cls(chosen != "none", chosen == "coloured")
 
     def write(self, line: RequestLine) -> None:

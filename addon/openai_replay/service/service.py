@@ -63,10 +63,15 @@ class Run:
     front_end: FrontEnd = FrontEnd.MITMDUMP
 
     @classmethod
-    def new(cls, environment: Mapping[str, str]) -> Self:
-        """Return the parts of a run: this process's alone, or shared with other workers of `serve --workers`."""
+    def new(cls, environment: Mapping[str, str], *, logs_requests: bool = True) -> Self:
+        """Return the parts of a run: this process's alone, or shared with other workers of `serve --workers`.
+
+        Args:
+            logs_requests: each request gets a line in the log if the environment does not say.
+        """
         folder = shared_folder(environment)
-        requests = RequestLog.of(environment, is_terminal=sys.stdout is not None and sys.stdout.isatty())
+        is_terminal = sys.stdout is not None and sys.stdout.isatty()
+        requests = RequestLog.of(environment, is_terminal=is_terminal, is_usual=logs_requests)
         front_end = FrontEnd.of(environment)
         if folder is None:
             return cls(None, Report(), Positions(), requests=requests, front_end=front_end)

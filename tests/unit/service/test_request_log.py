@@ -54,6 +54,14 @@ def test_the_environment_and_the_terminal_decide(
     assert RequestLog.of(environment, is_terminal=is_terminal) == expected
 
 
+def test_a_program_that_writes_no_lines_does_so_when_the_environment_says() -> None:
+    logs = [
+        RequestLog.of(environment, is_terminal=True, is_usual=False)
+        for environment in ({}, {"OPENAI_REPLAY_REQUEST_LOG": "plain"})
+    ]
+    assert logs == [RequestLog(False, True), RequestLog(True, False)]
+
+
 @pytest.mark.parametrize("is_on", [True, False])
 def test_a_log_that_is_off_writes_nothing(is_on: bool, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, "openai_replay.requests"):
