@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import mimetypes
 from dataclasses import replace
 from typing import Any
@@ -54,7 +55,20 @@ def _is_whole(exchange: Exchange, content: bytes) -> bool:
     """Tell whether a body is complete; a client that has read a whole JSON text may leave before its end is told."""
     if exchange.end not in (End.LEFT_BY_CLIENT, End.PROXY_ENDED):
         return exchange.end is End.COMPLETE
-    return content.startswith((b"{", b"[")) and exact_body(content, exchange) is not None
+    is_json = content.startswith((b"{", b"[")) and exact_body(content, exchange) is not None
+    return is_json or _is_done(content)
+
+
+def _is_done(content: bytes) -> bool:
+    """Tell whether lines of JSON end with the line that says so: Ollama's streams do, which are no event streams."""
+    lines = content.splitlines()
+    if not content.endswith(b"\n") or b'"done"' not in lines[-1]:
+        return False
+    try:
+        last: JSON = json.loads(lines[-1])
+    except ValueError:
+        return False
+    return isinstance(last, dict) and last.get("done") is True
 
 
 def _parsed(content: bytes, exchange: Exchange) -> ParsedJson | None:

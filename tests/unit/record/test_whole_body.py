@@ -152,3 +152,26 @@ def test_a_failure_in_json_that_no_value_holds_keeps_its_text() -> None:
     recorded = record(answered(chat(), text.encode(), status=500))
 
     assert recorded.recording.response.wire == {"corrections": [{"chunks": "0", "text": text}]}
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_whole"),
+    [
+        (b'{"response":"a","done":false}\n{"response":"","done":true}\n', True),
+        (b'{"response":"a","done":false}\n{"response":"","done":true}', False),
+        (b'{"response":"a","done":false}\n{"response":"b","done":false}\n', False),
+        (b'{"response":"a","done":false}\n{"response":"\\"done\\": true"}\n', False),
+        (b'"done"\n', False),
+        (b'{"done":tr\n', False),
+        (b"", False),
+    ],
+)
+def test_lines_of_json_are_whole_when_their_last_one_says_so(lines: bytes, is_whole: bool) -> None:
+    headers = (("content-type", "application/x-ndjson"),)
+    exchange = answered(chat(stream=True), lines, headers=headers, end=End.LEFT_BY_CLIENT)
+
+    if is_whole:
+        assert record(exchange).is_success()
+    else:
+        with pytest.raises(NotRecordable, match=r"^the response broke off"):
+            record(exchange)
