@@ -16,7 +16,6 @@ from pathlib import Path
 
 from ..errors import BadRecording, NotReplayable
 from ..format.recording import JSON, Request, from_json, load_json
-from ..options_file import NAME as OPTIONS_FILE
 from ..replay.answer import render
 from ..request.identity import ApiRequest, describe
 from ..request.rules import Rules
@@ -24,7 +23,7 @@ from ..store import files, names
 from ..store.index import signature_of
 from ..store.index_rows import identity_of
 from ..store.store import Stored, companions_of
-from .folder import all_paths, each, odd_folders
+from .folder import all_paths, each, is_document, odd_folders
 from .secrets import secret_in_bytes, secret_places
 from .unreachable import Place, place_of, same_but_for_case, unreachable
 
@@ -39,9 +38,6 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 # Larger files beside recordings are pointed out as too large instead.
 _MOST_SEARCHED_BYTES = 64 * 1024 * 1024
-
-# Files that people put beside recordings.
-_DOCUMENTS = (".md", ".rst", ".toml", ".yaml", ".yml")
 
 
 class Kind(enum.Enum):
@@ -298,7 +294,7 @@ def _strays(paths: Iterable[str], known: set[str]) -> Iterator[Finding]:
         if (writer := names.writer_of(name)) is not None:
             if not _is_alive(writer):
                 yield Finding(path, Kind.UNFINISHED, "a file that was never finished")
-        elif path not in known and not name.startswith(".") and not _is_document(name):
+        elif path not in known and not name.startswith(".") and not is_document(name):
             yield Finding(
                 path, Kind.STRAY, "expected a recording or the body of one, no recording names this file"
             )
@@ -320,10 +316,6 @@ def _holds_secret(path: Path, rules: Rules) -> bool:
         return secret_in_bytes(files.read_file(path, _MOST_SEARCHED_BYTES)[1], rules)
     except OSError:  # gone, or no file
         return False
-
-
-def _is_document(name: str) -> bool:
-    return name == OPTIONS_FILE or name.endswith(_DOCUMENTS) or name.startswith(("LICENSE", "NOTICE"))
 
 
 def _is_alive(process: int) -> bool:

@@ -75,7 +75,27 @@ def differences(before: Side, after: Side, step: Callable[[], None] = lambda: No
     """
     if len(before.paths()) == len(after.paths()) == 1:
         yield from _compared_files(before, after)
-        return
+    else:
+        yield from _compared_recordings(before, after, step)
+    yield from _compared_bodies(before, after)
+
+
+def _compared_bodies(before: Side, after: Side) -> Iterator[Difference]:
+    """Yield the differences between bodies of both sides; others come and go with their recordings."""
+    changed = _changed(before, after, sorted(before.bodies() & after.bodies()), lambda: None)
+    old, new = before.read_all(changed), after.read_all(changed)
+    for path in changed:
+        yield Difference(path, path, _lines_between(old[path], new[path]))
+
+
+def _lines_between(old: bytes, new: bytes) -> list[str]:
+    try:
+        return [*_unified(old.decode().splitlines(), new.decode().splitlines())]
+    except UnicodeDecodeError:
+        return [f"another body of {len(new):,} bytes, was {len(old):,}"]
+
+
+def _compared_recordings(before: Side, after: Side, step: Callable[[], None]) -> Iterator[Difference]:
     shared = sorted(before.paths() & after.paths())
     changed = _changed(before, after, shared, step)
     old, new = before.read_all(changed), after.read_all(changed)

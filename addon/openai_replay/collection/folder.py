@@ -9,7 +9,10 @@ from itertools import batched
 from pathlib import Path
 
 from ..errors import OpenAIReplayError
+from ..options_file import NAME as OPTIONS_FILE
 from ..store import names
+
+_DOCUMENTS = (".md", ".rst", ".toml", ".yaml", ".yml")
 
 # Files that one process reads at a time, and the smallest number of files for which a second process pays off.
 _BATCH = 64
@@ -33,6 +36,11 @@ def all_paths(directory: Path) -> list[str]:
         relative = os.path.relpath(folder, directory)
         found += [name if relative == "." else os.path.join(relative, name) for name in files]
     return sorted(found)
+
+
+def is_document(name: str) -> bool:
+    """Tell whether a file's name is that of a text that people put beside recordings."""
+    return name == OPTIONS_FILE or name.endswith(_DOCUMENTS) or name.startswith(("LICENSE", "NOTICE"))
 
 
 def odd_folders(directory: Path) -> list[tuple[str, str]]:

@@ -12,15 +12,15 @@ from pathlib import Path
 from ..errors import BadOption
 from ..store import names
 from ..store.files import read_file
-from .folder import recording_paths
+from .folder import all_paths, is_document
 
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side: its name for messages, and a digest or the content of each recording by path.
+    """One side: its name for messages, and the recordings and the bodies beside them by path.
 
     Attributes:
-        contents: a path's bytes, for files on disk.
+        contents: a path's file, for files on disk.
         blobs: a path's object id, for files of a revision; `repository` is the folder that git is asked in.
     """
 
@@ -31,19 +31,31 @@ class Side:
 
     def paths(self) -> frozenset[str]:
         """Return the paths of the recordings."""
-        return frozenset(self.contents) | frozenset(self.blobs)
+        return frozenset(path for path in self._all() if names.is_recording(os.path.basename(path)))
+
+    def bodies(self) -> frozenset[str]:
+        """Return the paths of the other files, which hold bodies that are no JSON."""
+        return frozenset(path for path in self._all() if not names.is_recording(os.path.basename(path)))
+
+    def _all(self) -> Iterable[str]:
+        return self.blobs or self.contents
 
     def only(self, path: str) -> Side:
-        """Return the side with one of its recordings alone, or with none where it does not have it."""
+        """Return the side with one of its recordings and the bodies of its name, or with none if it lacks it."""
+        stem = names.stem_of(path)
         return Side(
             self.name,
-            {path: self.contents[path]} if path in self.contents else {},
-            {path: self.blobs[path]} if path in self.blobs else {},
+            {
+                one: file
+                for one, file in self.contents.items()
+                if one == path or names.is_companion(one, stem)
+            },
+            {one: blob for one, blob in self.blobs.items() if one == path or names.is_companion(one, stem)},
             self.repository,
         )
 
     def read_all(self, paths: Iterable[str]) -> dict[str, bytes]:
-        """Return the content of some of its recordings.
+        """Return the content of some of its files.
 
         Raises:
             BadOption: a file is gone, or git fails.
@@ -56,7 +68,7 @@ class Side:
         return {path: self.read(path) for path in wanted}
 
     def read(self, path: str) -> bytes:
-        """Return the content of one of its recordings on disk.
+        """Return the content of one of its files on disk.
 
         Raises:
             BadOption: the file is gone, or cannot be read.
@@ -76,10 +88,16 @@ def side_of(text: str, directory: Path) -> Side:
     """
     path = Path(text)
     if path.is_dir():
-        return Side(text, {name: path / name for name in recording_paths(path)}, {}, path)
+        return Side(text, {name: path / name for name in all_paths(path) if _counts(name)}, {}, path)
     if path.is_file():
         return Side(text, {path.name: path}, {}, path.parent)
     return _of_revision(text, directory)
+
+
+def _counts(path: str) -> bool:
+    """Tell whether a file is compared: recordings and bodies are, hidden files and documents are not."""
+    name = os.path.basename(path)
+    return not name.startswith(".") and not is_document(name)
 
 
 def is_revision(text: str, directory: Path) -> bool:
@@ -100,7 +118,7 @@ def _of_revision(revision: str, directory: Path) -> Side:
     blobs = {}
     for entry in listed.decode("utf-8", "surrogateescape").split("\0"):
         head, _, path = entry.partition("\t")
-        if head and names.is_recording(os.path.basename(path)):
+        if head and _counts(path):
             blobs[path] = head.split()[2]
     return Side(revision, {}, blobs, directory)
 

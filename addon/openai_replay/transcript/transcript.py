@@ -129,7 +129,20 @@ def _summary(value: JSON, body: dict[str, JSON]) -> Turn:
         size = f" of {len(first)} dimensions" if isinstance(first, list) else ""
         return Turn("embeddings", f"{len(vectors)} vectors{size}", Kind.DATA)
     if any(members(item).get("b64_json") or members(item).get("url") for item in data):
-        return Turn("images", f"{len(data)} images", Kind.DATA)
+        return Turn("images", "1 image" if len(data) == 1 else f"{len(data)} images", Kind.DATA)
+    verdicts = [members(item) for item in items(body.get("results"))]
+    if verdicts and all("flagged" in verdict for verdict in verdicts):
+        return Turn("moderation", "; ".join(map(_verdict, verdicts)), Kind.DATA)
     if isinstance(text := body.get("text"), str):
         return Turn("assistant", text)
     return Turn("data", text_of(value), Kind.DATA)
+
+
+def _verdict(verdict: dict[str, JSON]) -> str:
+    categories = members(verdict.get("categories"))
+    flagged = sorted(
+        {name.replace("/", "_").replace("-", "_") for name, is_so in categories.items() if is_so is True}
+    )
+    return (
+        f"flagged for {', '.join(flagged)}" if flagged else "flagged" if verdict["flagged"] else "not flagged"
+    )

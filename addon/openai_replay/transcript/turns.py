@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -82,10 +83,34 @@ def _part_turns(role: str, part: JSON) -> Iterator[Turn]:
     elif isinstance(refusal := members(part).get("refusal"), str):
         yield Turn(role, refusal, Kind.REFUSAL)
     elif isinstance(kind, str):
-        yield Turn(role, f"[{kind}]", Kind.DATA)
+        yield Turn(role, _named(kind, members(part)), Kind.DATA)
     else:
         yield Turn(role, text_of(part))
 
+
+def _named(kind: str, part: dict[str, JSON]) -> str:
+    """Return an image, a sound or a file as its kind with its address, or with type, length and digest of its data."""
+    inner = part.get(kind)
+    given = {**part, **(inner if isinstance(inner, dict) else {"url": inner})}
+    names = (text_of(given.get(name)) for name in ("filename", "file_id", "format"))
+    address = next((text_of(given[name]) for name in _ADDRESSES if given.get(name)), "")
+    return f"[{' '.join(word for word in (kind, *names, _short(address)) if word)}]"
+
+
+def _short(address: str) -> str:
+    """Return a URL as it is; of data, its type, its length in base64, and a digest that tells it from other data."""
+    head, _, data = address.rpartition(",")
+    if len(address) <= _LONGEST_ADDRESS and not head.startswith("data:"):
+        return address
+    digest = hashlib.sha256(data.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+    kind = head.removeprefix("data:").removesuffix(";base64")
+    return f"{kind} {len(data):,} characters, {digest}".strip()
+
+
+# Members of a part, or of its member of the part's own type, that hold its data or its address.
+_ADDRESSES = ("url", "image_url", "file_url", "file_data", "data")
+_LONGEST_ADDRESS = 200
+_DIGITS = 8
 
 _TOKENS = {
     "prompt_tokens": "input",

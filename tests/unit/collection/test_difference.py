@@ -112,3 +112,26 @@ def test_files_of_any_name_are_compared_with_each_other(tmp_path: Path, folders:
     other.write_text("{")
     [difference] = differences(side_of(str(one), tmp_path), side_of(str(other), tmp_path))
     assert difference.lines[-1].startswith("+[expected JSON, ")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "lines"),
+    [
+        (b"one\ntwo\n", b"one\nthree\n", ["@@ -1,2 +1,2 @@", " one", "-two", "+three"]),
+        (b"\xff\x00", b"\xff\x00\x01", ["another body of 3 bytes, was 2"]),
+    ],
+)
+def test_a_body_beside_a_recording_is_compared(
+    folders: tuple[Path, Path], before: bytes, after: bytes, lines: list[str]
+) -> None:
+    old, new = folders
+    for folder, content in ((old, before), (new, after)):
+        (folder / "said.mp3").write_bytes(content)
+        (folder / "same.mp3").write_bytes(b"same")
+        (folder / "README.md").write_bytes(content)
+        (folder / ".hidden").write_bytes(content)
+    assert compared(folders) == [Difference("said.mp3", "said.mp3", lines)]
+    for folder in folders:
+        for path in folder.glob("*.json"):
+            path.unlink()
+    assert [difference.before for difference in compared(folders)] == ["said.mp3"]

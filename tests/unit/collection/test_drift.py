@@ -107,7 +107,7 @@ def test_a_member_of_a_recording_that_was_not_asked_is_not_new(store: Store) -> 
     [one] = drifted({first.key(): live}, [first], [second])
     assert [str(change) for change in one.changes] == ["new: more"]
     assert one.to_json()["recordings"] == ["a.json"]
-    assert drifted({first.path(): first.shape}, [first], [second]) == []
+    assert drifted({first.key(): first.shape}, [first], [second]) == []
 
 
 def test_a_body_that_is_gone_and_a_passing_failure_are_left_out(store: Store) -> None:

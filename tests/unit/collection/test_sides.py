@@ -25,6 +25,7 @@ def folder(tmp_path: Path) -> Path:
     (folder / "a.json").write_text("1")
     (folder / "ü" / "b.json").write_text("")
     (folder / "notes.md").write_text("no recording")
+    (folder / "a.mp3").write_text("said")
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-qm", "one")
     (folder / "a.json").write_text("2")
@@ -35,7 +36,10 @@ def test_a_revision_gives_the_recordings_of_the_folder_as_they_were(folder: Path
     side = side_of("HEAD", folder)
     assert side.paths() == {"a.json", "ü/b.json"}
     assert side.read_all(["ü/b.json", "a.json"]) == {"ü/b.json": b"", "a.json": b"1"}
+    assert side.bodies() == {"a.mp3"}
     assert side.only("a.json").paths() == {"a.json"}
+    assert side.only("a.json").bodies() == {"a.mp3"}
+    assert side.only("ü/b.json").bodies() == frozenset()
     assert side.only("c.json").paths() == frozenset()
 
 

@@ -152,3 +152,17 @@ def test_every_body_can_be_read(request: JSON, answer: JSON) -> None:
     for response in (Response(answer), streamed(answer), Response([answer])):
         read = transcript(recording(request, response))
         assert all(isinstance(turn.text, str) for turn in (*read.sent, *read.received))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "text"),
+    [
+        ({"flagged": False, "categories": {"violence": False}}, "not flagged"),
+        ({"flagged": True, "categories": {"self-harm/intent": True, "self_harm_intent": True, "hate": True}},
+         "flagged for hate, self_harm_intent"),
+        ({"flagged": True}, "flagged"),
+    ],
+)  # fmt: skip
+def test_a_moderation_says_its_verdict(verdict: JSON, text: str) -> None:
+    read = transcript(recording({"input": "x"}, Response({"results": [verdict]})))
+    assert read.received == (Turn("moderation", text, Kind.DATA),)
