@@ -25,6 +25,8 @@ class Report:
 
     replayed: Counter[tuple[str | None, str]] = field(default_factory=Counter)
     recorded: dict[tuple[str | None, str], int] = field(default_factory=dict)
+    equal: Counter[tuple[str | None, str]] = field(default_factory=Counter)
+    retried: Counter[tuple[str | None, str]] = field(default_factory=Counter)
     not_recorded: list[dict[str, JSON]] = field(default_factory=list)
     misses: dict[tuple[str | None, str], dict[str, JSON]] = field(default_factory=dict)
     missed: Counter[tuple[str | None, str]] = field(default_factory=Counter)
@@ -59,6 +61,25 @@ class Report:
         """Take note that a recording was written for a test; `status` is that of its answer."""
         self.recorded[test_id, recording] = status
 
+    def add_equal(self, test_id: str | None) -> None:
+        """Take note of an answer that equals the recorded one before it, and needs no file."""
+        self.equal[test_id, ""] += 1
+
+    def add_retried(self, test_id: str | None, *, had_file: bool) -> None:
+        """Take note that a retry was recorded in the place of a failure; one without a file equalled another."""
+        self.retried[test_id, ""] += 1
+        if not had_file:
+            self._take_back_equal(test_id)
+
+    def add_late(self, test_id: str | None, recording: str, status: int) -> None:
+        """Take note that an answer that equals the one before it needs a file after all: another answer followed."""
+        self._take_back_equal(test_id)
+        self.add_recorded(test_id, recording, status)
+
+    def _take_back_equal(self, test_id: str | None) -> None:
+        if self.equal[test_id, ""]:  # not after a reset
+            self.equal[test_id, ""] -= 1
+
     def rename(self, recording: str, name: str | None) -> None:
         """Take note that a recording of this run has another name now, or is gone (None)."""
         for test_id in [test for test, recorded in self.recorded if recorded == recording]:
@@ -80,6 +101,7 @@ class Report:
     def take_back_given_up(self, test_id: str | None, request: str) -> None:
         """Forget that a client gave a request up: it sent the request again, and that is recorded."""
         gone = self.given_up.pop((test_id, request), [])
+        self.retried[test_id, ""] += len(gone)
         self.not_recorded = [entry for entry in self.not_recorded if all(entry is not one for one in gone)]
 
     def add_miss(self, miss: Miss, advice: str) -> None:
@@ -116,6 +138,8 @@ class Report:
         tables: tuple[dict[tuple[str | None, str], Any], ...] = (
             self.replayed,
             self.recorded,
+            self.equal,
+            self.retried,
             self.misses,
             self.missed,
             self.paced,
@@ -137,6 +161,7 @@ class Report:
             "not_recorded": len(self.not_recorded),
             "paced": self.paced.total(),
             "faulted": self.faulted.total(),
+            **_rare(self.equal.total(), self.retried.total()),
         }
 
     def to_json(
@@ -166,6 +191,7 @@ class Report:
                 "unused": len(unused),
                 "paced": sum(self.paced[key] for key in paced),
                 "faulted": sum(self.faulted[key] for key in faulted),
+                **_rare(*(_sum(counter, test_id, all_tests) for counter in (self.equal, self.retried))),
             },
             "replayed": [
                 {"recording": recording, "test_id": test, "times": self.replayed[test, recording]}
@@ -195,3 +221,17 @@ class Report:
         test_id, request = key
         details = self.misses.get(key, {"request": request})
         return {"test_id": test_id, "times": self.missed[key], **details}
+
+
+def _rare(equal: int, retried: int) -> dict[str, int]:
+    """Return the counts of requests that left no file, where there were any.
+
+    Args:
+        equal: recorded answers that equal the one before.
+        retried: failed or abandoned attempts in whose place a retry was recorded.
+    """
+    return {name: count for name, count in (("equal", equal), ("retried", retried)) if count}
+
+
+def _sum(counter: Counter[tuple[str | None, str]], test_id: str | None, all_tests: bool) -> int:
+    return sum(count for key, count in counter.items() if all_tests or key[0] == test_id)

@@ -230,3 +230,20 @@ def test_a_request_that_was_given_up_and_recorded_later_counts_as_recorded() -> 
     report.take_back_given_up("t", "ab12")
 
     assert [entry["reason"] for entry in report.not_recorded] == ["the API was not reached"]
+
+
+def test_answers_that_left_no_file_are_counted() -> None:
+    report = Report()
+    for _ in range(3):
+        report.add_equal("a")
+    report.add_late("a", "1-2.json", 200)
+    report.add_retried("a", had_file=False)
+    report.add_retried("b", had_file=True)
+    report.add_not_recorded("b", "POST /v1/x", "left", given_up="hash")
+    report.take_back_given_up("b", "hash")
+    totals = report.totals()
+    assert (totals["recorded"], totals["equal"], totals["retried"], totals["not_recorded"]) == (1, 1, 3, 0)
+    of_a: Any = report.to_json("record", (), "a", all_tests=False)["totals"]
+    assert (of_a["equal"], of_a["retried"]) == (1, 1)
+    report.reset("a", all_tests=False)
+    assert "equal" not in report.totals()

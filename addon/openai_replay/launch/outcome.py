@@ -13,6 +13,15 @@ from typing import Any
 # How many unused recordings are named.
 _MOST_NAMED = 20
 
+# Counts that are shown where there are any, with their words. Equal answers and retried failures
+# leave no file.
+_RARE = {
+    "equal": "recorded as equal to the one before",
+    "retried": "retried with success",
+    "paced": "paced",
+    "faulted": "faulted",
+}
+
 _COUNTED = ("replayed", "recorded", "missed", "not_recorded")
 
 
@@ -46,7 +55,7 @@ def summary(totals: Mapping[str, int], pruned: int = 0) -> str:
     if totals["not_recorded"]:
         parts.append(f"{totals['not_recorded']} not recorded")
     parts.append(f"{totals['unused'] - pruned} unused")
-    parts += [f"{totals[name]} {name}" for name in ("paced", "faulted") if totals[name]]
+    parts += [f"{totals[name]} {words}" for name, words in _RARE.items() if totals.get(name)]
     if pruned:
         parts.append(f"{pruned} pruned")
     return ", ".join(parts)

@@ -147,7 +147,7 @@ def drop(service: Service, ticket: Ticket) -> None:
 
 def _drop(service: Service, ticket: Ticket, loop: asyncio.AbstractEventLoop) -> None:
     service.recorder.drop(ticket)
-    loop.call_soon_threadsafe(service.renamed, service.recorder.take_renamed())
+    loop.call_soon_threadsafe(service.files_changed, service.recorder.take_changes())
 
 
 def write(
@@ -190,7 +190,7 @@ def _write(
     """
 
     def not_recorded(reason: str, *, is_kept: bool = False) -> None:
-        loop.call_soon_threadsafe(service.renamed, service.recorder.take_renamed())
+        loop.call_soon_threadsafe(service.files_changed, service.recorder.take_changes())
         may_be_retried = is_kept or exchange.end is End.LEFT_BY_CLIENT
         loop.call_soon_threadsafe(
             partial(service.not_recorded, ticket.api_request, reason, may_be_retried=may_be_retried)
@@ -202,7 +202,7 @@ def _write(
             not_recorded(tap.problem)
             return
         path = service.recorder.finish(ticket, exchange)
-        loop.call_soon_threadsafe(service.renamed, service.recorder.take_renamed())
+        loop.call_soon_threadsafe(service.files_changed, service.recorder.take_changes())
         loop.call_soon_threadsafe(_recorded, service, ticket, path, started_s)
     except (OpenAIReplayError, OSError) as exc:
         not_recorded(str(exc), is_kept=isinstance(exc, KeptSuccess))

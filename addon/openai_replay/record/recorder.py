@@ -94,6 +94,21 @@ class Series:
         return next(n for n in reversed(range(len(self.tickets))) if self.tickets[n] is ticket)
 
 
+@dataclass(frozen=True, slots=True)
+class FileChanges:
+    """Changes of the files of a run after they were reported.
+
+    Attributes:
+        renamed: files with their new names in order; None for a file that is gone.
+        late: requests whose answer was held back, because it equalled the one before, and has a file now.
+        retried: failed requests in whose place a retry was recorded.
+    """
+
+    renamed: Sequence[tuple[Path, Path | None]]
+    late: Sequence[Ticket]
+    retried: Sequence[Ticket]
+
+
 class Recorder:
     """Writes the recordings of a run."""
 
@@ -107,6 +122,8 @@ class Recorder:
         # Files recorded before the last reset, which the index need not have seen.
         self._earlier: dict[SeriesKey, set[Path]] = {}
         self._renamed: list[tuple[Path, Path | None]] = []
+        self._late: list[Ticket] = []
+        self._retried: list[Ticket] = []
         self._clock = itertools.count()
         # Held for a moment only, never while the disk is at work: `ask` is called where all clients wait.
         self._lock = threading.Lock()
@@ -133,11 +150,12 @@ class Recorder:
         with self._lock:
             return frozenset(self._written)
 
-    def take_renamed(self) -> list[tuple[Path, Path | None]]:
-        """Return, once, each file of this run that was renamed or removed since, with its name now, in order."""
+    def take_changes(self) -> FileChanges:
+        """Return, once, how the files of this run have changed since."""
         with self._lock:
-            renamed, self._renamed = self._renamed, []
-            return renamed
+            changes = FileChanges(self._renamed, self._late, self._retried)
+            self._renamed, self._late, self._retried = [], [], []
+            return changes
 
     def reset(self, test_id: str | None, *, all_tests: bool) -> None:
         """Begin a new run, for one test or for all."""
@@ -203,6 +221,8 @@ class Recorder:
             self._write_held_back(series, at)
             self._write(ticket, at, retried)
         self._take_out(retried)
+        with self._lock:
+            self._retried += retried
         self._close_gaps(series)
         return ticket.path
 
@@ -270,6 +290,8 @@ class Recorder:
         for place, ticket in enumerate(series.tickets[first:at], first):
             if ticket.recorded is not None:
                 self._write(ticket, place, ())
+                with self._lock:
+                    self._late.append(ticket)
 
     def _write(self, ticket: Ticket, at: int, retried: Iterable[Ticket]) -> None:
         """Write a ticket's answer, under the next number if another recorder has just taken the one at its place."""

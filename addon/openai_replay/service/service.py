@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from ..errors import OpenAIReplayError
 from ..format.recording import JSON
 from ..front_end import FrontEnd
 from ..options import Mode, Settings
-from ..record.recorder import Recorder
+from ..record.recorder import FileChanges, Recorder
 from ..replay.positions import Positions
 from ..replay.replayer import Replayer
 from ..replay.shared_run import SharedPositions, SharedReport, shared_folder
@@ -183,13 +183,20 @@ class Service:
         `path` is None where its answer equals the previous one and needs no file.
         """
         self.run.report.take_back_given_up(api_request.test_id, api_request.name())
-        if path is not None:
+        if path is None:
+            self.run.report.add_equal(api_request.test_id)
+        else:
             self.run.report.add_recorded(api_request.test_id, self.name_of(path), status)
 
-    def renamed(self, changes: Iterable[tuple[Path, Path | None]]) -> None:
-        """Take note of recordings of this run that have another name now, or are gone (None)."""
-        for path, target in changes:
+    def files_changed(self, changes: FileChanges) -> None:
+        """Take note of recordings of this run that have another name now, are gone, or were written late."""
+        for path, target in changes.renamed:
             self.run.report.rename(self.name_of(path), None if target is None else self.name_of(target))
+        for ticket in changes.late:
+            if ticket.path is not None:
+                self.run.report.add_late(ticket.api_request.test_id, self.name_of(ticket.path), ticket.status)
+        for ticket in changes.retried:
+            self.run.report.add_retried(ticket.api_request.test_id, had_file=ticket.path is not None)
 
     def not_recorded(self, api_request: ApiRequest, reason: str, *, may_be_retried: bool = False) -> None:
         """Say in the log and the report that an exchange passed and could not be recorded.

@@ -24,6 +24,13 @@ def test_the_summary_counts_and_leaves_rare_counts_out() -> None:
     )
 
 
+def test_answers_without_a_file_are_counted_where_there_are_any() -> None:
+    totals = report(recorded=2, equal=3, retried=1)["totals"]
+    assert summary(totals) == (
+        "0 replayed, 2 recorded, 0 missed, 0 unused, 3 recorded as equal to the one before, 1 retried with success"
+    )
+
+
 @pytest.mark.parametrize("name", ["replayed", "recorded", "missed", "not_recorded"])
 def test_each_fate_of_a_request_is_a_request_that_was_seen(name: str) -> None:
     assert saw_request(report(**{name: 1})["totals"])
