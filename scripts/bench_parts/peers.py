@@ -12,12 +12,15 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+import sys
+from argparse import ArgumentTypeError
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
 from support.proxy import wait_until
 
@@ -66,16 +69,18 @@ def peer(text: str) -> Peer:
     """Read `NAME=URL`.
 
     Raises:
-        ValueError: it is not of that form.
+        ArgumentTypeError: it is not of that form.
     """
     name, _, url = text.partition("=")
     if not name or not url.startswith("http://"):
-        raise ValueError(f"{text!r}: expected NAME=http://HOST:PORT")
+        raise ArgumentTypeError(f"{text!r}: expected NAME=http://HOST:PORT")
     return Peer(name, url.rstrip("/"))
 
 
 def measure(top: Path, effort: Effort, peers: Sequence[Peer]) -> Measured:
     """Measure all servers; `top` is an empty folder."""
+    for other in peers:
+        _refuse_absent(other)
     request, programs = prepared(top)
     ours = [program for program in programs if program.name in (ADDON, SERVE, SERVER_REPLAY)]
     one = engine(top / "recordings")
@@ -89,6 +94,15 @@ def measure(top: Path, effort: Effort, peers: Sequence[Peer]) -> Measured:
         if shutil.which("go"):
             servers.append(stack.enter_context(_constant_server(top)))
         return _in_turns([*servers, *peers], request, effort)
+
+
+def _refuse_absent(other: Peer) -> None:
+    """End the program where a peer does not listen, before anything is measured."""
+    address = urlsplit(other.url)
+    if not _is_listening(address.hostname or "", address.port or 80):
+        sys.exit(
+            f"bench: --peer {other.name}={other.url}: nothing listens there, expected a server that runs already"
+        )
 
 
 def _in_turns(servers: Sequence[Listening], request: Request, effort: Effort) -> Measured:
@@ -110,7 +124,7 @@ def _constant_server(top: Path) -> Iterator[Peer]:
     subprocess.run(["go", "build", "-o", str(program), str(_CONSTANT)], check=True, cwd=top)
     process = subprocess.Popen([str(program), str(port), str(top / "answer")])
     try:
-        wait_until(lambda: _is_listening(port), "the constant server listens")
+        wait_until(lambda: _is_listening("127.0.0.1", port), "the constant server listens")
         yield Peer(GO, f"http://127.0.0.1:{port}")
     finally:
         process.terminate()
@@ -124,9 +138,12 @@ def _free_port() -> int:
         return port
 
 
-def _is_listening(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
+def _is_listening(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def report(measured: Measured) -> str:
@@ -143,6 +160,8 @@ def report(measured: Measured) -> str:
         for name in names
     ]
     verdicts = [_verdict(measured, other, least) for other, least in TARGETS.items() if other in names]
+    if GO not in names:
+        verdicts.append(f"Not measured: {GO}, because Go is not installed.")
     return "\n".join([table([heading, *rows]), "", *verdicts])
 
 

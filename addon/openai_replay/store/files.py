@@ -27,17 +27,19 @@ _LONGEST_WRITING_S = 600
 _IGNORED = "# Files that are being written.\n.*.tmp\n"
 
 
-def read_file(path: Path, most: int = MOST_FILE_BYTES) -> tuple[os.stat_result, bytes]:
+def read_file(path: Path | str, most: int = MOST_FILE_BYTES) -> tuple[os.stat_result, bytes]:
     """Return the state and the content of a regular file; see `open_file`.
 
     Raises:
         OSError: it cannot be read, is no regular file, or is larger than `most` bytes.
     """
     with open_file(path, most) as file:
-        return os.fstat(file.fileno()), file.read(most)
+        status = os.fstat(file.fileno())
+        # Python allocates all the bytes that may be read, so no more than there are.
+        return status, file.read(min(status.st_size, most))
 
 
-def open_file(path: Path, most: int = MOST_FILE_BYTES) -> BufferedReader:
+def open_file(path: Path | str, most: int = MOST_FILE_BYTES) -> BufferedReader:
     """Open a regular file, which may stand behind links, for reading.
 
     A pipe or a device is not opened: it might never end. It is not waited for, either.

@@ -134,9 +134,10 @@ def _rows_of(
     job: Job, path: str, signature: Signature, texts: dict[Leaf, tuple[str, str]]
 ) -> Iterator[FileRow]:
     """Yield the row of a file, none if it went away in the meantime."""
-    full_path = job.directory / path
+    opened = f"{job.directory}/{path}"
+    full_path = Path(opened)  # for errors alone: a path takes long to make, and longer to be opened
     try:
-        recording = read_request(read_file(full_path)[1], full_path)
+        recording = read_request(read_file(opened)[1], full_path)
         identity = identity_of(recording, full_path, job.rules)
     except FileNotFoundError:
         return
