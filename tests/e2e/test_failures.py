@@ -212,6 +212,28 @@ def test_a_failure_that_was_retried_with_success_is_not_kept(
     assert "is_exception" not in recording["response"]
 
 
+def test_an_attempt_that_timed_out_and_was_retried_with_success_is_not_missing(proxies: Both) -> None:
+    proxies.upstream.add(
+        {
+            "match": {"last_user_message": "slow at first"},
+            "sequence": [{"api": True, "delivery": {"start_delay_ms": 20_000}}, {"api": True}],
+        }
+    )
+
+    def act(client: OpenAI) -> Any:
+        patient = client.with_options(timeout=2, max_retries=5)
+        return shown(patient.chat.completions.create(**chat_body("slow at first")))
+
+    recorded, replayed = proxies.twice(act, "slow")
+    totals = proxies.recorder.ask("/report?test_id=slow")["totals"]
+
+    assert replayed.result == recorded.result
+    assert len(proxies.recordings_of("slow")) == 1
+    assert totals["not_recorded"] == 0
+    assert totals["recorded"] + totals.get("equal", 0) == 1
+    assert totals["retried"] >= 1
+
+
 def test_a_failure_that_every_retry_met_again_is_kept(proxies: Both) -> None:
     def act(client: OpenAI) -> Any:
         patient = client.with_options(max_retries=1)

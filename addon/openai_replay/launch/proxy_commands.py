@@ -13,7 +13,7 @@ from click.shell_completion import get_completion_class
 
 from ..front_end import FRONT_END, FrontEnd
 from ..options import Mode
-from ..proxy.certificate_authority import certificate_authority, data_folder
+from ..proxy.certificate_authority import certificate_authority, data_folder, in_home
 from .command_line import DIRECTORY, MODES, guarded
 from .earlier_environment import before, remembering, restoring
 from .environment import (
@@ -108,7 +108,7 @@ def _leading_to(
     if plan.target is not None:
         changes = through_base_url(environment, port, plan.target, test_id)
     else:
-        authority = certificate_authority(confdir.expanduser().absolute())
+        authority = certificate_authority(in_home(confdir).absolute())
         trust = Trust(data_folder(environment) / "trust", authority.certificate_file)
         changes = through_proxy(environment, port, trust, plan.settings.hosts, test_id)
     return changes | dummy_key(environment, plan.settings.mode)

@@ -91,10 +91,29 @@ def _tomorrow() -> float:
 
 
 def data_folder(environment: Mapping[str, str]) -> Path:
-    """Return the folder for the files that this program makes for its user (XDG Base Directory Specification)."""
+    """Return the folder for the files that this program makes for its user (XDG Base Directory Specification).
+
+    Raises:
+        FolderNotWritable: the user has no home folder.
+    """
     configured = environment.get("XDG_DATA_HOME", "")
-    base = Path(configured) if os.path.isabs(configured) else Path.home() / ".local" / "share"
+    base = Path(configured) if os.path.isabs(configured) else in_home(Path("~/.local/share"))
     return base / "openai-replay"
+
+
+def in_home(path: Path) -> Path:
+    """Return a path with the user's home folder in place of `~`.
+
+    Raises:
+        FolderNotWritable: HOME is not set, and the system does not know the user, as in many containers.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError as exc:
+        raise FolderNotWritable(
+            f"HOME is not set, and user {os.getuid()} has no home folder. Expected HOME or XDG_DATA_HOME to name a "
+            "folder that can be written."
+        ) from exc
 
 
 def certificate_authority(folder: Path) -> CertificateAuthority:

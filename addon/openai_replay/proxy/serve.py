@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from ..service.garbage_collection import collect_garbage_rarely
 from ..service.workers import run_workers, split_workers
@@ -38,6 +39,7 @@ def serve(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.reconfigure(line_buffering=True)  # the log may go to a file that is watched with `tail -f`
     if workers > 1:
         sys.exit(run_workers(workers, _WORKER, others))
+    _have_home()
     _allow_many_connections()
     gc.disable()  # imports make nothing but objects that stay: a tenth of their time
     import_addons_singly()
@@ -50,6 +52,17 @@ def serve(arguments: Sequence[str] | None = None) -> None:
     logging.getLogger("mitmproxy.proxy.server").setLevel(logging.WARNING)
     main.run(ReplayMaster, cmdline.mitmdump, others)
     _exit_at_once()
+
+
+def _have_home() -> None:
+    """Set HOME to `/`, as Docker does, for a user without one: mitmproxy would end in a traceback.
+
+    The addon says then which folder it needs, if the certificate authority cannot be kept there.
+    """
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = "/"
 
 
 def _allow_many_connections() -> None:

@@ -13,6 +13,8 @@ from openai_replay.proxy.certificate_authority import (
     CertificateAuthority,
     FolderNotWritable,
     certificate_authority,
+    data_folder,
+    in_home,
 )
 
 
@@ -83,3 +85,9 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     with pytest.raises(FolderNotWritable, match="XDG_DATA_HOME names another"):
         certificate_authority(tmp_path / "file" / "authority")
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_a_user_without_a_home_is_told_what_to_set() -> None:
+    with pytest.raises(FolderNotWritable, match="Expected HOME or XDG_DATA_HOME to name a folder"):
+        in_home(Path("~no-user-of-this-name/.local"))
+    assert data_folder({"XDG_DATA_HOME": "/data"}) == Path("/data/openai-replay")
