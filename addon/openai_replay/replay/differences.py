@@ -38,6 +38,9 @@ _CHOSEN = re.compile(r"model|__[a-z]+__(?:\[\d+\])?\.(?:size|sha256)")
 # How many letters around a difference belong to the same date or id.
 _MARGIN = 100
 
+# Texts that differ in a longer part than this are other texts, and searching them takes seconds.
+_LONGEST_SEARCHED = 50_000
+
 # Names that a path has in quotes.
 _SPECIAL = re.compile(r'[.\[\]="\x00-\x1f\x7f]|^\*?$|^\s|\s$')
 
@@ -77,6 +80,8 @@ class Difference:
         if not isinstance(one, str) or not isinstance(other, str):
             return (self.path,) if _is_number(one) and _is_number(other) else ()
         one, other = _around_difference(one, other)
+        if max(len(one), len(other)) > _LONGEST_SEARCHED:
+            return ()
         for rules in self._candidates():
             if _without(one, rules) == _without(other, rules):
                 is_whole = {_without(one, rules), _without(other, rules)} == {IGNORED}

@@ -37,6 +37,10 @@ def test_a_value_that_somebody_chose_is_not_to_be_ignored(path: str) -> None:
     assert Difference(path, '"a1"', '"a2"', ("a1", "a2")).ignore_rules() == ()
 
 
+def test_long_texts_that_differ_throughout_are_other_texts() -> None:
+    assert Difference("x", "", "", ("1 b " * 50_000, "2 b " * 50_000)).ignore_rules() == ()
+
+
 def test_a_long_text_is_searched_around_the_difference() -> None:
     one, other = (f"{'1 ' * 200_000}run {number}{' 2' * 200_000}" for number in (7, 8))
 
