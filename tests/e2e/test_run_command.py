@@ -265,14 +265,16 @@ def test_prune_leaves_the_recordings_of_other_tests(home: Path) -> None:
 
 
 def test_prune_after_recording_leaves_the_files_of_this_run(tmp_path: Path) -> None:
-    get = 'curl -sS https://api.openai.com/v1/poll -H "authorization: Bearer x"; '
-    command = ["sh", "-c", get * 5]
+    poll = 'curl -sS https://api.openai.com/v1/poll -H "authorization: Bearer x"; '
+    retried = ask(json.dumps(chat_body("[scenario: rate-limited-once]")), '-H "authorization: Bearer x"')[2]
+    command = ["sh", "-c", f"{poll * 5} {retried} >/dev/null; {retried}"]
     recorded = run(tmp_path, "--mode", "record", "--against-mock", "--prune", command=command)
     assert recorded.stderr.endswith(
-        b"openai-replay: 0 replayed, 3 recorded, 0 missed, 0 unused, 2 recorded as equal to the one before\n"
+        b"openai-replay: 0 replayed, 4 recorded, 0 missed, 0 unused, 2 recorded as equal to the one before, "
+        b"1 retried with success\n"
     )
-    assert len(list((tmp_path / "recordings").glob("*.json"))) == 3
-    assert run(tmp_path, command=command).stdout == recorded.stdout
+    assert len(list((tmp_path / "recordings").glob("*.json"))) == 4
+    assert b"7 replayed, 0 recorded, 0 missed, 0 unused" in run(tmp_path, command=command).stderr
 
 
 def test_prune_removes_what_nobody_asked_for_and_nothing_after_a_failure(home: Path) -> None:

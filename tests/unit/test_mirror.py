@@ -32,7 +32,6 @@ THROUGH = {
     "replay/recorded_session.py": "unit/replay/test_socket_session.py",
     "service/responses_replay.py": "e2e/test_responses_websocket.py",
     "service/session_replay.py": "e2e/test_realtime_websocket.py",
-    "service/workers.py": "e2e/test_workers.py",
 }
 # Modules of data or declarations alone: a test of each would repeat it.
 DECLARATIONS = {"errors.py", "modes.py", "limits.py", "wire/layouts.py"}
