@@ -62,7 +62,7 @@ async def outcomes(
     return [record.getMessage() for record in caplog.records if record.name == "openai_replay.requests"]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(MODES), st.lists(REQUESTS, max_size=3), st.lists(REQUESTS, min_size=1, max_size=4))
 def test_each_request_has_exactly_one_outcome(
     caplog: pytest.LogCaptureFixture,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,10 +45,16 @@ def room_of(path: Path) -> str:
     return relative.parts[0].removesuffix(".py")
 
 
+@cache
+def imports_of(path: Path) -> list[ast.Import | ast.ImportFrom]:
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
 def imported_rooms(path: Path) -> Iterator[tuple[int, str]]:
     """Yield (line, room) for each import of another part of the package."""
     package = path.relative_to(PACKAGE).parent.parts
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in imports_of(path):
         if isinstance(node, ast.ImportFrom) and node.level:
             base = package[: len(package) - node.level + 1]
             names = [node.module] if node.module else [alias.name for alias in node.names]
@@ -76,7 +83,7 @@ def test_only_the_proxy_room_imports_mitmproxy() -> None:
     importers = {
         room_of(path)
         for path in modules()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in imports_of(path)
         if (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "mitmproxy")
         or (isinstance(node, ast.Import) and any(a.name.split(".")[0] == "mitmproxy" for a in node.names))
     }

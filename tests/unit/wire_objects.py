@@ -31,7 +31,7 @@ MODERATION = "openai.types.moderation_create_response.ModerationCreateResponse"
 # There are hundreds of classes, and some hold half the API.
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 UNHURRIED = settings(
-    max_examples=300 if DEEP else 10,
+    max_examples=300 if DEEP else 5,
     derandomize=not DEEP,
     database=None,
     deadline=None,

@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from openai_replay.errors import KeptSuccess, NotRecordable
@@ -230,7 +230,6 @@ def test_a_body_in_a_file_of_its_own_is_renumbered_with_its_recording(
 ANSWERS = st.lists(st.sampled_from(["a", "b", "c", "drop", "fail"]), max_size=6)
 
 
-@settings(max_examples=150)
 @given(answers=ANSWERS, data=st.data())
 def test_whatever_happens_at_the_same_time_replay_gives_what_was_answered(
     answers: list[str], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
@@ -498,7 +497,6 @@ def test_recording_one_of_them_anew_leaves_the_others(
 @given(
     st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1)), max_size=14), st.randoms(use_true_random=False)
 )
-@settings(max_examples=150)
 def test_series_with_one_name_stay_apart_in_whatever_order_they_are_answered(
     asked: list[tuple[int, int]], random: Any
 ) -> None:
@@ -655,7 +653,6 @@ def contents_of(folder: Path) -> list[str]:
 SHARED_RUN = st.lists(st.tuples(st.integers(0, 1), st.booleans(), st.sampled_from("afd")), max_size=8)
 
 
-@settings(max_examples=150)
 @given(asked=SHARED_RUN, earlier=st.integers(0, 3), data=st.data())
 def test_two_recorders_of_the_same_requests_lose_no_answer(
     asked: list[tuple[int, bool, str]],

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from openai_replay.format.recording import JSON
+from openai_replay.replay import recorded_series
 from unit.conftest import StartReplay
 from unit.exchanges import Replay, chat, write_recording
 
@@ -20,9 +21,11 @@ def replay(start_replay: StartReplay) -> Replay:
 
 @pytest.mark.parametrize("is_request_large", [False, True])
 def test_memory_is_bounded_and_what_was_let_go_is_read_again(
-    folder: Path, replay: Replay, is_request_large: bool
+    folder: Path, replay: Replay, is_request_large: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    large = "x" * (3 * 1024 * 1024)
+    most_bytes = 4 * 1024 * 1024
+    monkeypatch.setattr(recorded_series, "_MOST_KEPT_BYTES", most_bytes)
+    large = "x" * (most_bytes * 3 // 32)
     requests = [chat(f"{number}", user=large if is_request_large else "me") for number in range(16)]
     for number, request in enumerate(requests):
         answer: JSON = {"n": number, "large": "" if is_request_large else large}
@@ -33,7 +36,7 @@ def test_memory_is_bounded_and_what_was_let_go_is_read_again(
     kept = replay.kept_series()
     sizes = [series.kept_size for series in kept]
     assert 1 <= len(sizes) <= 10
-    assert kept.size_bytes() == sum(sizes) <= 32 * 1024 * 1024
+    assert kept.size_bytes() == sum(sizes) <= most_bytes
 
 
 def test_files_in_a_watched_folder_are_looked_at_once_until_something_changes(

@@ -43,7 +43,7 @@ RUN_CREATED = "openai.types.beta.assistant_stream_event.ThreadRunCreated"
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 # Types that hold half the API make large examples, and pydantic builds its schemas when a class is first used.
 EXAMPLES = settings(
-    max_examples=250 if DEEP else 10,
+    max_examples=250 if DEEP else 5,
     derandomize=not DEEP,
     database=None,
     deadline=None,

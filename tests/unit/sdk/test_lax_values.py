@@ -23,7 +23,7 @@ from openai_replay.sdk.lax_values import (
 )
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
-EXAMPLES = settings(max_examples=20_000 if DEEP else 300, derandomize=not DEEP, database=None, deadline=None)
+EXAMPLES = settings(max_examples=20_000 if DEEP else 100, derandomize=not DEEP, database=None, deadline=None)
 
 INTEGER, FLOAT, BOOLEAN = TypeAdapter(int), TypeAdapter(float), TypeAdapter(bool)
 

@@ -246,7 +246,7 @@ def test_a_union_in_a_union_is_checked_as_strictly_as_the_package_checks_it(valu
 
 @pytest.mark.parametrize("member", Root.model_fields)
 def test_a_member_is_dumped_as_the_package_dumps_it(member: str) -> None:
-    @settings(max_examples=4_000 if DEEP else 150, derandomize=not DEEP, database=None, deadline=None)
+    @settings(max_examples=4_000 if DEEP else 50, derandomize=not DEEP, database=None, deadline=None)
     @given(MEMBERS)
     def check(value: Any) -> None:
         wire = {member: value}
