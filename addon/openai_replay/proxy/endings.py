@@ -77,9 +77,9 @@ def _is_marked_by_proxy(response: http.Response) -> bool:
 
 
 def _is_page_of_known_proxy(flow: http.HTTPFlow, response: http.Response) -> bool:
-    """Tell whether a failed response over plain HTTP is a page for people, or 407: the user's proxy is in between."""
+    """Tell whether the user's proxy answered over plain HTTP: with 407, or with a page for people, but no success."""
     is_known = flow.server_conn.via is not None and flow.request.scheme == "http"
-    is_page = response.status_code >= 400 and "text/html" in response.headers.get("content-type", "").lower()
+    is_page = response.status_code >= 300 and "text/html" in response.headers.get("content-type", "").lower()
     return is_known and (is_page or response.status_code == _PROXY_AUTHENTICATION_REQUIRED)
 
 

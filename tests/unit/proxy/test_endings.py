@@ -54,6 +54,7 @@ def test_a_client_that_gave_up_within_connect_is_told_from_an_api_that_was_not_r
         (200, {"Server": "squid/5.7"}, False, False),
         (403, {"Content-Type": "text/html; charset=utf-8"}, False, True),
         (502, {"Content-Type": "text/html", "Server": "cloudflare"}, False, True),
+        (302, {"Content-Type": "text/html", "Location": "http://login.example/"}, False, True),
         (200, {"Content-Type": "text/html"}, False, False),
         (403, {"Content-Type": "application/json", "Via": "1.1 proxy (squid/5.7)"}, False, False),
         (403, {}, False, False),
