@@ -16,13 +16,15 @@ from openai_replay.options import MatchPolicy as Match
 from openai_replay.record.recorder import Recorder
 from openai_replay.replay.positions import Positions
 from openai_replay.replay.replayer import Replayer
-from openai_replay.request.identity import ApiRequest
+from openai_replay.request.body import parse_body
+from openai_replay.request.identity import ApiRequest, describe
 from openai_replay.request.ignoring import ignore_rule
 from openai_replay.request.redaction import redactor
 from openai_replay.request.rules import Rules
 from openai_replay.store.store import Store
+from support.requests import API, form_body
 from unit.conftest import OpenStore, StartReplay
-from unit.exchanges import Replay, chat, completion, get, recorded, write_recording
+from unit.exchanges import NO_RULES, Replay, chat, completion, get, recorded, write_recording
 
 REQUEST = chat("Hi")
 NAME = REQUEST.name()
@@ -318,3 +320,74 @@ def test_what_was_read_once_is_not_read_again(folder: Path, replay: Replay) -> N
     assert replay.answer(REQUEST) is first
     path.touch()
     assert replay.answer(REQUEST) is not first
+
+
+# --- requests that are near one another ---------------------------------------------------------------------------
+
+
+def posted(path: str, *bodies: str) -> list[ApiRequest]:
+    """Return a POST of each JSON text."""
+    url = f"{API}{path}"
+    return [describe("POST", url, parse_body(body.encode(), ""), "t", NO_RULES) for body in bodies]
+
+
+def said(*texts: str) -> list[ApiRequest]:
+    """Return a chat request of each text."""
+    return [chat(text, test_id="t") for text in texts]
+
+
+def form(*parts: tuple[str, bytes]) -> ApiRequest:
+    body = parse_body(form_body("b", *parts), "multipart/form-data; boundary=b")
+    return describe("POST", f"{API}/v1/files", body, "t", NO_RULES)
+
+
+UUID = "0123456{}-89ab-cdef-0123-456789abcdef"
+NEAR: dict[str, list[ApiRequest]] = {
+    "scores": said("score: 1", "score: 9", "score: -1.5", "score: .5", "score:"),
+    "long decimals": said("at 52.520008", "at 52.520011", "at 52.5200080", "at 52.52001"),
+    "attributes": posted("/v1/responses", *(f'{{"input": "a{x} b"}}' for x in ("", ", attributes: {1}"))),
+    "documents": posted("/v1/embeddings", *(f'{{"input": "document_id: {UUID.format(n)}"}}' for n in (1, 2))),
+    "tokens": posted("/v1/completions", *(f'{{"prompt": "<|{UUID.format(n)}|>"}}' for n in (1, 2))),
+    "floats": posted("/v1/x", *(f'{{"x": {x}}}' for x in ("0.123451", "0.123449", "0.12345"))),
+    "big integers": posted("/v1/x", *(f'{{"x": {2**53 + n}}}' for n in (0, 1)), '{"x": 1e400}', '{"x": NaN}'),
+    "kinds": posted("/v1/x", *(f'{{"x": {x}}}' for x in ("1", '"1"', "true", "[1]", "{}", "[]", "null"))),
+    "doubled members": posted("/v1/x", '{"a":1,"a":2}', '{"a":0,"a":2}', '{"a":2}', '{"a":2,"a":2}'),
+    "nulls of schemas": posted(
+        "/v1/x", '{"tools":[{"parameters":{"a":null}}]}', '{"tools":[{"parameters":{}}]}'
+    ),
+    "letters": said("\u00e9", "e\u0301", "\ud800", "\ufffd", "\n", "\r\n"),
+    "words like keys": said(*(f"sk-{maker}-ddr5-16gb" for maker in ("hynix", "samsung"))),
+    "queries": [
+        get(f"/v1/files{q}", test_id="t") for q in ("", "?a", "?a=", "?a=1", "?a=1&a=1", "?a=%2B", "?a=+")
+    ],
+    "paths": [get(path, test_id="t") for path in ("/v1/a%2Fb", "/v1/a/b", "/v1/a/b/", "/v1//a/b", "/v1/A/b")],
+    "Azure": [
+        chat("x", url=f"{API}/openai/deployments/{name}/chat/completions?api-version={version}", test_id="t")
+        for name, version in (("a", 1), ("a", 2), ("b", 1))
+    ],
+    "methods": [
+        describe(method, f"{API}/v1/x", {}, "t", NO_RULES) for method in ("GET", "POST", "DELETE", "HEAD")
+    ],
+    "forms": [
+        form(('name="a"', b"score: 1")),
+        form(('name="a"', b"score: 2")),
+        form(('name="a"; filename="x"', b"score: 1")),
+        form(('name="a"; filename=""', b"score: 1")),
+        form(('name="a"', b"score: 1"), ('name="a"', b"score: 1")),
+    ],
+}
+
+
+@pytest.mark.parametrize("group", NEAR.values(), ids=NEAR)
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_near_requests_get_their_own_answers_and_keep_them_when_one_is_recorded_again(
+    open_store: OpenStore, start_replay: StartReplay, group: list[ApiRequest], is_reversed: bool
+) -> None:
+    recorder = Recorder(open_store())
+    for request in reversed(group) if is_reversed else group:
+        recorded(recorder, request, {"of": group.index(request)})
+    assert [start_replay().body(request) for request in group] == [{"of": n} for n in range(len(group))]
+
+    recorded(Recorder(open_store()), group[0], {"of": "again"})
+    answers = [start_replay().body(request) for request in group]
+    assert answers == [{"of": "again"}, *({"of": number} for number in range(1, len(group)))]
