@@ -41,6 +41,9 @@ _BEGINNINGS = re.compile(
 )
 _BEGINNING_BYTES = 64
 
+# The names of the lists of exchanges in cassettes and HARs.
+_LISTS = re.compile(rb"interactions\W*:|\"(entries|request)\"\s*:")
+
 _FORMATS = (
     "a cassette of VCR.py, Ruby VCR, go-vcr or a tool with files like theirs, a HAR, a mitmproxy flow file, "
     "a trace of httprr, or a batch file"
@@ -70,10 +73,10 @@ class Files:
             if not is_named and not path.is_file():  # a pipe would block
                 raise Unexpected("expected a regular file")
             yield from self._read(path)
-        except (Unexpected, ValueError) as exc:
-            yield NotTaken(str(path), str(exc))
         except OSError as exc:
             yield NotTaken(str(path), f"expected a readable file, {exc.strerror or exc}")
+        except ValueError as exc:
+            yield NotTaken(str(path), str(exc))
         except _UnknownFormat as exc:
             problem = NotTaken(str(path), str(exc))
             if is_named:
@@ -106,7 +109,20 @@ class _UnknownFormat(Exception):
 
 
 def _documents(raw: bytes, start: bytes) -> list[object]:
-    return [json.loads(raw.decode("utf-8-sig"))] if start.startswith((b"{", b"[")) else yaml_documents(raw)
+    """Return the values in a JSON or YAML file.
+
+    Raises:
+        ValueError: it is a damaged cassette or HAR.
+        _UnknownFormat: it is damaged or of another format, and nothing in it looks like a cassette or a HAR.
+    """
+    try:
+        return (
+            [json.loads(raw.decode("utf-8-sig"))] if start.startswith((b"{", b"[")) else yaml_documents(raw)
+        )
+    except ValueError as exc:
+        if _LISTS.search(raw):
+            raise
+        raise _UnknownFormat(f"expected {_FORMATS}: {exc}") from exc
 
 
 def _of_documents(documents: Sequence[object], place: str) -> Read:

@@ -58,6 +58,8 @@ def _responses(
                     pieces[response] = []
                 case Came(response, piece):
                     pieces[response].append(piece)
+    if not pieces:
+        yield NotTaken(upgrade.place, "the WebSocket ended without a request")
     for number, (response, events) in enumerate(pieces.items(), 1):
         yield _exchange(upgrade, f"{upgrade.place}, request {number}", response, b"".join(events))
 

@@ -112,6 +112,26 @@ def test_exchanges_of_several_documents_say_which(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "content", [b"{{ template }}: [", b'{"compilerOptions": {}, // a comment\n}', b"a: \xff"]
+)
+def test_a_file_of_a_folder_that_is_no_cassette_need_not_be_readable(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.yaml").write_bytes(content)
+    files = Files(no_flows)
+    assert [*files.exchanges(tmp_path / "a.yaml", is_named=False)] == []
+    [unknown] = files.unknown
+    assert "or a batch file: expected YAML" in str(unknown) or "a batch file: Expecting" in str(unknown)
+    assert len([*files.exchanges(tmp_path / "a.yaml", is_named=True)]) == 1
+
+
+@pytest.mark.parametrize("content", [b"interactions:\n- [", b'{"log": {"entries": [', b'{"request": {'])
+def test_a_damaged_cassette_of_a_folder_is_a_problem(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.yaml").write_bytes(content)
+    files = Files(no_flows)
+    assert len([*files.exchanges(tmp_path / "a.yaml", is_named=False)]) == 1
+    assert files.unknown == []
+
+
 def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
     [found] = Files(no_flows).exchanges(tmp_path / "gone", is_named=True)
     assert str(found) == f"{tmp_path / 'gone'}: expected a readable file, No such file or directory"

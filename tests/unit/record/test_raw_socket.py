@@ -78,3 +78,9 @@ def test_another_conversation_is_one_session() -> None:
     assert found.session == (("server", "hello"), ("client", b"\xff"))
     [problem] = socket_exchanges(upgrade, [])
     assert str(problem) == "a.har, entry 1: the WebSocket ended without a message"
+
+
+def test_a_responses_websocket_without_a_request_is_named() -> None:
+    for messages in ([], spoken(event("response.created"))):
+        [problem] = socket_exchanges(UPGRADE, messages)
+        assert str(problem) == "a.har, entry 1: the WebSocket ended without a request"
