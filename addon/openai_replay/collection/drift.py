@@ -24,7 +24,7 @@ _BY_BODY = re.compile(
 )
 _LISTS = re.compile(r".*/models")
 
-# Failures that may be over by now, besides those of the server.
+# Failures that may be over by now, besides failures of the server.
 _PASSING = frozenset((408, 409, 429))
 _SERVER_FAILURE = 500
 

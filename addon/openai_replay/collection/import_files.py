@@ -1,7 +1,7 @@
 """Finds the files to import, and reads each by its format, which its content tells and not its name.
 
-In a folder, each file whose ending is one of a format is read, and each other file whose first bytes are those of one:
-cassettes often have no ending.
+In a folder, each file with the ending of a format is read, and each other file that starts with the first bytes of a
+format: cassettes often have no ending.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def unreachable(places: Iterable[Place]) -> Iterator[tuple[str, str]]:
 
 
 def same_but_for_case(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Yield (path, earlier path) for paths that only some file systems tell apart (not those of macOS and Windows)."""
+    """Yield (path, earlier path) for paths that only some file systems tell apart (macOS and Windows do not)."""
     seen: dict[str, str] = {}
     for path in paths:
         earlier = seen.setdefault(path.casefold(), path)

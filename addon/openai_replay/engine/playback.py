@@ -21,7 +21,7 @@ _READ_BEFORE_BREAK_MS = 100
 
 
 class Pauses:
-    """The waits of one answer, each until its time or until the client leaves: a future of its own costs little."""
+    """The waits of one answer, each until its time or until the client leaves: a future for each costs little."""
 
     def __init__(self, timeline: Timeline, leaving: asyncio.Future[messages.Message]) -> None:
         self._timeline = timeline

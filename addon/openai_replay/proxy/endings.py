@@ -14,7 +14,7 @@ _STREAMS_WITH_LAST_EVENT = ("/completions", "/responses")
 
 _PROXY_AUTHENTICATION_REQUIRED = 407
 
-# Proxies of companies, which name themselves in the `server` header of their own error pages.
+# Proxies of companies, which name themselves in the `server` header of their error pages.
 _PROXY_PRODUCT = re.compile(
     r"squid|zscaler|blue ?coat|proxysg|mcafee web gateway|skyhigh|netskope|forcepoint|websense|forti(?:gate|proxy)"
     r"|ironport|umbrella|sophos|tinyproxy|privoxy|mitmproxy",

@@ -23,7 +23,7 @@ _LONGEST_VALUE = 60
 _LOOKS = Redactor()
 
 # Values that programs make up for each run: whole numbers, numbers with a sign, a fraction or an exponent, and ids,
-# which are words with a digit. The first expression that explains a difference is the one that a person would write.
+# which are words with a digit. A person would write the first expression that explains a difference.
 _NUMBER = re.compile(r"\d+")
 _DECIMAL = re.compile(r"-?\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?")
 _ID = re.compile(r"\b(?=\w*\d)\w{6,}\b")

@@ -1,4 +1,12 @@
-"""Count the repeats of each request in a run, to tell which of its recorded answers comes next."""
+"""Count the repeats of each request in a run, to tell which of its recorded answers comes next.
+
+An example. A request has three recorded answers (`queued`, `queued`, `done`), and two tests poll:
+
+    test a   take -> 0 queued    take -> 1 queued    take -> 2 done    take -> 2 done (the last one again)
+    test b                       take -> 0 queued, for its test id counts apart
+
+`shared_run.py` has the same counts for several processes.
+"""
 
 from __future__ import annotations
 

@@ -3,6 +3,13 @@
 Positions are in SQLite, taken before the answer is sent; only requests with several recorded answers need one.
 Each process has a journal, to which it appends an event in one write, and counters in shared memory for frequent
 events. The process that is asked for the report reads all of them. So a killed process takes nothing with it.
+
+An example. Workers 1 and 2 get the same poll, which has the answers `queued` and `done`:
+
+    worker 1   position 0 from SQLite -> sends `queued`   adds to its counters: 1 replayed, of recording #1
+    worker 2   position 1 from SQLite -> sends `done`     adds to its counters: 1 replayed, of recording #2
+    worker 2   a miss                                     appends an event to its journal
+    worker 1   GET /report                                reads both journals and all counters: 2 replayed, 1 missed
 """
 
 from __future__ import annotations
@@ -187,8 +194,8 @@ type Counted = tuple[str, str | None, str]
 class _Merged:
     """The journals of all processes, read as one: the report of their events, and the counters since the last reset.
 
-    A counter is known by its process's journal and its number. `details` are those of each missed request, also of one
-    before a reset: a process writes them once.
+    A counter is known by its process's journal and its number. `details` has the differences of each missed request,
+    also of one before a reset: a process writes them once.
     """
 
     report: Report = field(default_factory=Report)

@@ -10,6 +10,16 @@ That one is awaited, and the live client has to send the same. Rules for "the sa
   at other places, and messages of the server between them come when as much sound was sent.
 
 Only the `expires_at` of the server's messages are not as recorded, see `session_expiry.py`.
+
+An example. The recording, and a live client that makes its own item id and cuts the same sound at another place:
+
+    recorded                                            live
+    server  session.created                             sent at the start
+    client  conversation.item.create, item id "a"       id "x": awaited, taken; from now on "x" stands for "a"
+    server  conversation.item.created, item id "a"      sent with id "x"
+    client  input_audio_buffer.append, 4 KB             append of 3 KB: the first 3 KB are equal, 1 KB is awaited
+                                                        append of 1 KB: equal; the recorded append is done
+    client  response.create                             session.update: a `Mismatch`, with the differences
 """
 
 from __future__ import annotations

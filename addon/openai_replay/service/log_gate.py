@@ -1,4 +1,4 @@
-"""Keep secrets out of the log, the program's own lines and those of its libraries, and out of tracebacks."""
+"""Keep secrets out of the log and of tracebacks, in lines of this program and of its libraries."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class LogGate(logging.Filter):
             handler.removeFilter(self)
 
     def cleaned(self, text: str) -> str:
-        """Return a text without secrets, also without the ones that a URL holds by the names of its parameters."""
+        """Return a text without secrets, and without the values of secret parameters in URLs."""
         return self._gate.text(Hiding().url(text))
 
     def filter(self, record: logging.LogRecord) -> bool:

@@ -2,6 +2,10 @@
 
 Each worker is a separate process that listens on the same port (SO_REUSEPORT): the kernel hands every new connection
 to one of them. They share positions and a report through `replay/shared_run.py`. A worker that dies is replaced.
+
+An example. `serve --workers 3 -p 8080` starts three workers with a shared folder in their environment, and prints that
+it listens once each has said so there. The first poll of a status may reach worker 1 and the second one worker 3: the
+shared positions give it the second answer. A worker that is killed leaves its journal, so the report misses nothing.
 """
 
 from __future__ import annotations

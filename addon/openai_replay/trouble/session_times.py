@@ -1,7 +1,7 @@
 """Pacing of a WebSocket's session, such as Realtime: when each message of it is due, client's and server's, in order.
 
-The times are those of a session whose client answers at once where the delays are made up, and those of the recorded
-session elsewhere. How a live client's own pace shifts them is in `replay/session_schedule.py`.
+Made-up delays give the times of a session whose client answers at once; recorded delays give the times of the recorded
+session. How a live client's own pace shifts them is in `replay/session_schedule.py`.
 """
 
 from __future__ import annotations
