@@ -10,7 +10,7 @@ import ast
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +64,15 @@ class Answer:
     times_ms: tuple[int, ...] = ()
     socket: SocketNotes = NO_SOCKET
     label: str = ""
+    _chunks: int | None = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Counted once, for an answer may be sent very often. The class is frozen.
+        object.__setattr__(self, "_chunks", chunks_of(self.pieces) if self.is_stream else None)
 
     def chunks(self) -> int | None:
         """Return how many chunks a stream has, None for another body."""
-        return chunks_of(self.pieces) if self.is_stream else None
+        return self._chunks
 
     def size(self) -> int:
         """Return how many bytes the body has."""
