@@ -33,7 +33,7 @@ from .capture import finish, finish_all, finish_and_wait, pass_through, record_o
 from .client_connection import reset_client
 from .connect_targets import ConnectTargets
 from .distrust import DistrustingClients
-from .endings import ending_after_error, error_message, reason_without_tunnel
+from .endings import ending_after_error, explained_error, reason_without_tunnel
 from .flow_state import FlowState, state_of
 from .guard import Guard, refusal_to_connect, relieve_guard
 from .hosts import (
@@ -283,7 +283,8 @@ class OpenAIReplay:
         """Record the part of an exchange that came before it broke off."""
         state = state_of(flow)
         if state is not None:
-            finish(flow, state, ending_after_error(flow), error_message(flow))
+            end = ending_after_error(flow)
+            finish(flow, state, end, explained_error(flow, end))
             if state.ends_in_reset:
                 reset_client(flow.client_conn)
 

@@ -22,7 +22,16 @@ _PROXY_PRODUCT = re.compile(
 )
 
 # How mitmproxy's messages begin when the API answered, but not in HTTP that mitmproxy accepts.
-_NO_HTTP = ("Cannot parse HTTP response", "unexpected server response", "Received ")
+_NO_HTTP = (
+    "Cannot parse HTTP response",
+    "unexpected server response",
+    "Received ",
+    "HTTP/2 protocol error",
+    "Invalid HTTP/2 response",
+)
+
+# mitmproxy says this of resets by the client and by the API.
+_RESET = "stream reset by client"
 
 
 def ending_after_error(flow: http.HTTPFlow) -> End:
@@ -34,6 +43,12 @@ def ending_after_error(flow: http.HTTPFlow) -> End:
 def error_message(flow: http.HTTPFlow) -> str:
     """Return mitmproxy's words for the break, "" when it has none."""
     return flow.error.msg if flow.error is not None else ""
+
+
+def explained_error(flow: http.HTTPFlow, end: End) -> str:
+    """Return the words of a recording and the log for a break; a reset by the API is called that."""
+    message = error_message(flow)
+    return message.replace(_RESET, "stream reset by the API") if end is End.CUT_BY_UPSTREAM else message
 
 
 def reason_without_response(end: End, message: str) -> str:
@@ -113,7 +128,7 @@ def has_all_bytes(response: http.Response, tap: Tap) -> bool:
 def _client_left(flow: http.HTTPFlow, message: str) -> bool:
     if message.startswith("Client disconnected"):
         return True
-    if message.startswith("stream reset by client"):
+    if message.startswith(_RESET):
         return _reset_by_client(flow, message)
     return flow.client_conn.state is not connection.ConnectionState.OPEN
 

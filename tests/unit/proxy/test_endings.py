@@ -7,6 +7,7 @@ from mitmproxy.test import tflow
 
 from openai_replay.proxy.endings import (
     ending_of,
+    explained_error,
     reason_without_response,
     reason_without_tunnel,
     refusal_of_users_proxy,
@@ -23,11 +24,22 @@ def test_a_client_that_gave_up_is_told_from_an_api_that_was_not_reached() -> Non
 
 
 @pytest.mark.parametrize(
-    "message", ["Cannot parse HTTP response: Bad HTTP response line", "unexpected server response: b'220'"]
+    "message",
+    [
+        "Cannot parse HTTP response: Bad HTTP response line",
+        "unexpected server response: b'220'",
+        "HTTP/2 protocol error: Received uppercase header name b'X-Upper'.",
+    ],
 )
 def test_an_api_that_answers_in_no_http_was_reached(message: str) -> None:
     reason = reason_without_response(End.CUT_BY_UPSTREAM, message)
     assert reason == f"the API's answer is no HTTP that mitmproxy accepts, {message}"
+
+
+def test_a_reset_by_the_api_is_not_called_one_by_the_client() -> None:
+    flow = tflow.tflow(err=tflow.terr("stream reset by client (INTERNAL_ERROR)"))
+    assert explained_error(flow, End.CUT_BY_UPSTREAM) == "stream reset by the API (INTERNAL_ERROR)"
+    assert explained_error(flow, End.LEFT_BY_CLIENT) == "stream reset by client (INTERNAL_ERROR)"
 
 
 @pytest.mark.parametrize("state", [ConnectionState.CLOSED, ConnectionState.CAN_WRITE])
