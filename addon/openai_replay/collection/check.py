@@ -159,6 +159,7 @@ def _looked(directory: Path, rules: Rules, path: str) -> _Looked:
     described = describe(request.method, request.url, request.body, recording.test_id, rules)
     render([stored], described)
     companions = companions_of(full_path, recording.response).values()
+    beside = tuple(os.path.join(os.path.dirname(path), companion.name) for companion in companions)
     findings = [
         *_name_findings(path, described),
         *_shape_findings(path, value),
@@ -168,14 +169,15 @@ def _looked(directory: Path, rules: Rules, path: str) -> _Looked:
             Finding(path, Kind.SECRET, f"a secret @ {place}")
             for place in secret_places(recording, value, raw, rules)
         ),
-    ]
-    beside = tuple(os.path.join(os.path.dirname(path), companion.name) for companion in companions)
-    findings += [
-        Finding(name, Kind.SECRET, "a secret in the body of a recording")
-        for name, companion in zip(beside, companions, strict=True)
-        if secret_in_bytes(_read(companion)[0], rules)
+        *_companion_findings(companions, beside, rules),
     ]
     return _Looked(tuple(findings), beside, place_of(path, described))
+
+
+def _companion_findings(companions: Iterable[Path], named: Iterable[str], rules: Rules) -> Iterator[Finding]:
+    for name, companion in zip(named, companions, strict=True):
+        if secret_in_bytes(_read(companion)[0], rules):
+            yield Finding(name, Kind.SECRET, "a secret in the body of a recording")
 
 
 def _read(path: Path) -> tuple[bytes, os.stat_result]:

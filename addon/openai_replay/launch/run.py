@@ -28,7 +28,7 @@ from .proxy_process import ProxyConfiguration, ProxyProcess
 from .running_proxy import ProxyFailed
 from .title_counter import TitleCounter
 from .trust import Trust
-from .upstream_proxy import upstream_proxy
+from .upstream_proxy import UpstreamProxy, upstream_proxy
 
 # This program itself has failed, before the command could run: the status that `env`, `timeout` and `docker run` give.
 FAILED = 125
@@ -104,13 +104,7 @@ def configuration(
         options.append(("ssl_verify_upstream_trusted_ca", str(trust.bundle(own))))
     mode = f"reverse:{plan.target.origin}" if plan.target else "regular"
     direct_hosts: tuple[str, ...] = ()
-    # Not with a base URL, where mitmproxy would send the proxy's credentials to the API.
-    if plan.target is None and not plan.options.against_mock:
-        upstream, warning = upstream_proxy(environment, plan.settings.hosts)
-    else:
-        upstream, warning = None, ""
-    if warning:
-        say(f"warning: {warning}")
+    upstream = _upstream(plan, environment)
     if upstream is not None:
         mode, direct_hosts = f"upstream:{upstream.url}", upstream.direct_hosts
         options += [("upstream_auth", upstream.credentials)] if upstream.credentials else []
@@ -126,6 +120,16 @@ def configuration(
         request_log=_request_log(plan, environment),
         front_end=FrontEnd.of_command_line(environment),
     )
+
+
+def _upstream(plan: Plan, environment: Mapping[str, str]) -> UpstreamProxy | None:
+    """Return the proxy that the machine has to use. None with a base URL: the API would get its credentials."""
+    if plan.target is not None or plan.options.against_mock:
+        return None
+    upstream, warning = upstream_proxy(environment, plan.settings.hosts)
+    if warning:
+        say(f"warning: {warning}")
+    return upstream
 
 
 def _request_log(plan: Plan, environment: Mapping[str, str]) -> str:
@@ -206,6 +210,11 @@ def _closed(plan: Plan, status: int, proxy: ProxyProcess, environment: Mapping[s
     if advice := hint(plan, reported):
         say(advice)
     pruned = _prune(plan, status, reported) if plan.options.prune else 0
+    _sum_up(plan, reported, pruned, environment)
+    return status or _status_by_conditions(plan, reported, pruned)
+
+
+def _sum_up(plan: Plan, reported: dict[str, Any], pruned: int, environment: Mapping[str, str]) -> None:
     for line in (
         without_key(plan, environment),
         *recorded_failures(reported),
@@ -215,8 +224,10 @@ def _closed(plan: Plan, status: int, proxy: ProxyProcess, environment: Mapping[s
         if line:
             say(line)
     say(summary(reported["totals"], pruned))
-    if status:
-        return status
+
+
+def _status_by_conditions(plan: Plan, reported: dict[str, Any], pruned: int) -> int:
+    """Return the exit status by the options --fail-on-…, and say why it is no success."""
     options = plan.options
     fail_on = Conditions(options.fail_on_miss, options.fail_on_unused, options.fail_on_no_request)
     problems = failures(fail_on, reported, pruned, partial(_described, plan.settings.directory))

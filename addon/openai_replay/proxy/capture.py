@@ -13,10 +13,11 @@ from mitmproxy import http
 
 from ..errors import KeptSuccess, OpenAIReplayError
 from ..format.recording import SWITCHING_PROTOCOLS
-from ..options import Mode
+from ..options import Mode, Settings
 from ..record.exchange import End, Exchange
 from ..record.recorder import Ticket
 from ..record.socket_session import SocketSession
+from ..request.identity import ApiRequest
 from ..service.request_log import Outcome, RequestLine
 from ..service.service import Service
 from .body_ends import mark_end_of_body
@@ -125,18 +126,25 @@ def finish(flow: http.HTTPFlow, state: FlowState, end: End, message: str) -> Fut
         session.not_recorded(ticket.api_request, reason)
         drop(session, ticket)
         return None
-    content_encoding = flow.response.headers.get("content-encoding", "")
-    exchange = Exchange(
-        ticket.api_request,
-        flow.response.status_code,
-        tuple(flow.response.headers.items(multi=True)),
-        Body(state.tap, content_encoding, session.settings.most_body_bytes),
-        ending_of(flow.response, state.tap, end, ticket.api_request.endpoint()),
-        message,
-        state.tap.timing(content_encoding, session.settings.most_body_bytes),
-        keeps_ids=session.settings.keeps_ids,
-    )
+    ending = ending_of(flow.response, state.tap, end, ticket.api_request.endpoint())
+    exchange = _exchange(ticket.api_request, flow.response, state.tap, session.settings, ending, message)
     return write(session, ticket, exchange, state.tap, state.asked_s)
+
+
+def _exchange(
+    api_request: ApiRequest, response: http.Response, tap: Tap, settings: Settings, ending: End, message: str
+) -> Exchange:
+    content_encoding = response.headers.get("content-encoding", "")
+    return Exchange(
+        api_request,
+        response.status_code,
+        tuple(response.headers.items(multi=True)),
+        Body(tap, content_encoding, settings.most_body_bytes),
+        ending,
+        message,
+        tap.timing(content_encoding, settings.most_body_bytes),
+        keeps_ids=settings.keeps_ids,
+    )
 
 
 def drop(service: Service, ticket: Ticket) -> None:

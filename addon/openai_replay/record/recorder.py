@@ -214,17 +214,20 @@ class Recorder:
         at = series.place(ticket) - len(retried)
         if recorded.is_failure() and not self._replaces_any:
             self._keep_successes(ticket, at)
-        if self._repeats_the_one_before(ticket, at, retried):
-            self._hold_back(ticket, series.tickets[at - 1])
-            self._remove_all(self._replaced(ticket, at, retried))
-        else:
-            self._write_held_back(series, at)
-            self._write(ticket, at, retried)
+        self._write_or_hold_back(ticket, at, retried)
         self._take_out(retried)
         with self._lock:
             self._retried += retried
         self._close_gaps(series)
         return ticket.path
+
+    def _write_or_hold_back(self, ticket: Ticket, at: int, retried: list[Ticket]) -> None:
+        if self._repeats_the_one_before(ticket, at, retried):
+            self._hold_back(ticket, ticket.series.tickets[at - 1])
+            self._remove_all(self._replaced(ticket, at, retried))
+        else:
+            self._write_held_back(ticket.series, at)
+            self._write(ticket, at, retried)
 
     def _begin(self, series: Series, name: str) -> None:
         """Give a series its name, which series of other requests may have, too."""

@@ -145,19 +145,21 @@ def _model_list(exchange: Exchange, parsed: ParsedJson, headers: dict[str, str])
         corrections.note(found)
         body.append(envelope(_MODEL, dumped))
     notes = correction_member(corrections) | _layout(exchange, parsed.white_space)
-    around = (
-        {name: None if name == "data" else item for name, item in value.items()}
-        if isinstance(value, dict)
-        else {}
-    )
-    if list(around.items()) != [("object", "list"), ("data", None)]:
-        notes["around"] = around
+    notes |= _around(value)
     digest = model_digest([str(model["id"]) for model in models])
     return recorded_as(
         exchange.api_request,
         Response(body, False, exchange.status, None, headers, notes),
         models_digest=digest,
     )
+
+
+def _around(value: JSON) -> dict[str, JSON]:
+    """Return a note of the members beside `data`, where they are not the usual ones or in another order."""
+    members = value.items() if isinstance(value, dict) else ()
+    around: dict[str, JSON] = {name: None if name == "data" else item for name, item in members}
+    is_usual = list(around.items()) == [("object", "list"), ("data", None)]
+    return {} if is_usual else {"around": around}
 
 
 def _with_companion(exchange: Exchange, content: bytes) -> Recorded:

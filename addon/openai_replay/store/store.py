@@ -240,13 +240,7 @@ class Store:
             for (path, target), (_, pieces) in zip(beside, contents, strict=True):
                 with open(path, "wb") as file:
                     file.writelines(secret_gate.checked(pieces, credentials, _kind_of(target)))
-            with self._exclusive():
-                if not is_joint:
-                    self._refuse_taken(self.directory / name)
-                outdated = set(self.companions(self.directory / name)) - {target for _, target in beside}
-                self._note(name)
-                for path, target in beside:
-                    path.replace(target)
+            outdated = self._put_in_place(name, beside, is_joint=is_joint)
         except BaseException:
             for path, _ in beside:
                 with suppress(OSError):
@@ -257,6 +251,17 @@ class Store:
         if after_replacing is not None:
             after_replacing()
         return self.directory / name
+
+    def _put_in_place(self, name: str, beside: Sequence[tuple[Path, Path]], *, is_joint: bool) -> set[Path]:
+        """Move finished files, (path, target) each, to their targets; return the files that are needed no more."""
+        with self._exclusive():
+            if not is_joint:
+                self._refuse_taken(self.directory / name)
+            outdated = set(self.companions(self.directory / name)) - {target for _, target in beside}
+            self._note(name)
+            for path, target in beside:
+                path.replace(target)
+        return outdated
 
     def _prepare(self) -> None:
         """Make the folder ready before the first file of this run is written."""
