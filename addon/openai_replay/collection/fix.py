@@ -21,11 +21,16 @@ from .check import FIXABLE, Finding, Kind
 def fix(directory: Path, findings: Iterable[Finding], rules: Rules) -> Iterator[str]:
     """Mend the findings that can be mended, and yield a line for each.
 
+    A file is renamed once: its new name may have findings that another check tells.
+
     Raises:
         OSError: a file cannot be written.
     """
     fixable = sorted((one for one in findings if one.kind in FIXABLE), key=_order)
+    renamed: set[str] = set()
     for finding in fixable:
+        if finding.path in renamed:
+            continue
         match finding.kind:
             case Kind.UNFINISHED:
                 (directory / finding.path).unlink(missing_ok=True)
@@ -34,6 +39,7 @@ def fix(directory: Path, findings: Iterable[Finding], rules: Rules) -> Iterator[
                 _rewrite(directory / finding.path)
                 yield f"rewrote {finding.path}"
             case _:
+                renamed.add(finding.path)
                 yield _renamed(directory, finding, rules)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from ..collection.check import NOTES, Finding, Limits, check
+from ..collection.check import FIXABLE, NOTES, Finding, Limits, check
 from ..collection.fix import fix
 from ..collection.folder import recording_paths
 from ..errors import BadOption
@@ -21,6 +21,8 @@ from ..request.rules import Rules
 from .command_line import DIRECTORY, NOT_DONE, folder_settings, guarded
 from .progress import Progress
 from .run import say
+
+_MOST_ROUNDS = 5
 
 _UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 _SIZE = re.compile(r"([0-9]+) ?([KMG]?)i?B?", re.IGNORECASE)
@@ -60,9 +62,7 @@ def check_command(
             say(f"there is no recording in {settings.directory}")
         findings = _findings(settings, limits)
         if fixes:
-            for line in fix(settings.directory, findings, _rules(settings)):
-                say(line)
-            findings = _findings(settings, limits)
+            findings = _fixed(settings, findings, limits)
         return _told(_of_files(findings, settings.directory, files), as_json=as_json)
 
     sys.exit(guarded(checked, NOT_DONE))
@@ -75,6 +75,17 @@ def _rules(settings: Settings) -> Rules:
 def _findings(settings: Settings, limits: Limits) -> list[Finding]:
     with Progress("recordings checked", len(recording_paths(settings.directory))) as progress:
         return check(settings.directory, _rules(settings), limits, progress.step)
+
+
+def _fixed(settings: Settings, findings: list[Finding], limits: Limits) -> list[Finding]:
+    """Mend findings, and return those that are left; a new name may leave a gap, which the next round closes."""
+    for _ in range(_MOST_ROUNDS):
+        if not any(finding.kind in FIXABLE for finding in findings):
+            break
+        for line in fix(settings.directory, findings, _rules(settings)):
+            say(line)
+        findings = _findings(settings, limits)
+    return findings
 
 
 def _bytes(size: str) -> int:

@@ -7,11 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from openai_replay.collection.check import FIXABLE, NOTES, Finding, Kind, Limits, check
 from openai_replay.collection.fix import fix
@@ -295,6 +298,25 @@ def test_mending_overwrites_nothing(folder: Path) -> None:
     ]
     assert {path.read_bytes() for path in folder.iterdir()} == before
     assert found(folder) == []
+
+
+_NAMES = st.sampled_from(["a" * 64, "b" * 64, CHAT.removesuffix(".json"), EMBEDDING.removesuffix(".json")])
+_STEMS = st.builds(names.numbered_stem, _NAMES, st.sampled_from([1, 2, 3, 5, 12]))
+
+
+@given(st.dictionaries(_STEMS, st.sampled_from([CHAT, EMBEDDING]), min_size=1, max_size=5))
+def test_any_mix_of_wrong_names_and_gaps_is_mended_in_a_few_rounds_and_nothing_is_lost(
+    tmp_path_factory: pytest.TempPathFactory, files: dict[str, str]
+) -> None:
+    folder = tmp_path_factory.mktemp("mix")
+    for number, (stem, source) in enumerate(files.items()):
+        shutil.copy(ROOT / "recordings" / source, folder / f"{stem}.json")
+        edit(folder / f"{stem}.json", lambda value: value["response"].update(headers={"x": str(number)}))  # noqa: B023  # called at once
+    before = sorted(path.read_bytes() for path in folder.iterdir())
+    for _ in range(5):
+        deque(fix(folder, found(folder), RULES))
+    assert not [finding for finding in found(folder) if finding.kind in FIXABLE]
+    assert sorted(path.read_bytes() for path in folder.glob("*.json")) == before
 
 
 def test_mending_an_old_format_keeps_members_that_are_not_known(folder: Path) -> None:
