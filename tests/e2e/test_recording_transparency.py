@@ -350,7 +350,7 @@ def test_a_coding_that_cannot_be_undone_passes_and_is_not_recorded(
     recording.upstream.add(
         {
             "match": {"last_user_message": body["messages"][0]["content"]},
-            "answer": {"chunks": ["data: {}\n\n"], "headers": {"content-encoding": content_encoding}},
+            "answer": {"chunks": [{"hex": "ff060000"}], "headers": {"content-encoding": content_encoding}},
         }
     )
     assert recording.ask(body) == recording.ask_directly(body)
