@@ -22,7 +22,6 @@ from ..replay.positions import Positions
 from ..replay.replayer import Replayer
 from ..replay.shared_run import SharedPositions, SharedReport, shared_folder
 from ..report import Report
-from ..report_files.files import report_file
 from ..request.identity import ApiRequest, describe_sent
 from ..request.rules import Rules, RuleUse
 from ..request.secret_gate import SecretGate
@@ -260,6 +259,9 @@ class Service:
         await self.run.worker.call(partial(self.store.index.discard_if_it_holds, self.run.secrets.needles()))
         path = self.settings.report
         if path is not None:
+            # Imported late: few runs write a report, and each start would wait for it.
+            from ..report_files.files import report_file
+
             try:
                 reported = await self._reported(control.Scope())
                 content = report_file(path, reported, self.store.directory)
