@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 
 from clients.toolchains import CODEX, WEBSOCKET_NODE, WEBSOCKET_PYTHON, Client
 from openai_replay.mock import Upstream
-from support.client_runs import Run, built, running, said_by
+from support.client_runs import CONNECTIONS, Run, built, running, said_by
 from support.proxy import CEILING_S, PROGRAM_NAME, bare_environment, recordings, wait_until
 from support.websocket import without_expiry
 
@@ -24,87 +26,122 @@ IN_CI = os.environ.get("CI") == "true"
 # `ws`, the library of openai-node, does not read proxy variables.
 WAYS = {"websocket-python": ("proxy", "base-url"), "websocket-node": ("base-url",)}
 CLIENTS = (WEBSOCKET_PYTHON, WEBSOCKET_NODE)
-RESPONSES = (
-    (WEBSOCKET_PYTHON, "responses-http"),
-    (WEBSOCKET_PYTHON, "responses"),
-    (WEBSOCKET_NODE, "responses"),
-)
 FOR_CODEX = (
     "recording_ignore=input[*].id",
     "recording_ignore=input[*].internal_chat_message_metadata_passthrough",
 )
 
 
+@dataclass(frozen=True)
+class Use:
+    """A client that does a task, over HTTP or over a WebSocket."""
+
+    client: Client
+    task: str
+
+    def __str__(self) -> str:
+        return f"{self.client.name}.{self.task}"
+
+    def says(self, run: Run, test_id: str) -> Any:
+        """Return all that came back through a proxy, without the expiry of a session."""
+        environment = run.environment(test_id=test_id)
+        # openai-node speaks TLS to a Realtime base URL of http, too.
+        environment["NODE_EXTRA_CA_CERTS"] = str(run.proxy.ca_file)
+        return without_expiry(said_by([*built(self.client, in_ci=IN_CI), self.task], environment))
+
+
+RESPONSES = tuple(Use(client, task) for client in CLIENTS for task in ("responses-http", "responses"))
+REALTIME = tuple(Use(client, "realtime") for client in CLIENTS)
+OTHER_CUTS = Use(WEBSOCKET_PYTHON, "realtime-other-cuts")
+AGENT = Use(WEBSOCKET_PYTHON, "agent")
+
+
+@dataclass(frozen=True)
+class Rig:
+    """Proxies on one folder: a recorder and a replayer for each way to connect. Each use has its test id."""
+
+    upstream: Upstream
+    folder: Path
+    recorders: Mapping[str, Run]
+    replayers: Mapping[str, Run]
+    seen: dict[str, Any] = field(default_factory=dict)
+
+    def recorded(self, use: Use) -> Any:
+        """Return the result of a use while recording, which is done once."""
+        if str(use) not in self.seen:
+            result = use.says(self.recorders[WAYS[use.client.name][0]], str(use))
+            wait_until(lambda: self._is_written(use), "the recording is written")
+            self.seen[str(use)] = result
+        return self.seen[str(use)]
+
+    def _is_written(self, use: Use) -> bool:
+        return any(one["test_id"] == str(use) for one in recordings(self.folder).values())
+
+    def replayed(self, use: Use, way: str, test_id: str) -> Any:
+        """Return the result of a use in replay, of which upstream hears nothing."""
+        connections = self.upstream.connections
+        result = use.says(self.replayers[way], test_id)
+        assert self.upstream.connections == connections
+        return result
+
+
 @pytest.fixture(scope="module")
-def upstream() -> Iterator[Upstream]:
-    with Upstream() as upstream:
-        yield upstream
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    top = tmp_path_factory.mktemp("clients")
+    (top / "recordings").mkdir()
+    with ExitStack() as stack:
+        upstream = stack.enter_context(Upstream())
+
+        def started(way: str, option: str) -> Run:
+            return stack.enter_context(running(top, way, option, upstream=upstream))
+
+        recorders = {way: started(way, "recording_mode=record") for way in CONNECTIONS}
+        replayers = {way: started(way, "recording_test_match=require") for way in CONNECTIONS}
+        yield Rig(upstream, top / "recordings", recorders, replayers)
 
 
-def said(run: Run, client: Client, task: str) -> Any:
-    environment = run.environment()
-    # openai-node speaks TLS to a Realtime base URL of http, too.
-    environment["NODE_EXTRA_CA_CERTS"] = str(run.proxy.ca_file)
-    return without_expiry(said_by([*built(client, in_ci=IN_CI), task], environment))
+def ways(uses: Iterable[Use]) -> list[tuple[Use, str]]:
+    return [(use, way) for use in uses for way in WAYS[use.client.name]]
 
 
-def way_of(client: Client) -> str:
-    return WAYS[client.name][0]
-
-
-def recorded(home: Path, upstream: Upstream, client: Client, task: str) -> Any:
-    with running(home, way_of(client), "recording_mode=record", upstream=upstream) as run:
-        result = said(run, client, task)
-        wait_until(lambda: recordings(home / "recordings"), "the recording is written")
-    return result
-
-
-@pytest.mark.parametrize(("client", "task"), RESPONSES, ids=lambda value: getattr(value, "name", value))
-def test_each_client_replays_responses_of_each_other(
-    tmp_path: Path, upstream: Upstream, client: Client, task: str
+@pytest.mark.parametrize("recorded_by", RESPONSES, ids=str)
+@pytest.mark.parametrize(("use", "way"), ways(RESPONSES), ids=str)
+def test_responses_are_the_same_for_each_client_over_each_transport(
+    rig: Rig, recorded_by: Use, use: Use, way: str
 ) -> None:
-    events = recorded(tmp_path, upstream, client, task)
-    connections = upstream.connections
+    events = rig.recorded(recorded_by)
+
     assert events[-1]["type"] == "response.completed"
-    for other, other_task in RESPONSES:
-        for way in WAYS[other.name]:
-            with running(tmp_path, way, upstream=upstream) as run:
-                assert said(run, other, other_task) == events
-    assert upstream.connections == connections
+    assert rig.replayed(use, way, str(recorded_by)) == events
+
+
+@pytest.mark.parametrize("recorded_by", REALTIME, ids=str)
+@pytest.mark.parametrize(("use", "way"), ways((*REALTIME, OTHER_CUTS)), ids=str)
+def test_a_realtime_session_is_the_same_for_each_client(
+    rig: Rig, recorded_by: Use, use: Use, way: str
+) -> None:
+    if PROGRAM_NAME == "engine" and use.client is WEBSOCKET_NODE:
+        pytest.skip("The engine takes TLS or plain HTTP on its port, not both as this client needs.")
+
+    events = rig.recorded(recorded_by)
+
+    assert rig.replayed(use, way, str(recorded_by)) == events
 
 
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
-def test_a_miss_is_asked_once(tmp_path: Path, upstream: Upstream, client: Client) -> None:
-    recorded(tmp_path, upstream, client, "responses")
-    with running(tmp_path, way_of(client), upstream=upstream) as run:
-        (event,) = said(run, client, "responses-miss")
-        log = run.proxy.log()
+def test_a_miss_is_asked_once(rig: Rig, client: Client) -> None:
+    way, test_id = WAYS[client.name][0], f"miss-of-{client.name}"
+    (event,) = rig.replayed(Use(client, "responses-miss"), way, test_id)
+    missed = rig.replayers[way].proxy.ask("/report")["missed"]
 
     assert event["error"].get("error", event["error"])["code"] == "recording_not_found"
-    assert log.count("No recording for POST /v1/responses") == 1
+    assert [one["test_id"] for one in missed].count(test_id) == 1
 
 
-@pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.name)
-def test_each_client_replays_a_realtime_session_of_each_other(
-    tmp_path: Path, upstream: Upstream, client: Client
-) -> None:
-    events = recorded(tmp_path, upstream, client, "realtime")
-    connections = upstream.connections
-    runs = [(WEBSOCKET_PYTHON, "realtime"), (WEBSOCKET_PYTHON, "realtime-other-cuts")]
-    if PROGRAM_NAME != "engine":  # which takes TLS or plain HTTP on its port, not both as this client needs
-        runs.append((WEBSOCKET_NODE, "realtime"))
-    for other, task in runs:
-        with running(tmp_path, way_of(other), upstream=upstream) as run:
-            assert said(run, other, task) == events
-    assert upstream.connections == connections
+def test_a_realtime_agent_is_replayed(rig: Rig) -> None:
+    events = rig.recorded(AGENT)
 
-
-def test_a_realtime_agent_is_replayed(tmp_path: Path, upstream: Upstream) -> None:
-    events = recorded(tmp_path, upstream, WEBSOCKET_PYTHON, "agent")
-    connections = upstream.connections
-    with running(tmp_path, "proxy", upstream=upstream) as run:
-        assert said(run, WEBSOCKET_PYTHON, "agent") == events
-    assert upstream.connections == connections
+    assert rig.replayed(AGENT, "proxy", str(AGENT)) == events
 
 
 def codex(home: Path, mode: str) -> subprocess.CompletedProcess[bytes]:

@@ -31,7 +31,9 @@ class Run:
     def environment(self, *, test_id: str = "") -> dict[str, str]:
         """Return what a client needs to know; for a client that has no test id of its own, in the URL."""
         if self.connection == "proxy":
-            return self.proxy.environment(test_id=test_id, NODE_USE_ENV_PROXY="1")
+            # Node sends a user name only beside a password, and Python's `websockets` refuses one without.
+            user = f"{test_id}:x" if test_id else ""
+            return self.proxy.environment(test_id=user, NODE_USE_ENV_PROXY="1")
         prefix = f"/@{test_id}" if test_id else ""
         return bare_environment(
             self.proxy.home, OPENAI_API_KEY=KEY, OPENAI_BASE_URL=f"{self.proxy.url}{prefix}/v1"

@@ -21,6 +21,12 @@ function responses(input) {
   });
 }
 
+async function responsesHttp() {
+  const events = [];
+  for await (const event of await client.responses.create({ model: 'gpt-5', input: 'Hello', stream: true })) events.push(event);
+  return events;
+}
+
 function realtime() {
   return new Promise((resolve, reject) => {
     const events = [];
@@ -45,6 +51,7 @@ function talk(connection) {
 
 const tasks = {
   responses: () => responses('Hello'),
+  'responses-http': responsesHttp,
   'responses-miss': () => responses('Never recorded'),
   realtime,
 };

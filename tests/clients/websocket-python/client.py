@@ -1,6 +1,8 @@
 """One task over a WebSocket, or over HTTP, with openai-python, and one line of JSON with all that came back.
 
-The only argument is the task; key, base URL, proxy and certificates come from the environment alone.
+The only argument is the task; key, base URL, proxy and certificates come from the environment alone. WebSockets are
+used without threads: in Python two threads that share a TLS socket race (python/cpython issue 143756), and the blocking
+client has two.
 """
 
 import asyncio
@@ -10,8 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from agents.realtime import RealtimeAgent, RealtimeRunner
-from openai import APIStatusError, OpenAI
+from openai import APIStatusError, AsyncOpenAI, OpenAI
 
 BODY = {"model": "gpt-5", "input": "Hello"}
 MISSED = {"model": "gpt-5", "input": "Never recorded"}
@@ -19,11 +20,11 @@ SOUND = bytes(range(256)) * 75
 SIZES = {"realtime": 4800, "realtime-other-cuts": 1234}
 
 
-def responses(body: dict[str, Any]) -> list[Any]:
+async def responses(body: dict[str, Any]) -> list[Any]:
     events: list[Any] = []
-    with OpenAI(max_retries=0).responses.connect() as connection:
-        connection.response.create(**body)
-        for event in connection:
+    async with AsyncOpenAI(max_retries=0).responses.connect() as connection:
+        await connection.response.create(**body)
+        async for event in connection:
             events.append(event.to_dict())
             if event.type in ("response.completed", "error"):
                 return events
@@ -38,26 +39,29 @@ def responses_http(body: dict[str, Any]) -> list[Any]:
         return [{"type": "error", "status": error.status_code, "error": error.body}]
 
 
-def until(connection: Any, *types: str) -> list[Any]:
-    events = [connection.recv()]
+async def until(connection: Any, *types: str) -> list[Any]:
+    events = [await connection.recv()]
     while events[-1].type not in types:
-        events.append(connection.recv())
+        events.append(await connection.recv())
     return [event.to_dict() for event in events]
 
 
-def realtime(piece: int) -> list[Any]:
-    with OpenAI(max_retries=0).realtime.connect(model="gpt-realtime") as connection:
-        events = until(connection, "session.created")
-        connection.session.update(session={"type": "realtime", "output_modalities": ["text"]})
+async def realtime(piece: int) -> list[Any]:
+    async with AsyncOpenAI(max_retries=0).realtime.connect(model="gpt-realtime") as connection:
+        events = await until(connection, "session.created")
+        await connection.session.update(session={"type": "realtime", "output_modalities": ["text"]})
         for start in range(0, len(SOUND), piece):
             sound = base64.b64encode(SOUND[start : start + piece]).decode()
-            connection.input_audio_buffer.append(audio=sound)
-        connection.input_audio_buffer.commit()
-        connection.response.create()
-        return events + until(connection, "response.done")
+            await connection.input_audio_buffer.append(audio=sound)
+        await connection.input_audio_buffer.commit()
+        await connection.response.create()
+        return events + await until(connection, "response.done")
 
 
 async def agent() -> list[Any]:
+    # Here, because it takes seconds, and only this task needs it.
+    from agents.realtime import RealtimeAgent, RealtimeRunner
+
     runner = RealtimeRunner(
         RealtimeAgent(name="A", instructions="Be brief."),
         config={"model_settings": {"turn_detection": None}},
@@ -79,13 +83,13 @@ async def agent() -> list[Any]:
 def main(arguments: Sequence[str]) -> None:
     match arguments:
         case ["responses"]:
-            result = responses(BODY)
+            result = asyncio.run(responses(BODY))
         case ["responses-miss"]:
-            result = responses(MISSED)
+            result = asyncio.run(responses(MISSED))
         case ["responses-http"]:
             result = responses_http(BODY)
         case ["realtime" | "realtime-other-cuts" as task]:
-            result = realtime(SIZES[task])
+            result = asyncio.run(realtime(SIZES[task]))
         case ["agent"]:
             result = asyncio.run(agent())
         case _:
