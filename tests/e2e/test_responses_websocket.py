@@ -466,7 +466,7 @@ def test_record_if_missing_replays_the_recorded_and_records_the_rest(tmp_path: P
 
 # --- faults and pacing ---
 
-WHOLE, BREAK = "whole", 1006
+WHOLE, BREAK, RESET = "whole", 1006, "reset"
 
 
 @pytest.fixture(scope="module")
@@ -489,13 +489,16 @@ def engine(proxies: Both, whole: list[str], tmp_path_factory: pytest.TempPathFac
 
 
 def received(socket: WebSocket) -> tuple[list[str], int | str, float]:
-    """Ask once; return the messages, how it ended (whole, or a close code), and the ms until then."""
+    """Ask once; return the messages, how it ended (whole, reset, or a close code), and the ms until then."""
     socket.accepted()
     start_s = time.monotonic()
     create(socket)
     texts: list[str] = []
     while not texts or not any(f'"type":"{kind}"' in texts[-1] for kind in LAST):
-        said = socket.message()
+        try:
+            said = socket.message()
+        except ConnectionResetError:
+            return texts, RESET, (time.monotonic() - start_s) * 1000
         if not isinstance(said, str):
             return texts, int(said.code), (time.monotonic() - start_s) * 1000
         texts.append(said)
@@ -517,7 +520,7 @@ def faulty(whole: list[str], fault: str) -> list[str]:
     ("header", "value", "end", "least_ms"),
     [
         ("x-replay-fault", "cut_after=2", BREAK, 0),
-        ("x-replay-fault", "reset_after=2", BREAK, 0),
+        ("x-replay-fault", "reset_after=2", RESET, 0),
         ("x-replay-fault", "malformed_at=2", WHOLE, 0),
         ("x-replay-fault", "duplicate_at=2", WHOLE, 0),
         ("x-replay-fault", "slow=20ms", WHOLE, 100),

@@ -1,4 +1,4 @@
-"""Relay a WebSocket that breaks off as a break.
+"""Relay a WebSocket that breaks off as a break, while it is recorded too.
 
 mitmproxy sends a close frame for a connection that ended without one. Its code would be 1006, which no frame may carry
 (RFC 6455, section 7.4.1), so wsproto writes 1000, and the break passes for a normal end. Where mitmproxy has another
