@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import gc
 
-# Objects until a young collection (1 ms), young ones until a middle one, and middle ones until a full one: that comes
-# with every few thousand requests, so that memory is freed all the same.
-_THRESHOLDS = (10_000, 20, 40)
+# Objects until a young collection (1 ms), young ones until a middle one (5 ms: a longer one would be seen in the pace of
+# the streams), and middle ones until a full one: that comes with every few thousand requests, so that memory is freed
+# all the same.
+_THRESHOLDS = (10_000, 5, 160)
 
 
 def collect_garbage_rarely() -> None:
