@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import gc
 
-# Objects until a young collection (1 ms), young ones until a middle one (5 ms: a longer one would be seen in the pace of
-# the streams), and middle ones until a full one: that comes with every few thousand requests, so that memory is freed
-# all the same.
+# Objects until a young collection (1 ms), young ones until a middle one (5 ms: a longer one shows in the pace of the
+# streams), and middle ones until a full one: that comes with every few thousand requests, so that memory is freed all
+# the same.
 _THRESHOLDS = (10_000, 5, 160)
 
 
