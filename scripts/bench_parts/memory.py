@@ -2,13 +2,14 @@
 
 Resident memory grows by what is kept of 10,000 different answers that are replayed one after the other, of as many
 again (the same ones, so that nothing new is there to be kept), and, at its highest, of a stream of 100,000 chunks
-that is recorded; and by 1,000 paced streams that wait for their next chunk, for each of them. The baselines are
-mitmdump with a constant, mitmproxy's server replay of the same exchanges, and mitmdump that passes the stream on
-without recording it.
+that is recorded; by one large answer that is recorded, at its highest, for each byte of it; and by 1,000 paced streams
+that wait for their next chunk, for each of them. The baselines are mitmdump with a constant, mitmproxy's server replay
+of the same exchanges, and mitmdump that passes the stream on without recording it.
 """
 
 from __future__ import annotations
 
+import json
 import resource
 import socket
 import threading
@@ -17,6 +18,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -49,7 +51,7 @@ from .record import stream_source, to_source
 from .scale import Client, by_name, make_recordings
 from .statistics_of import table
 
-ANSWERS, CHUNKS, STREAMS = 10_000, 100_000, 1_000
+ANSWERS, CHUNKS, STREAMS, LARGE_MIB = 10_000, 100_000, 1_000, 64
 _WARM_UP = 200
 
 # What Python's allocator does not give back at once comes and goes.
@@ -144,6 +146,72 @@ def record_memory(top: Path, chunks: int) -> list[Measured]:
     return measured
 
 
+@dataclass(frozen=True, slots=True)
+class BodyMemory:
+    """The memory that recording one answer takes at its highest, for each byte of its body."""
+
+    kind: str
+    mib: float
+    ratio: float
+
+
+# A long text, as of a transcript; small numbers, as of embeddings; and sound, which is no JSON.
+BODIES: dict[str, Callable[[int], tuple[str, bytes]]] = {
+    "text": lambda size: ("application/json", json.dumps({"text": "A word. " * (size // 8)}).encode()),
+    "numbers": lambda size: ("application/json", json.dumps({"data": [0.0123456] * (size // 11)}).encode()),
+    "sound": lambda size: ("audio/mpeg", b"\xff\xfb" * (size // 2)),
+}
+
+
+@contextmanager
+def _body_source(content_type: str, body: bytes) -> Iterator[int]:
+    """Run an API with one answer until the block ends; gives its port."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", content_type)
+            self.send_header("content-length", f"{len(body)}")
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server_of_body:
+        thread = threading.Thread(target=server_of_body.serve_forever)
+        thread.start()
+        try:
+            yield server_of_body.server_address[1]
+        finally:
+            server_of_body.shutdown()
+            thread.join()
+
+
+def body_memory(top: Path, mebibytes: int) -> list[BodyMemory]:
+    """Measure what recording one large answer of each kind adds at its highest."""
+    return [_body_memory(top / kind, kind, mebibytes) for kind in BODIES]
+
+
+def _body_memory(top: Path, kind: str, mebibytes: int) -> BodyMemory:
+    print(f"memory: an answer of {mebibytes} MiB of {kind}", flush=True)
+    content_type, body = BODIES[kind](mebibytes * 1024 * 1024)
+    folder = top / "recordings"
+    folder.mkdir(parents=True)
+    with _body_source(content_type, body) as port:
+        host = f"127.0.0.1:{port}"
+        program = with_addon(folder, "recording_mode=record", f"recording_hosts={host}")
+        with running(program, top / "home", f"reverse:http://{host}") as proxy:
+            before = proxy.resident_mib()
+            with _highest(proxy.resident_mib) as highest:
+                with urllib.request.urlopen(f"{proxy.url}/v1/large") as response:
+                    while response.read(1024 * 1024):
+                        pass
+                _wait_for_files(folder, 1)
+            grown = highest() - before
+    return BodyMemory(kind, grown, grown / (len(body) / 1024 / 1024))
+
+
 def _wait_for_files(folder: Path, count: int) -> None:
     while len(list(folder.glob("[!.]*.json"))) < count:
         time.sleep(0.01)
@@ -210,11 +278,14 @@ def _open_streams(proxy: Running) -> int:
 def report(
     replayed: list[Measured],
     recorded: list[Measured],
+    bodies: list[BodyMemory],
     waiting: list[StreamMemory],
     answers: int,
     chunks: int,
 ) -> str:
     """Return all tables."""
+    large = [["MiB", "a large answer that is recorded, at its highest", "for each byte"]]
+    large += [[one.kind, f"{one.mib:.1f}", f"{one.ratio:.1f}"] for one in bodies]
     first = [["MiB", "at first", f"+ {answers:,} answers", "+ the same again"], *map(_row, replayed)]
     second = [["MiB", "at first", f"+ a stream of {chunks:,} chunks, at its highest"], *map(_row, recorded)]
     third = [["KiB", "a paced stream that waits"], *([one.program, f"{one.kib:.1f}"] for one in waiting)]
@@ -225,6 +296,7 @@ def report(
             table(first),
             _verdict(replayed),
             table(second),
+            table(large),
             table(third),
             f"Target: a stream of the engine takes less than {_MOST_STREAM_KIB} KiB: {verdict}",
         ]
@@ -255,10 +327,12 @@ def run(*, quick: bool) -> tuple[Any, str]:
     with ExitStack() as stack:
         top = Path(stack.enter_context(TemporaryDirectory(prefix="openai-replay-bench-")))
         replayed, recorded = replay_memory(top, answers), record_memory(top, chunks)
+        bodies = body_memory(top, LARGE_MIB // 4 if quick else LARGE_MIB)
         waiting = stream_memory(top, STREAMS)
     result = {
         "replay": {one.program: {"at_first": one.at_first, "added": one.added} for one in replayed},
+        "large answer": {one.kind: {"mib": one.mib, "ratio": one.ratio} for one in bodies},
         "paced stream": {one.program: {"kib": one.kib} for one in waiting},
         "record": {one.program: {"at_first": one.at_first, "added": one.added} for one in recorded},
     }
-    return result, report(replayed, recorded, waiting, answers, chunks)
+    return result, report(replayed, recorded, bodies, waiting, answers, chunks)

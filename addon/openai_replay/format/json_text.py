@@ -102,6 +102,10 @@ class _CarefulReader:
         self._is_exact = False
 
 
+# A string in a JSON text. Its parts are taken whole and never given back (possessive): an expression that could give
+# back each character, `"(?:[^"\\]|\\.)*"`, takes more than 100 bytes of memory for each of them.
+STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+
 # A number as written, while the standard library writes the text around it.
 _FRAGMENT = "\0number:"
 _QUOTED_FRAGMENT = re.compile(r'"\\u0000number:([-+.0-9eE]+)"')

@@ -47,7 +47,7 @@ _MOST_TRIALS = 24
 _MOST_KINDS = 16
 
 # JSON escapes as the API and orjson write them both. Others are for the careful reader.
-_USUAL_ESCAPES = re.compile(r'(?:[^\\]|\\[\\"bfnrt])*')
+_USUAL_ESCAPES = re.compile(r'[^\\]*+(?:\\[\\"bfnrt][^\\]*+)*+')
 
 # Stand for two escapes while a text is split at its quotes. Nothing that was read from UTF-8 has such characters.
 _BACKSLASH, _QUOTE = "\ud800", "\ud801"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
+from ..format import json_text
 from ..format.recording import JSON, Failure, Response, encode_chunk, envelope
 from ..sdk import classes
 from ..wire import framing, sse
@@ -173,7 +174,7 @@ class _Stream:
 
 
 # In text that is indented; inside a string the quotes would be escaped. This is a member, and hardly ever the first.
-_PADDING = re.compile(r',\s*"obfuscation": "(?:[^"\\]|\\.)*"')
+_PADDING = re.compile(rf',\s*"obfuscation": {json_text.STRING}')
 
 
 def _is_broken(exchange: Exchange, *, is_done: bool) -> bool:

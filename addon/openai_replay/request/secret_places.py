@@ -66,7 +66,7 @@ def _squeezed(name: str) -> str:
 
 _USER_INFORMATION = re.compile(r"(?P<before>[A-Za-z][A-Za-z0-9+.-]{0,20}:/{2})(?P<user>[^/?#@\s]+)@")
 _PARAMETER = re.compile(r"(?P<before>(?:^|[?&;#])(?P<name>[^=&;?#\s]*)=)(?P<value>[^&;#\s]+)")
-_FORM = re.compile(r"[^=&\s]+=[^&\s]*(?:&[^=&\s]+=[^&\s]*)*")
+_FORM = re.compile(r"[^=&\s]+=[^&\s]*(?:&[^=&\s]++=[^&\s]*+)*+")
 
 
 @dataclass(slots=True)
@@ -194,7 +194,7 @@ class Hiding:
 
 
 # An unfinished string extends to the end: a later quote is inside it, and no start of another one.
-_JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+_JSON_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 
 
 def _in_place(spelt: str, secrets: frozenset[str]) -> str:

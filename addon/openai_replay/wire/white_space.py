@@ -29,13 +29,13 @@ from ..request.urls import single_prefix
 
 _BYTE_ORDER_MARK = "\ufeff"
 
-_STRING = re.compile(r'("(?:[^"\\]|\\.)*")')
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^{}\[\],:"]+')
+_STRING = re.compile(f"({json_text.STRING})")
+_TOKEN = re.compile(json_text.STRING + r'|[{}\[\],:]|[^{}\[\],:"]+')
 _INDENTED = re.compile(r"[\[{]\n(?P<indent> *)")
 _WORD = re.compile(r"(?P<kind>compact|spaced|newline|ascii|html|bom)|indent (?P<indent>[0-9]{1,2})")
 
 # Python escapes DEL, too, which is ASCII.
-_BEYOND_ASCII = re.compile(r"[^\x00-\x7e]")
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7e]+")
 _HTML = re.compile("[<>&\u2028\u2029]")
 
 

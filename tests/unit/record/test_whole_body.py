@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -175,3 +176,31 @@ def test_lines_of_json_are_whole_when_their_last_one_says_so(lines: bytes, is_wh
     else:
         with pytest.raises(NotRecordable, match=r"^the response broke off"):
             record(exchange)
+
+
+LARGE = 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/json", json.dumps({"text": "A word. " * (LARGE // 8)}).encode()),
+        ("application/json", json.dumps({"text": 'A "line".\n' * (LARGE // 14)}).encode()),
+        ("text/plain", b"A line.\n" * (LARGE // 8)),
+        ("audio/mpeg", b"\xff\xfb" * (LARGE // 2)),
+    ],
+    ids=["words", "lines", "text", "sound"],
+)
+def test_a_large_answer_takes_memory_in_proportion(content_type: str, body: bytes) -> None:
+    exchange = answered(chat("Hi"), body, headers=(("content-type", content_type),))
+    tracemalloc.start()
+    try:
+        recorded = record(exchange)
+        size = sum(map(len, recorded.pieces({one.holds: "x" for one in recorded.companions})))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert size + sum(len(piece) for one in recorded.companions for piece in one.content) > len(body) // 2
+    # orjson reserves 8 bytes for each letter, twice where two texts are compared, and uses few of them.
+    assert peak < 60 * len(body)
