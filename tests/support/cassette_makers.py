@@ -34,6 +34,11 @@ def is_text(body: bytes) -> bool:
     return True
 
 
+def _dump(value: object, *, sort_keys: bool = True) -> str:
+    dumper = yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper
+    return str(yaml.dump(value, Dumper=dumper, sort_keys=sort_keys))
+
+
 def _value(body: bytes) -> str | bytes:
     return body.decode() if is_text(body) else body
 
@@ -71,21 +76,21 @@ def _vcr_interaction(one: Made, body: Any, headers: dict[str, str]) -> dict[str,
 
 def vcr_py(made: Sequence[Made]) -> bytes:
     interactions = [_vcr_interaction(one, _value(one.body), _headers(one)) for one in made]
-    return yaml.dump({"interactions": interactions, "version": 1}).encode()
+    return _dump({"interactions": interactions, "version": 1}).encode()
 
 
 def vcr_py_compressed(made: Sequence[Made]) -> bytes:
     """As `requests` leaves it: the bytes of the wire, under the header that says so."""
     coded = {"Content-Encoding": "gzip"}
     interactions = [_vcr_interaction(one, gzip.compress(one.body), _headers(one, **coded)) for one in made]
-    return gzip.compress(yaml.dump({"interactions": interactions, "version": 1}).encode())
+    return gzip.compress(_dump({"interactions": interactions, "version": 1}).encode())
 
 
 def vcr_py_decoded(made: Sequence[Made]) -> bytes:
     """As `decode_compressed_response` and httpx leave it: the header stays, the body is decoded."""
     coded = {"Content-Encoding": "br"}
     interactions = [_vcr_interaction(one, _value(one.body), _headers(one, **coded)) for one in made]
-    return yaml.dump({"interactions": interactions, "version": 1}).encode()
+    return _dump({"interactions": interactions, "version": 1}).encode()
 
 
 def vcr_py_of_aiohttp(made: Sequence[Made]) -> bytes:
@@ -113,7 +118,7 @@ def vcr_py_of_old_httpx(made: Sequence[Made]) -> bytes:
         }
         for one in made
     ]
-    return yaml.dump({"interactions": interactions, "version": 1}).encode()
+    return _dump({"interactions": interactions, "version": 1}).encode()
 
 
 def vcr_py_documents(made: Sequence[Made]) -> bytes:
@@ -162,9 +167,7 @@ def _ruby(made: Sequence[Made], body_of: Callable[[bytes], dict[str, Any]], reco
 
 
 def ruby(made: Sequence[Made]) -> bytes:
-    text = yaml.dump(_ruby(made, _ruby_body, "VCR 6.1.0"), sort_keys=False).replace(
-        "!!binary |", "!binary |-"
-    )
+    text = _dump(_ruby(made, _ruby_body, "VCR 6.1.0"), sort_keys=False).replace("!!binary |", "!binary |-")
     return f"---\n{text}".encode()
 
 
@@ -183,7 +186,7 @@ def r_vcr(made: Sequence[Made]) -> bytes:
         response["status"] = {"status_code": str(response["status"]["code"]), "explanation": ""}
         response["headers"] = {name: values[0] for name, values in response["headers"].items()}
         interaction["recorded_at"] = "2022-05-27 13:44:41 GMT"
-    return yaml.dump(value, sort_keys=False).encode()
+    return _dump(value, sort_keys=False).encode()
 
 
 def r_vcr_compressed(made: Sequence[Made]) -> bytes:
@@ -192,7 +195,7 @@ def r_vcr_compressed(made: Sequence[Made]) -> bytes:
     )
     for interaction in value["http_interactions"]:
         interaction["response"]["status"] = interaction["response"]["status"]["code"]
-    return yaml.dump(value, sort_keys=False).encode()
+    return _dump(value, sort_keys=False).encode()
 
 
 # --- go-vcr, PHP-VCR, Datadog's test agent ---
@@ -218,7 +221,7 @@ def go_vcr_1(made: Sequence[Made]) -> bytes:
         }
         for one in made
     ]
-    return f"---\n{yaml.dump({'version': 1, 'interactions': interactions}, sort_keys=False)}".encode()
+    return f"---\n{_dump({'version': 1, 'interactions': interactions}, sort_keys=False)}".encode()
 
 
 def go_vcr_2(made: Sequence[Made]) -> bytes:
@@ -252,7 +255,7 @@ def go_vcr_2(made: Sequence[Made]) -> bytes:
         }
         for number, one in enumerate(made)
     ]
-    return f"---\n{yaml.dump({'version': 2, 'interactions': interactions}, sort_keys=False)}".encode()
+    return f"---\n{_dump({'version': 2, 'interactions': interactions}, sort_keys=False)}".encode()
 
 
 def php_vcr(made: Sequence[Made]) -> bytes:
@@ -274,7 +277,7 @@ def php_vcr(made: Sequence[Made]) -> bytes:
         }
         for one in made
     ]
-    return yaml.dump(interactions, sort_keys=False).encode()
+    return _dump(interactions, sort_keys=False).encode()
 
 
 def datadog(made: Sequence[Made]) -> bytes:
@@ -349,6 +352,10 @@ def polly(made: Sequence[Made]) -> bytes:
     return json.dumps({"name_1": value}).encode()
 
 
+def polly_in_yaml(made: Sequence[Made]) -> bytes:
+    return _dump(json.loads(polly(made))["name_1"]).encode()
+
+
 # --- httprr ---
 
 
@@ -383,7 +390,7 @@ def httprr_chunked(made: Sequence[Made]) -> bytes:
 ANY_BYTES = (
     *(vcr_py, vcr_py_compressed, vcr_py_of_aiohttp, vcr_py_of_old_httpx, vcr_py_documents),
     *(ruby, ruby_json, betamax, r_vcr, r_vcr_compressed, go_vcr_1, go_vcr_2, php_vcr),
-    *(har_in_base64, polly, httprr, httprr_chunked),
+    *(har_in_base64, polly, polly_in_yaml, httprr, httprr_chunked),
 )
 TEXTS_ALONE = (vcr_py_json, har, vcr_py_decoded)
 ONE_ALONE = (datadog,)

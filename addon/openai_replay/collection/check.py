@@ -122,7 +122,7 @@ def check(
     companions = {companion for one in looked for companion in one.companions}
     companions |= {*_bodies_of_unreadable(paths, findings)}
     findings += _gaps(recordings)
-    findings += _rivals(one.place for one in looked if one.place is not None)
+    findings += _rivals((one.place for one in looked if one.place is not None), frozenset(recordings))
     findings += _strays(paths, companions | set(recordings))
     findings += (Finding(path, Kind.STRAY, problem) for path, problem in odd_folders(directory))
     findings += _secrets_outside(directory, paths, companions | set(recordings), rules)
@@ -228,8 +228,8 @@ def _is_model_list(base: str) -> bool:
     return os.path.basename(base).startswith("models-")
 
 
-def _rivals(places: Iterable[Place]) -> Iterator[Finding]:
-    for path, first in unreachable(places):
+def _rivals(places: Iterable[Place], recordings: frozenset[str]) -> Iterator[Finding]:
+    for path, first in unreachable(places, recordings):
         problem = f"never answers, {names.shortened(first)} answers the same request of the same test"
         yield Finding(path, Kind.SHADOWED, problem)
 

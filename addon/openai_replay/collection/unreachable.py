@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 from ..request.identity import ApiRequest
 from ..store import names
+
+_LAST = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +31,9 @@ class Place:
     request: tuple[str, str, str | None]
     rank: int
 
-    def order(self) -> tuple[int, str]:
-        """Return the key of the order in which names are looked for, equal for all numbers of one name."""
-        return self.rank, names.split_number(self.path)[0]
+    def base(self) -> str:
+        """Return the name without its number."""
+        return names.split_number(self.path)[0]
 
 
 def place_of(path: str, api_request: ApiRequest) -> Place | None:
@@ -41,18 +43,27 @@ def place_of(path: str, api_request: ApiRequest) -> Place | None:
     identity = api_request.identity
     own = api_request.names(api_request.test_id)
     base = os.path.basename(names.split_number(path)[0])
-    rank = own.index(base) if base in own and not os.path.dirname(path) else len(own)
+    rank = own.index(base) if base in own and not os.path.dirname(path) else _LAST
     return Place(path, (identity.key, identity.stream_options, api_request.test_id), rank)
 
 
-def unreachable(places: Iterable[Place]) -> Iterator[tuple[str, str]]:
-    """Yield (path, path of the recording that answers in its place)."""
+def unreachable(places: Iterable[Place], paths: Container[str]) -> Iterator[tuple[str, str]]:
+    """Yield (path, path of the recording that answers in its place).
+
+    Args:
+        paths: all recordings of the folder; a recorder's name without its first number is looked for like any other.
+    """
+
+    def order(place: Place) -> tuple[int, str]:
+        is_first_there = names.file_name(place.base()) in paths
+        return place.rank if is_first_there else _LAST, place.base()
+
     by_request: dict[tuple[str, str, str | None], list[Place]] = defaultdict(list)
     for place in places:
         by_request[place.request].append(place)
     for rivals in by_request.values():
-        first = min(rivals, key=lambda place: (place.order(), names.split_number(place.path)[1]))
-        yield from ((rival.path, first.path) for rival in rivals if rival.order() != first.order())
+        first = min(rivals, key=lambda place: (order(place), names.split_number(place.path)[1]))
+        yield from ((rival.path, first.path) for rival in rivals if rival.base() != first.base())
 
 
 def same_but_for_case(paths: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from openai_replay.collection.unreachable import place_of, same_but_for_case, unreachable
 from openai_replay.request.identity import ApiRequest
-from unit.exchanges import chat, get
+from unit.exchanges import Replay, chat, get, write_recording
 
 ONE = chat("Hi")
 NAME = ONE.name()
@@ -15,7 +17,7 @@ OLD_NAME = ONE.names(None)[1]
 
 def found(*paths: str, request: ApiRequest = ONE) -> list[tuple[str, str]]:
     places = [place_of(path, request) for path in paths]
-    return [*unreachable(place for place in places if place is not None)]
+    return [*unreachable((place for place in places if place is not None), paths)]
 
 
 @pytest.mark.parametrize(
@@ -36,9 +38,31 @@ def test_the_recorders_name_goes_before_other_names(paths: list[str], hidden: li
     assert found(*paths) == hidden
 
 
+_FILES = st.sampled_from(
+    [
+        *(f"{folder}{name}{number}.json" for name in (NAME, OLD_NAME, "a", "b") for number in ("", "-2", "-3")
+          for folder in ("", "sub/"))
+    ]
+)  # fmt: skip
+
+
+@given(st.sets(_FILES, min_size=1, max_size=6))
+def test_replay_answers_with_each_other_file_and_with_none_of_these(
+    tmp_path_factory: pytest.TempPathFactory, paths: set[str]
+) -> None:
+    folder = tmp_path_factory.mktemp("rivals")
+    for number, path in enumerate(sorted(paths)):
+        write_recording(folder, path, ONE, {"number": number})
+    replay = Replay(folder)
+    answered = {replay.name(ONE) for _ in paths}
+    replay.close()
+    hidden = {path for path, _ in found(*sorted(paths))}
+    assert answered == paths - hidden
+
+
 def test_another_request_or_test_is_no_rival() -> None:
     places = [place_of("a.json", ONE), place_of("b.json", chat("Bye")), place_of("c.json", chat(test_id="t"))]
-    assert [*unreachable(place for place in places if place)] == []
+    assert [*unreachable((place for place in places if place), ["a.json", "b.json", "c.json"])] == []
 
 
 def test_lists_of_models_answer_together() -> None:
