@@ -1,1 +1,1 @@
-"""What scripts/bench measures, a module for each part."""
+"""The measurements of scripts/bench, a module for each part."""

@@ -1,4 +1,4 @@
-"""What the commands for a folder cost with 10,000 recordings: the table `collection`."""
+"""The cost of the commands for a folder with 10,000 recordings: the table `collection`."""
 
 from __future__ import annotations
 

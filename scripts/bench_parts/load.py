@@ -28,7 +28,7 @@ _LUA = Path(__file__).with_name("wrk.lua")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked: the body, also in a file."""
+    """A request: its body, also in a file."""
 
     body: bytes
     file: Path
@@ -36,7 +36,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one round of load measured."""
+    """The measurements of one round of load."""
 
     requests: int
     requests_per_s: float
@@ -49,7 +49,7 @@ class Listening(Protocol):
 
     @property
     def name(self) -> str:
-        """What the tables call it."""
+        """Its name in the tables."""
 
     @property
     def url(self) -> str:
@@ -104,7 +104,7 @@ def connect_keep_alive(program: Running, request: Request, clients: int, seconds
 
 
 def connect_new_connections(program: Running, request: Request, clients: int, seconds: float) -> Sample:
-    """A proxy with CONNECT and TLS, both anew for each request."""
+    """A proxy with CONNECT and TLS, both again for each request."""
     return _in_threads(_TlsClient(program, request, is_kept=False), clients, seconds)
 
 

@@ -1,7 +1,7 @@
-"""What memory the addon takes: the table `memory`.
+"""The memory that the addon takes: the table `memory`.
 
-Resident memory grows by what is kept of 10,000 different answers that are replayed one after the other, of as many
-again (the same ones, so that nothing new is there to be kept), and, at its highest, of a stream of 100,000 chunks
+Resident memory grows by 10,000 different answers that are kept when they are replayed one after the other, by as many
+again (the same ones, so that nothing new is there to be kept), and, at its highest, by a stream of 100,000 chunks
 that is recorded; by one large answer that is recorded, at its highest, for each byte of it; and by 1,000 paced streams
 that wait for their next chunk, for each of them. The baselines are mitmdump with a constant, mitmproxy's server replay
 of the same exchanges, and mitmdump that passes the stream on without recording it.
@@ -54,7 +54,7 @@ from .statistics_of import table
 ANSWERS, CHUNKS, STREAMS, LARGE_MIB = 10_000, 100_000, 1_000, 64
 _WARM_UP = 200
 
-# What Python's allocator does not give back at once comes and goes.
+# Memory that Python's allocator does not give back at once comes and goes.
 _NOISE_MIB = 3
 
 
@@ -74,7 +74,7 @@ class StreamMemory:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The memory of one program, in MiB: at first, then what each step added to it."""
+    """The memory of one program, in MiB: at first, then the growth in each step."""
 
     program: str
     at_first: float
@@ -82,7 +82,7 @@ class Measured:
 
 
 def replay_memory(top: Path, answers: int) -> list[Measured]:
-    """Measure what replaying many different answers, and then all of them again, adds; `top` is an empty folder."""
+    """Measure the memory that many different answers add, and the same ones once more; `top` is an empty folder."""
     make_recordings(top / "recordings", answers)
     addon = with_addon(top / "recordings")
     with running(addon, top / "home", BASE_URL_MODE) as proxy:
@@ -127,7 +127,7 @@ def _replay_memory(program: Program, top: Path, answers: int) -> Measured:
 
 
 def record_memory(top: Path, chunks: int) -> list[Measured]:
-    """Measure what passing on, and recording, a long stream adds at its highest, and until the file is there."""
+    """Measure the peak of memory that a long stream adds, passed on and recorded, until the file is there."""
     ca_file = top / "ca.pem"
     folder = top / "recorded"
     measured = []
@@ -189,7 +189,7 @@ def _body_source(content_type: str, body: bytes) -> Iterator[int]:
 
 
 def body_memory(top: Path, mebibytes: int) -> list[BodyMemory]:
-    """Measure what recording one large answer of each kind adds at its highest."""
+    """Measure the peak of memory that recording one large answer of each kind adds."""
     return [_body_memory(top / kind, kind, mebibytes) for kind in BODIES]
 
 
@@ -219,7 +219,7 @@ def _wait_for_files(folder: Path, count: int) -> None:
 
 @contextmanager
 def _highest(measure: Callable[[], float]) -> Iterator[Callable[[], float]]:
-    """Measure again and again until the block ends; gives what tells the highest value."""
+    """Measure again and again until the block ends; gives a function that tells the highest value."""
     values = [measure()]
     has_ended = threading.Event()
 
@@ -237,7 +237,7 @@ def _highest(measure: Callable[[], float]) -> Iterator[Callable[[], float]]:
 
 
 def stream_memory(top: Path, streams: int) -> list[StreamMemory]:
-    """Measure what each of many paced streams takes while it waits."""
+    """Measure the memory of each of many paced streams while it waits."""
     body = request_body(40)
     recordings = top / "paced"
     make_one_recording(recordings, top / "home", [body])
@@ -304,7 +304,7 @@ def report(
 
 
 def _verdict(replayed: list[Measured]) -> str:
-    """Say whether memory grows with the requests served: once what is kept is full, the same ones must add nothing."""
+    """Say whether memory grows with the requests served: once the kept answers fill their share, it must not."""
     grown = {one.program: one.added[-1] for one in replayed}
     verdict = "met" if max(grown.values()) <= _NOISE_MIB else "missed"
     return f"Target: the same answers again add nothing, which is up to {_NOISE_MIB} MiB: {verdict}"

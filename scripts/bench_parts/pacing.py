@@ -51,7 +51,7 @@ _QUICK_COUNTS = (50, 200, 500)
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """So many streams at once: how late their chunks were, and what they took of the server."""
+    """So many streams at once: how late their chunks were, and their share of the server."""
 
     program: str
     streams: int
@@ -152,7 +152,7 @@ def _measure_all(top: Path, counts: tuple[int, ...]) -> list[Measured]:
 
 
 def report(everything: list[Measured]) -> str:
-    """Return what was measured as a table, and the largest number of streams that keeps to its plan."""
+    """Return the measurements as a table, and the largest number of streams that keeps to its plan."""
     rows = [["program", "streams", "whole", "late p50 ms", "late p99 ms", "latest ms", "cores", "MiB"]]
     for one in everything:
         rows.append(

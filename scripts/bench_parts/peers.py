@@ -1,7 +1,7 @@
 """Other servers of recorded or made-up answers side by side with this one: the table `peers`.
 
 Base-URL mode, a streamed chat completion of 40 chunks, each client on one connection. All servers run at once and are
-asked in turns, so that what else this machine does meets each of them alike; a ratio is of rounds that came right after
+asked in turns, so that other work of this machine meets each of them alike; a ratio is of rounds that came right after
 each other. The load generator shares the machine with them. Where Go is installed, a server of its standard library
 that answers with a constant is compiled and takes part. `--peer NAME=URL` adds a server that runs already, and answers
 the request that is shown when the table begins. No peer is downloaded.
@@ -147,7 +147,7 @@ def _is_listening(host: str, port: int) -> bool:
 
 
 def report(measured: Measured) -> str:
-    """Return what was measured as a table, and what became of the targets."""
+    """Return the measurements as a table, and which targets were met."""
     names = list(measured.requests_per_s)
     heading = ["server", "requests", "p99 ms", *(f"/ {name}" for name in names)]
     rows = [

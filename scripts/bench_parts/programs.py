@@ -27,7 +27,7 @@ URL = f"https://api.openai.com{PATH}"
 BASE_URL_MODE = "reverse:https://api.openai.com"
 PROXY_MODE = "regular"
 
-# What the addon sets itself: no connection upstream before there is a request to answer.
+# Options that the addon sets itself: no connection upstream before there is a request to answer.
 CLOSED = ("connection_strategy=lazy", "upstream_cert=false")
 
 _LISTENING = "listening at 127.0.0.1:"
@@ -36,7 +36,7 @@ _CLOCK_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A command line; `name` is what the tables call it. `has_authority`: it makes certificates of its own."""
+    """A command line; `name` stands in the tables. `has_authority`: it makes its certificates itself."""
 
     name: str
     command: tuple[str, ...]
@@ -128,7 +128,7 @@ class Running(Proxy):
 
 @contextmanager
 def running(program: Program, home: Path, mode: str) -> Iterator[Running]:
-    """Run a program until the block ends; what it prints goes to a file of `home`."""
+    """Run a program until the block ends; its output goes to a file of `home`."""
     home.mkdir(parents=True, exist_ok=True)
     log = home / f"{len(list(home.glob('*.log')))}.log"
     with open(log, "wb") as output:
@@ -176,7 +176,7 @@ def ask(program: Running, body: bytes) -> bytes:
 
 
 def make_recordings(folder: Path, home: Path, bodies: Sequence[bytes]) -> None:
-    """Record what the upstream of the tests answers to some requests."""
+    """Record the answers of the tests' upstream to some requests."""
     with Upstream() as upstream:
         recorder = to_upstream(with_addon(folder, "recording_mode=record"), upstream)
         with running(recorder, home, BASE_URL_MODE) as proxy:

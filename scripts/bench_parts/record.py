@@ -1,4 +1,4 @@
-"""What recording costs a stream: the table `record`.
+"""The cost of recording for a stream: the table `record`.
 
 mitmdump with the addon that records, and mitmdump that only passes the stream on, take turns in front of an API that
 costs next to nothing (`stream_source.py`); the client comes through CONNECT and TLS. The time to the first byte is
@@ -60,7 +60,7 @@ QUICK = Effort(first_bytes=50, streams=1)
 
 @dataclass(slots=True)
 class Measured:
-    """A program, and what was measured of it by row."""
+    """A program, and its measurements by row."""
 
     program: Running
     folder: Path | None  # of its recordings
@@ -197,7 +197,7 @@ def _written_at_s(folder: Path) -> float:
 
 ROWS = (FIRST_BYTE, CPU_PER_CHUNK, UNTIL_FILE, UNTIL_END)
 
-# What recording by mitmdump may cost, against streaming without it.
+# The allowed cost of recording by mitmdump, against streaming without it.
 TARGETS = {FIRST_BYTE: 1.02, CPU_PER_CHUNK: 1.15}
 
 
@@ -208,7 +208,7 @@ def ratio(row: str, measured: Measured, baseline: Measured) -> float:
 
 
 def report(everything: list[Measured]) -> str:
-    """Return what was measured as a table, and what became of the targets."""
+    """Return the measurements as a table, and which targets were met."""
     baseline, *others = everything
     heading = [
         "",

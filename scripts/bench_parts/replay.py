@@ -1,7 +1,7 @@
-"""What a replayed answer costs: the table `replay`, of a streamed chat completion of 40 chunks.
+"""The cost of a replayed answer: the table `replay`, of a streamed chat completion of 40 chunks.
 
 The same request is answered with the same stream by the addon on mitmdump, by the addon's own server, by mitmdump
-with a constant (the floor), and by mitmproxy's server replay. They take turns, so that what else this machine does
+with a constant (the floor), and by mitmproxy's server replay. They take turns, so that other work of this machine
 meets each of them alike; a ratio is of rounds that came right after each other.
 """
 
@@ -120,7 +120,7 @@ class Measured:
         return spread_of([another / one for one, another in pairs]).median
 
     def row(self, program: str) -> list[str]:
-        """Return what was measured of a program, as texts."""
+        """Return the measurements of a program, as texts."""
         return [
             f"{self.connection}, {self.clients}",
             program,
@@ -135,7 +135,7 @@ class Measured:
         ]
 
     def to_json(self) -> dict[str, Any]:
-        """Return what was measured."""
+        """Return the measurements."""
         return {
             program: {
                 "requests_per_s": spread_of(self.requests_per_s[program]).to_json(),
@@ -200,14 +200,14 @@ def _measure(
         connection.load(proxy, request, clients, effort.seconds / 2)
     measured = Measured(connection.name, clients)
     for number in range(effort.rounds):
-        shift = number % len(proxies)  # nobody always comes first
+        shift = number % len(proxies)  # another one comes first each time
         for proxy in (*proxies[shift:], *proxies[:shift]):
             measured.take(proxy, connection.load, request, effort.seconds)
     return measured
 
 
 def report(everything: Sequence[Measured]) -> str:
-    """Return what was measured as a table, and what became of the targets."""
+    """Return the measurements as a table, and which targets were met."""
     rows = [measured.row(program) for measured in everything for program in measured.requests_per_s]
     return "\n".join(
         [table([HEADING, *rows]), "", _LEGEND, *(_verdict(target, everything) for target in TARGETS)]

@@ -1,6 +1,6 @@
-"""What a proxy costs with 10, 10,000 and 100,000 recordings: the table `scale`.
+"""The cost of a proxy with 10, 10,000 and 100,000 recordings: the table `scale`.
 
-All proxies run at once and are asked in turn, so that what else this machine does meets each of them alike.
+All proxies run at once and are asked in turn, so that other work of this machine meets each of them alike.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class Measured:
         self.values.setdefault(row, []).append(value)
 
     def spread(self, row: str) -> Spread:
-        """Return what was measured in a row."""
+        """Return the measurements of a row."""
         return spread_of(self.values[row])
 
 
@@ -186,7 +186,7 @@ def by_identity(number: int, variant: int = 0) -> bytes:
 
 @contextmanager
 def started(home: Path, folder: Path, measured: Measured) -> Iterator[Proxy]:
-    """Run a proxy, and measure how long it took to listen and what memory it took."""
+    """Run a proxy, and measure its time until it listens, and its memory."""
     begun = time.perf_counter()
     with proxy(home, f"recording_dir={folder}", mode=_REVERSE) as running:
         measured.add(LISTEN, (time.perf_counter() - begun) * 1000)
@@ -292,7 +292,7 @@ def _say(text: str) -> None:
 
 
 def report(everything: Sequence[Measured]) -> str:
-    """Return what was measured as a table, with ratios to the smallest size and what missed its target."""
+    """Return the measurements as a table, with ratios to the smallest size and the missed targets."""
     smallest = everything[0]
     heading = [
         "",
@@ -310,7 +310,7 @@ def report(everything: Sequence[Measured]) -> str:
 
 
 def _of_misses(everything: Sequence[Measured]) -> Iterator[str]:
-    """Yield what a miss costs against a hit among as many recordings."""
+    """Yield the cost of a miss against a hit among as many recordings."""
     for measured in everything:
         highest = _HIGHEST_RATIO_OF_MISS.get(measured.size)
         found = measured.spread(MISS).median / measured.spread(NEW_BY_NAME).median
@@ -336,7 +336,7 @@ def ratio(row: str, measured: Measured, smallest: Measured) -> float:
 
 
 def to_json(everything: Sequence[Measured]) -> JSON:
-    """Return what was measured by size and row, with the ratios to the smallest size."""
+    """Return the measurements by size and row, with the ratios to the smallest size."""
     return {
         str(measured.size): {
             row: {**measured.spread(row).to_json(), "ratio": ratio(row, measured, everything[0])}

@@ -1,4 +1,4 @@
-"""How long `openai-replay run -- true` takes, and its processor time: what a test runner pays per run."""
+"""How long `openai-replay run -- true` takes, and its processor time: the cost for a test runner per run."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Measured:
 
 
 def run(*, quick: bool) -> tuple[dict[str, Any], str]:
-    """Measure in turns, and return the numbers and a table; with `BEFORE` also those of another checkout."""
+    """Measure in turns, and return the numbers and a table; with `BEFORE` also the numbers of another checkout."""
     checkouts = {"this checkout": ROOT}
     if os.environ.get(BEFORE):
         checkouts = {"before": Path(os.environ[BEFORE]), **checkouts}

@@ -1,8 +1,8 @@
-"""What more workers bring: the table `workers`, of a streamed chat completion of 40 chunks in base-URL mode.
+"""The gain of more workers: the table `workers`, of a streamed chat completion of 40 chunks in base-URL mode.
 
 The same load meets `openai-replay serve` with one worker, with two, and so on up to the cores of this machine, in turn.
 The load generator takes a part of a core, so that the last worker cannot bring a whole one. A request that has several
-recorded answers also takes its place among them from what the workers share.
+recorded answers also takes its place among them from the workers' shared positions.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ONE, SEVERAL = "one recorded answer", "several recorded answers"
 
 @dataclass(slots=True)
 class Measured:
-    """What so many workers answered to one kind of request, by round."""
+    """The answers of so many workers to one kind of request, by round."""
 
     workers: int
     kind: str
@@ -97,7 +97,7 @@ def _serving(top: Path, workers: int) -> Iterator[Running]:
 
 
 def report(everything: list[Measured]) -> str:
-    """Return what was measured as a table."""
+    """Return the measurements as a table."""
     rows = [["request with", "workers", "requests", "p50 ms", "p99 ms", "/ one worker"]]
     for one in everything:
         alone = next(other for other in everything if other.kind == one.kind)
