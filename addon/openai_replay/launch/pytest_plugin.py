@@ -546,7 +546,7 @@ def _outcome(config: pytest.Config, proxies: OwnProxy) -> Outcome:
 
 
 _NO_REQUEST = (
-    "The proxy saw no request of the tests to a recorded host: they ask no API, or a client goes past the proxy "
+    "The proxy saw no request of the tests to a recorded host: they call no API, or a client goes past the proxy "
     "(addon/CLIENTS.md has the remedy for each)."
 )
 
