@@ -356,6 +356,28 @@ def polly_in_yaml(made: Sequence[Made]) -> bytes:
     return _dump(json.loads(polly(made))["name_1"]).encode()
 
 
+# --- nock ---
+
+
+def nock(made: Sequence[Made]) -> bytes:
+    """Each response compressed, as `node` gets it from the API: pieces in hex."""
+
+    def call(one: Made) -> dict[str, Any]:
+        coded = gzip.compress(one.body)
+        return {
+            "scope": "https://api.openai.com:443",
+            "method": "POST",
+            "path": one.url.removeprefix("https://api.openai.com"),
+            "body": json.loads(one.request_body),
+            "status": one.status,
+            "response": [coded[:15].hex(), coded[15:].hex()],
+            "rawHeaders": ["Content-Type", one.content_type, "Content-Encoding", "gzip"],
+            "responseIsBinary": False,
+        }
+
+    return json.dumps([call(one) for one in made]).encode()
+
+
 # --- httprr ---
 
 
@@ -390,7 +412,7 @@ def httprr_chunked(made: Sequence[Made]) -> bytes:
 ANY_BYTES = (
     *(vcr_py, vcr_py_compressed, vcr_py_of_aiohttp, vcr_py_of_old_httpx, vcr_py_documents),
     *(ruby, ruby_json, betamax, r_vcr, r_vcr_compressed, go_vcr_1, go_vcr_2, php_vcr),
-    *(har_in_base64, polly, polly_in_yaml, httprr, httprr_chunked),
+    *(har_in_base64, polly, polly_in_yaml, nock, httprr, httprr_chunked),
 )
 TEXTS_ALONE = (vcr_py_json, har, vcr_py_decoded)
 ONE_ALONE = (datadog,)

@@ -52,8 +52,8 @@ def import_command(
     """Make recordings of cassettes and archives of other tools.
 
     FILES are files, or folders with files, of these formats: cassettes of VCR.py, of Ruby's VCR, of go-vcr and of tools
-    with files like theirs (YAML, JSON, also with .gz), HAR, mitmproxy flow files, traces of Go's httprr, and input and
-    output of OpenAI batches (JSONL, both needed).
+    with files like theirs (YAML, JSON, also with .gz), HAR, mitmproxy flow files, recordings of nock, traces of Go's
+    httprr, and input and output of OpenAI batches (JSONL, both needed).
 
     \b
     Each exchange is recorded as the proxy would have recorded it: same name, same redaction, same order of repeats.
