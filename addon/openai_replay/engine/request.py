@@ -13,6 +13,7 @@ from ..request.body import parse_body
 from ..request.credentials import credentials_of, may_hold_secrets
 from ..request.identity import ApiRequest
 from ..request.upgrade import PROTOCOLS, upgrade_body
+from ..request.urls import rooted
 from ..service.aliases import is_alias
 from ..service.control import HOST
 from ..service.service import Service
@@ -103,13 +104,13 @@ class ReceivedRequest:
         """Return the request as matching sees it."""
         content = b"".join(self._decoded())
         body = parse_body(content, self.header("content-type"))
-        url = target.origin() + self.path
+        url = target.origin() + rooted(self.path)
         return service.describe(self.method, url, body, self.test_id, self.credentials)
 
     def upgrade(self, service: Service, target: Target) -> Upgrade:
         """Return the upgrade to a WebSocket that it asks for."""
         offered = [value for name, value in self.headers if name == PROTOCOLS]
-        url, body = target.origin() + self.path, upgrade_body(offered)
+        url, body = target.origin() + rooted(self.path), upgrade_body(offered)
         return Upgrade(service, url, body, self.test_id, self.credentials, self.own_headers)
 
     def _decoded(self) -> Iterable[bytes]:

@@ -11,6 +11,7 @@ from mitmproxy.proxy import mode_specs
 
 from ..errors import BadOption
 from ..options import Mode, Settings
+from ..request.urls import rooted
 from ..service import control
 from ..service.base_url import refuse_unrecorded
 from .reverse_host import ReverseHost
@@ -44,8 +45,7 @@ def url_of(request: http.Request, checked: Settings) -> str:
         host = f"[{host}]"
     default_port = {"https": 443, "http": 80}.get(request.scheme)
     port = "" if request.port == default_port else f":{request.port}"
-    path = request.path if request.path.startswith("/") else f"/{request.path}"  # `OPTIONS *`
-    return f"{request.scheme}://{host}{port}{path}"
+    return f"{request.scheme}://{host}{port}{rooted(request.path)}"
 
 
 def is_websocket(request: http.Request) -> bool:

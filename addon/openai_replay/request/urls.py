@@ -86,3 +86,8 @@ def doubled_prefix(url: str) -> str:
     """Return a URL with `/v1/` read as `/v1/v1/`, as some recorders write it."""
     parts = urlsplit(url)
     return parts._replace(path=parts.path.replace("/v1/", "/v1/v1/", 1)).geturl()
+
+
+def rooted(path: str) -> str:
+    """Return the path of a request target; `OPTIONS *` has one without a slash in front (RFC 9112, section 3.2.4)."""
+    return path if path.startswith("/") else f"/{path}"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from openai_replay.request.identity import Identity, identify
-from openai_replay.request.urls import canonical_path, canonical_query
+from openai_replay.request.urls import canonical_path, canonical_query, rooted
 from support.requests import API
 from unit.exchanges import NO_RULES
 
@@ -128,3 +128,7 @@ def test_bytes_that_are_no_text_are_a_place_like_others(path: str) -> None:
 
 def test_a_surrogate_that_stands_for_no_byte_is_a_place_like_others() -> None:
     assert of(f"{API}/v1/\ud800").key not in (of(f"{API}/v1/\ud801").key, of(f"{API}/v1/").key)
+
+
+def test_a_path_begins_with_a_slash() -> None:
+    assert [rooted(path) for path in ("/v1/models?a=b", "*", "")] == ["/v1/models?a=b", "/*", "/"]
