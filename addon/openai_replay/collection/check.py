@@ -157,11 +157,12 @@ def _looked(directory: Path, rules: Rules, path: str) -> _Looked:
     stored = Stored(full_path, signature_of(status), recording, identity)
     request = recording.request
     described = describe(request.method, request.url, request.body, recording.test_id, rules)
+    own_names = described.names(recording.test_id)
     render([stored], described)
     companions = companions_of(full_path, recording.response).values()
     beside = tuple(os.path.join(os.path.dirname(path), companion.name) for companion in companions)
     findings = [
-        *_name_findings(path, described),
+        *_name_findings(path, own_names),
         *_shape_findings(path, value),
         *_outdated_findings(path, request, described),
         *_line_end_findings(path, raw),
@@ -171,7 +172,7 @@ def _looked(directory: Path, rules: Rules, path: str) -> _Looked:
         ),
         *_companion_findings(companions, beside, rules),
     ]
-    return _Looked(tuple(findings), beside, place_of(path, described))
+    return _Looked(tuple(findings), beside, place_of(path, described, own_names))
 
 
 def _companion_findings(companions: Iterable[Path], named: Iterable[str], rules: Rules) -> Iterator[Finding]:
@@ -191,13 +192,13 @@ def _read(path: Path) -> tuple[bytes, os.stat_result]:
 # --- names ---
 
 
-def _name_findings(path: str, api_request: ApiRequest) -> Iterator[Finding]:
+def _name_findings(path: str, own_names: Sequence[str]) -> Iterator[Finding]:
     """Yield a finding where the recorder's name of a file is that of another request."""
     base, number = names.split_number(path)
     match = _RECORDERS_NAME.fullmatch(os.path.basename(base))
-    if match is None or match["hash"] in api_request.names(api_request.test_id):
+    if match is None or match["hash"] in own_names:
         return
-    stem = f"{match['models'] or ''}{api_request.name()}{_after_hash(path, match)}"
+    stem = f"{match['models'] or ''}{own_names[0]}{_after_hash(path, match)}"
     target = names.file_name(names.numbered_stem(stem, number))
     short = names.shortened(target)
     yield Finding(path, Kind.NAME, f"expected the name of its request, {short}", target)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..request.identity import ApiRequest
@@ -36,12 +36,15 @@ class Place:
         return names.split_number(self.path)[0]
 
 
-def place_of(path: str, api_request: ApiRequest) -> Place | None:
-    """Return the place of a recording; None for a list of models, whose recordings answer together."""
+def place_of(path: str, api_request: ApiRequest, own: Sequence[str]) -> Place | None:
+    """Return the place of a recording; None for a list of models, whose recordings answer together.
+
+    Args:
+        own: the recorder's names for the request, see `ApiRequest.names`.
+    """
     if api_request.is_model_list():
         return None
     identity = api_request.identity
-    own = api_request.names(api_request.test_id)
     base = os.path.basename(names.split_number(path)[0])
     rank = own.index(base) if base in own and not os.path.dirname(path) else _LAST
     return Place(path, (identity.key, identity.stream_options, api_request.test_id), rank)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openai_replay.collection.unreachable import place_of, same_but_for_case, unreachable
+from openai_replay.collection.unreachable import Place, place_of, same_but_for_case, unreachable
 from openai_replay.request.identity import ApiRequest
 from unit.exchanges import Replay, chat, get, write_recording
 
@@ -15,9 +15,13 @@ NAME = ONE.name()
 OLD_NAME = ONE.names(None)[1]
 
 
+def place(path: str, request: ApiRequest) -> Place | None:
+    return place_of(path, request, request.names(request.test_id))
+
+
 def found(*paths: str, request: ApiRequest = ONE) -> list[tuple[str, str]]:
-    places = [place_of(path, request) for path in paths]
-    return [*unreachable((place for place in places if place is not None), paths)]
+    places = [place(path, request) for path in paths]
+    return [*unreachable((one for one in places if one is not None), paths)]
 
 
 @pytest.mark.parametrize(
@@ -61,12 +65,12 @@ def test_replay_answers_with_each_other_file_and_with_none_of_these(
 
 
 def test_another_request_or_test_is_no_rival() -> None:
-    places = [place_of("a.json", ONE), place_of("b.json", chat("Bye")), place_of("c.json", chat(test_id="t"))]
-    assert [*unreachable((place for place in places if place), ["a.json", "b.json", "c.json"])] == []
+    places = [place("a.json", ONE), place("b.json", chat("Bye")), place("c.json", chat(test_id="t"))]
+    assert [*unreachable((one for one in places if one), ["a.json", "b.json", "c.json"])] == []
 
 
 def test_lists_of_models_answer_together() -> None:
-    assert place_of("a.json", get("/v1/models")) is None
+    assert place("a.json", get("/v1/models")) is None
 
 
 def test_paths_that_some_file_systems_take_for_one() -> None:
