@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 
-from ..errors import NotRecordable
 from ..request import scope as test_scope
 from ..request.body import parse_body
 from ..request.credentials import credentials_of, may_hold_secrets
@@ -19,7 +18,7 @@ from ..service.control import HOST
 from ..service.service import Service
 from ..service.socket_requests import Upgrade
 from ..trouble.terms import FAULT_HEADER, PACING_HEADER, OwnHeaders
-from ..wire.content_coding import decoded
+from ..wire.content_coding import decoded_request
 from .command_line import Target
 from .messages import Scope, version_of
 
@@ -102,7 +101,7 @@ class ReceivedRequest:
 
     def describe(self, service: Service, target: Target) -> ApiRequest:
         """Return the request as matching sees it."""
-        content = b"".join(self._decoded())
+        content = decoded_request(self.body, self.header("content-encoding"))
         body = parse_body(content, self.header("content-type"))
         url = target.origin() + rooted(self.path)
         return service.describe(self.method, url, body, self.test_id, self.credentials)
@@ -112,13 +111,6 @@ class ReceivedRequest:
         offered = [value for name, value in self.headers if name == PROTOCOLS]
         url, body = target.origin() + rooted(self.path), upgrade_body(offered)
         return Upgrade(service, url, body, self.test_id, self.credentials, self.own_headers)
-
-    def _decoded(self) -> Iterable[bytes]:
-        """Return the body without its content codings; one that is not of its coding stays as it is."""
-        try:
-            return list(decoded([self.body], self.header("content-encoding")))
-        except NotRecordable:
-            return [self.body]
 
 
 def received(scope: Scope, body: bytes, service: Service) -> ReceivedRequest:

@@ -11,6 +11,7 @@ from ..request.body import parse_body
 from ..request.identity import ApiRequest
 from ..service.log_gate import LogGate
 from ..service.service import Run, Service
+from ..wire.content_coding import decoded_request
 from .exposure import Exposure
 from .flow_state import FlowState
 from .hosts import url_of
@@ -65,7 +66,7 @@ class Session(Service):
         if state.upload is not None:
             body = state.upload.result()
         else:
-            content = request.get_content(strict=False) or b""
+            content = decoded_request(request.raw_content or b"", request.headers.get("content-encoding", ""))
             body = parse_body(content, request.headers.get("content-type", ""))
         url = url_of(request, self.settings)
         return self.describe(request.method, url, body, state.test_id, state.credentials)

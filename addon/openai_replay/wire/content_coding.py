@@ -45,6 +45,16 @@ def decoded(pieces: Iterable[bytes], content_encoding: str, most: int = MOST_BOD
     return (piece for piece in result if piece)
 
 
+def decoded_request(content: bytes, content_encoding: str) -> bytes:
+    """Return a request's body without its content codings; one that is not of its coding, or too large, as it is."""
+    if not content_encoding:
+        return content
+    try:
+        return b"".join(decoded([content], content_encoding))
+    except NotRecordable:
+        return content
+
+
 def _limited(pieces: Iterable[bytes], most: int) -> Iterator[bytes]:
     size = 0
     for piece in pieces:
@@ -141,7 +151,8 @@ def _inflated(decompressor: zlib._Decompress, piece: bytes) -> Iterator[bytes]:
         content = decompressor.decompress(piece, _MOST_AT_ONCE)
         yield content
         piece = decompressor.unconsumed_tail
-        if not piece and len(content) < _MOST_AT_ONCE:
+        # At the end of a member zlib keeps the bytes after it both here and in `unused_data`.
+        if decompressor.eof or (not piece and len(content) < _MOST_AT_ONCE):
             return
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from openai_replay.errors import NotRecordable
 from openai_replay.wire import zstd
-from openai_replay.wire.content_coding import decoded
+from openai_replay.wire.content_coding import decoded, decoded_request
 
 
 def _raw_deflate(content: bytes) -> bytes:
@@ -150,3 +150,28 @@ def test_a_small_body_that_stands_for_a_large_one_costs_no_memory(name: str) -> 
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_body_of_just_the_largest_size_is_decoded(name: str) -> None:
     assert sum(map(len, decoded([bomb(name)], name, most=LARGE_BYTES))) == LARGE_BYTES
+
+
+LARGE = bytes(range(256)) * 2000
+
+
+@every_coding
+def test_a_large_body_is_read_to_its_end(name: str, encode: Callable[[bytes], bytes]) -> None:
+    encoded = encode(LARGE)
+    for pieces in ([encoded], [encoded[start : start + 5000] for start in range(0, len(encoded), 5000)]):
+        assert b"".join(decoded(pieces, name)).removesuffix(b"<!-- cached -->") == LARGE
+
+
+def test_many_large_members_of_gzip_are_read_up_to_the_limit() -> None:
+    many = gzip.compress(bytes(200_000)) * 50
+    assert sum(map(len, decoded([many], "gzip"))) == 10_000_000
+    with pytest.raises(NotRecordable, match="larger than 1,000,000 bytes"):
+        for _ in decoded([many], "gzip", 1_000_000):
+            pass
+
+
+def test_a_request_that_is_not_of_its_coding_stays_as_it_is() -> None:
+    assert decoded_request(gzip.compress(b"{}"), "gzip") == b"{}"
+    assert decoded_request(b"{}", "") == b"{}"
+    assert decoded_request(b"{}", "gzip") == b"{}"
+    assert decoded_request(b"\x00", "unheard-of") == b"\x00"
