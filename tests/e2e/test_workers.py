@@ -29,6 +29,7 @@ from support.proxy import (
     wait_until,
 )
 from support.requests import chat_body
+from support.websocket import WebSocket, direct
 
 WORKERS = 3
 BASE_URL_MODE = "reverse:https://api.openai.com"
@@ -151,6 +152,47 @@ def test_workers_share_positions_and_the_report_even_when_one_is_killed(tmp_path
     for child in children:
         with pytest.raises(ProcessLookupError):
             os.kill(child, 0)
+
+
+def session(text: str) -> dict[str, Any]:
+    """Return the recording of a WebSocket on which the server says a text."""
+    return {
+        "test_id": None,
+        "request": {
+            "method": "GET",
+            "url": "https://api.openai.com/v1/realtime?model=gpt-realtime",
+            "headers": {},
+            "body": {"__websocket__": {"subprotocols": []}},
+            "endpoint": "/v1/realtime",
+            "model": "",
+        },
+        "response": {
+            "body": [{"from": "server", "data": {"type": "said", "text": text}}],
+            "is_streaming": True,
+            "status": 101,
+            "wire": {"close": {"by": "client", "code": 1000, "reason": ""}},
+        },
+        "id_normalization_mapping": {},
+    }
+
+
+def test_workers_share_the_order_of_sessions_and_answer_over_websockets(tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    for name, text in (("session", "one"), ("session-2", "two")):
+        (folder / f"{name}.json").write_text(json.dumps(session(text)))
+    said = []
+    with workers(tmp_path / "home", f"recording_dir={folder}", count=2) as running:
+        for _ in range(5):  # each is a new connection, so any worker may get it
+            with direct(running) as connection:
+                socket = WebSocket(connection, "/v1/realtime?model=gpt-realtime")
+                socket.accepted()
+                said.append(socket.receive()["text"])
+                socket.close()
+        totals = own(running, "/report")["totals"]
+
+    assert said == ["one", "two", "two", "two", "two"]
+    assert (totals["replayed"], totals["missed"]) == (5, 0)
 
 
 def test_every_worker_gets_connections(tmp_path: Path) -> None:
