@@ -53,7 +53,6 @@ from .session import ProxyRun, Session
 from .shortcuts.addon_shortcuts import take_shortcuts
 from .shortcuts.dumper_output import filter_dumper_output
 from .shortcuts.guarded import Undo
-from .socket_breaks import relay_break
 from .start_errors import STOPS_START, count_only_errors_of_the_start, start_has_failed
 from .upgrades import answer_upgrade
 from .websocket_capture import capture_end, capture_message, forget_passed_messages
@@ -294,7 +293,6 @@ class OpenAIReplay:
         if state is not None and state.socket is not None:
             await capture_message(flow, state.socket)
         if state is not None:
-            relay_break(flow, state)
             forget_passed_messages(flow)
 
     def websocket_end(self, flow: http.HTTPFlow) -> None:

@@ -23,16 +23,6 @@ def reset_client(client: connection.Client) -> None:
         reset_on_close(io.writer.get_extra_info("socket"))
 
 
-def close_client(client: connection.Client, *, is_reset: bool) -> None:
-    """Close a client's connection behind mitmproxy's back, after all that it has written; or with a TCP reset."""
-    if is_reset:
-        reset_client(client)
-    handler = handler_of(client)
-    io = None if handler is None else handler.transports.get(client)
-    if io is not None and io.writer is not None:
-        io.writer.close()
-
-
 def lift_connection_limit(client: connection.Client, address: tuple[str, int]) -> None:
     """Let all streams of a client's HTTP/2 connection reach an address at once; mitmproxy's limit is five."""
     handler = handler_of(client)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from mitmproxy import http
 
@@ -15,6 +16,7 @@ from ..service.session_replay import next_session
 from ..service.socket_replay import replayed_upgrade, served
 from ..service.socket_requests import Upgrade
 from ..service.web_socket import Accepted
+from .client_connection import reset_client
 from .earlier_responses import EarlierResponses
 from .flow_state import FlowState
 from .hosts import url_of
@@ -23,6 +25,7 @@ from .replaying import send_to_origin
 from .responses import recorded_response, refused, use_http_instead
 from .session_capture import SessionCapture
 from .websocket_capture import ResponsesCapture
+from .websocket_origin import Prepared
 
 
 async def answer_upgrade(flow: http.HTTPFlow, state: FlowState) -> None:
@@ -74,7 +77,7 @@ async def _answer(flow: http.HTTPFlow, state: FlowState, answer: Delivery | Acce
         flow.response = recorded_response(answer.status, answer.headers, answer.body(), flow.request)
         return
     origin = state.session.run.websocket_origin
-    path = await origin.add(answer)
+    path = await origin.add(Prepared(answer, partial(reset_client, flow.client_conn)))
     send_to_origin(flow, state, (ORIGIN_HOST, origin.port or 0), path)
 
 

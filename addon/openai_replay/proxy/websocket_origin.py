@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from wsproto import ConnectionType, WSConnection
@@ -26,13 +28,21 @@ from wsproto.events import (
 from wsproto.utilities import ProtocolError
 
 from ..request.upgrade import chosen_subprotocol
-from ..service.web_socket import Accepted, Gone, Headers, Inbox
+from ..service.web_socket import Accepted, Gone, Inbox
 from ..wire.socket_notes import Close
 from .loopback_origin import HOST, LoopbackOrigin
 
 log = logging.getLogger(__name__)
 
 _READ_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An accepted upgrade; `reset_client` lets its client's connection end with a TCP reset when it ends."""
+
+    accepted: Accepted
+    reset_client: Callable[[], None]
 
 
 class OriginSocket:
@@ -44,7 +54,6 @@ class OriginSocket:
         self._protocol = WSConnection(ConnectionType.SERVER)
         self._inbox = Inbox()
         self._unfinished: list[Any] = []
-        self._path = ""
 
     async def receive(self) -> str | bytes:
         """Return the client's next message.
@@ -68,8 +77,9 @@ class OriginSocket:
         await self._inbox.wait_for_end(wait_s)
 
     def break_off(self, *, is_reset: bool = False) -> None:
-        """End the connection without a close frame: the client's, too, see `socket_breaks.py`."""
-        self._put(TextMessage(data=word_of_break(self._path, is_reset=is_reset)))
+        """End the connection without a close frame; mitmproxy's connection to the client is the one to be reset."""
+        if is_reset:
+            self._reset_client()
         self._writer.close()
 
     def _put(self, event: Event) -> None:
@@ -86,13 +96,13 @@ class OriginSocket:
             for event in self._protocol.events():
                 if isinstance(event, Request):
                     self._offered = event.subprotocols
-                    self._path = event.target
                     return event.target
             await self._read()
 
-    def accept(self, headers: Headers) -> None:
+    def accept(self, prepared: Prepared) -> None:
         """Accept the upgrade, with the first of the subprotocols that is one."""
-        extra = [(name.encode(), value.encode()) for name, value in headers]
+        self._reset_client = prepared.reset_client
+        extra = [(name.encode(), value.encode()) for name, value in prepared.accepted.headers]
         self._put(AcceptConnection(subprotocol=chosen_subprotocol(self._offered), extra_headers=extra))
 
     def reject(self) -> None:
@@ -129,12 +139,7 @@ class OriginSocket:
                 raise Gone
 
 
-def word_of_break(path: str, *, is_reset: bool) -> str:
-    """Return the last message of a WebSocket under a path: the client's connection is to break off, not to close."""
-    return f"{path} {'reset' if is_reset else 'break'}"
-
-
-class WebSocketOrigin(LoopbackOrigin[Accepted]):
+class WebSocketOrigin(LoopbackOrigin[Prepared]):
     """Serves each prepared WebSocket once."""
 
     def __init__(self) -> None:
@@ -165,14 +170,14 @@ class WebSocketOrigin(LoopbackOrigin[Accepted]):
                 await writer.wait_closed()
 
     async def _serve(self, socket: OriginSocket) -> None:
-        accepted = self._prepared.pop(await socket.upgrade(), None)
-        if accepted is None:
+        prepared = self._prepared.pop(await socket.upgrade(), None)
+        if prepared is None:
             socket.reject()
             return
-        socket.accept(accepted.headers)
+        socket.accept(prepared)
         listening = asyncio.create_task(socket.listen())
         try:
-            await accepted.serve(socket)
+            await prepared.accepted.serve(socket)
             await listening  # for the client's close frame, which answers the server's
         finally:
             listening.cancel()

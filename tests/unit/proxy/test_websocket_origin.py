@@ -19,8 +19,8 @@ from wsproto.events import (
 )
 
 from openai_replay.proxy.loopback_origin import HOST
-from openai_replay.proxy.websocket_origin import WebSocketOrigin, word_of_break
-from openai_replay.service.web_socket import Accepted, Socket
+from openai_replay.proxy.websocket_origin import Prepared, WebSocketOrigin
+from openai_replay.service.web_socket import Accepted, Headers, Serve, Socket
 from openai_replay.wire.socket_notes import Close
 
 
@@ -54,6 +54,10 @@ async def connected(origin: WebSocketOrigin, path: str, *subprotocols: str) -> A
             await writer.wait_closed()
 
 
+def prepared(serve: Serve, headers: Headers = ()) -> Prepared:
+    return Prepared(Accepted(serve, headers), lambda: None)
+
+
 async def echo(socket: Socket) -> None:
     while True:
         await socket.send(await socket.receive())
@@ -72,7 +76,7 @@ def run(act: Callable[[WebSocketOrigin], Awaitable[None]]) -> None:
 
 def test_messages_go_both_ways_and_a_close_frame_is_answered() -> None:
     async def act(origin: WebSocketOrigin) -> None:
-        async with connected(origin, await origin.add(Accepted(echo))) as client:
+        async with connected(origin, await origin.add(prepared(echo))) as client:
             assert isinstance(await client.receive(), AcceptConnection)
             client.send(TextMessage(data="Grüße"))
             assert await client.receive() == TextMessage(data="Grüße")
@@ -84,7 +88,7 @@ def test_messages_go_both_ways_and_a_close_frame_is_answered() -> None:
 
 def test_a_path_works_once_and_another_not_at_all() -> None:
     async def act(origin: WebSocketOrigin) -> None:
-        path = await origin.add(Accepted(echo))
+        path = await origin.add(prepared(echo))
         async with connected(origin, path) as client:
             assert isinstance(await client.receive(), AcceptConnection)
         for used in (path, "/guessed"):
@@ -98,7 +102,7 @@ def test_a_path_works_once_and_another_not_at_all() -> None:
 
 def test_the_subprotocol_is_never_a_key() -> None:
     async def act(origin: WebSocketOrigin) -> None:
-        path = await origin.add(Accepted(echo))
+        path = await origin.add(prepared(echo))
         async with connected(origin, path, "openai-insecure-api-key.ek_1", "realtime") as client:
             accepted = await client.receive()
             assert isinstance(accepted, AcceptConnection)
@@ -112,7 +116,7 @@ def test_the_server_closes_with_code_and_reason() -> None:
         socket.close(Close(1008, "no recording"))
 
     async def act(origin: WebSocketOrigin) -> None:
-        async with connected(origin, await origin.add(Accepted(refuse))) as client:
+        async with connected(origin, await origin.add(prepared(refuse))) as client:
             assert isinstance(await client.receive(), AcceptConnection)
             assert await client.receive() == CloseConnection(code=1008, reason="no recording")
 
@@ -120,20 +124,22 @@ def test_the_server_closes_with_code_and_reason() -> None:
 
 
 @pytest.mark.parametrize("is_reset", [False, True])
-def test_a_break_is_a_word_for_the_relay_and_no_close_frame(is_reset: bool) -> None:
+def test_a_break_has_no_close_frame_and_a_reset_concerns_the_client(is_reset: bool) -> None:
+    resets: list[bool] = []
+
     async def break_off(socket: Socket) -> None:
         await socket.receive()
         socket.break_off(is_reset=is_reset)
 
     async def act(origin: WebSocketOrigin) -> None:
-        path = await origin.add(Accepted(break_off))
+        path = await origin.add(Prepared(Accepted(break_off), lambda: resets.append(True)))
         async with connected(origin, path) as client:
             assert isinstance(await client.receive(), AcceptConnection)
             client.send(TextMessage(data="go"))
-            assert await client.receive() == TextMessage(data=word_of_break(path, is_reset=is_reset))
             assert await code_of_end(client) == 1006
 
     run(act)
+    assert resets == [True] * is_reset
 
 
 async def code_of_end(client: Client) -> int:
@@ -155,7 +161,7 @@ def test_a_wait_ends_when_the_client_leaves() -> None:
         woken.set()
 
     async def act(origin: WebSocketOrigin) -> None:
-        async with connected(origin, await origin.add(Accepted(wait_for_ever))) as client:
+        async with connected(origin, await origin.add(prepared(wait_for_ever))) as client:
             assert isinstance(await client.receive(), AcceptConnection)
         await woken.wait()
 
@@ -164,7 +170,7 @@ def test_a_wait_ends_when_the_client_leaves() -> None:
 
 def test_the_acceptance_has_the_prepared_headers() -> None:
     async def act(origin: WebSocketOrigin) -> None:
-        path = await origin.add(Accepted(echo, (("x-replay-fault", "slow"),)))
+        path = await origin.add(prepared(echo, (("x-replay-fault", "slow"),)))
         async with connected(origin, path) as client:
             accepted = await client.receive()
             assert isinstance(accepted, AcceptConnection)
