@@ -3,7 +3,7 @@
     python -m bench_parts.stream_source CA_FILE
 
 It writes the certificate to trust to CA_FILE, prints its port, and serves until it is told to end. The requests
-are those of `programs.request_body`; with `?gap_us=` in the path, so much time lies between two chunks, and with
+are the chunks of `programs.request_body`; with `?gap_us=` in the path, so much time lies between two chunks, and with
 `uneven` a tenth of it to twice as much.
 """
 

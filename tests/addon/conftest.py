@@ -32,7 +32,7 @@ HOOKS: dict[str, Any] = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run tests that are coroutines, each in a loop of its own."""
+    """Run tests that are coroutines, each in a separate event loop."""
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
@@ -52,7 +52,7 @@ class Loaded:
         return getattr(self.context.options, name)
 
     async def trigger(self, event: Any) -> None:
-        """Call a hook as mitmproxy does: what it raises is logged, and goes no further."""
+        """Call a hook as mitmproxy does: an exception is logged, and goes no further."""
         with addonmanager.safecall():
             await self.context.master.addons.invoke_addon(self.addon, event)
 
@@ -63,13 +63,13 @@ class Loaded:
         return flow
 
     async def answer(self, flow: http.HTTPFlow, *pieces: bytes, **headers: str) -> list[bytes]:
-        """Let an answer to a flow pass to its end, and return what the client gets of it, piece by piece."""
+        """Let an answer to a flow pass to its end, and return the pieces that the client gets."""
         passed = await self.begin_answer(flow, *pieces, **headers)
         await self.trigger(hook("response", flow))
         return passed
 
     async def begin_answer(self, flow: http.HTTPFlow, *pieces: bytes, **headers: str) -> list[bytes]:
-        """Let an answer begin, and return what the client gets of these pieces."""
+        """Let an answer start with these pieces, and return the pieces that the client gets."""
         sent = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
         flow.response = http.Response.make(200, b"", sent)
         await self.trigger(hook("responseheaders", flow))
@@ -100,7 +100,7 @@ def hook(name: str, flow: http.HTTPFlow) -> Any:
 
 @asynccontextmanager
 async def loaded(recording_dir: Path, **options: Any) -> AsyncIterator[Loaded]:
-    """Load the addon with options of its own, and options of mitmproxy's; at the end, let it finish its work."""
+    """Load the addon with its options, and with options of mitmproxy; at the end, let it finish its work."""
     addon = OpenAIReplay()
     with taddons.context(proxyserver.Proxyserver(), proxyauth.ProxyAuth(), addon) as context:
         context.configure(addon, recording_dir=str(recording_dir), **options)

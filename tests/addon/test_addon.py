@@ -294,7 +294,7 @@ async def test_a_client_that_leaves_when_it_has_all_bytes_leaves_a_whole_recordi
 
 def test_a_tap_whose_disk_is_full_hands_on_and_says_so() -> None:
     tap = Tap()
-    tap.close()  # what writes to it fails from now on
+    tap.close()  # writing to it fails from now on
     assert [tap(piece) for piece in (b"a", b"b", b"")] == [b"a", b"b", b""]
     assert tap.problem == "its bytes could not be kept: I/O operation on closed file."
 
@@ -331,7 +331,7 @@ async def test_the_report_is_written_when_the_addon_ends(folder: Path, tmp_path:
 
 async def test_an_addon_that_is_unloaded_leaves_a_guard(folder: Path) -> None:
     async with loaded(folder) as replayer:
-        # As for a script that was saved: mitmproxy cannot wait for what `done` gives.
+        # As for a script that was saved: mitmproxy cannot wait for the task of `done`.
         replayer.context.master.addons.remove(replayer.addon)
         guard: Any = replayer.context.master.addons.get("openai_replay_guard")
         flow = request_flow(CHAT)

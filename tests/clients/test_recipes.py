@@ -28,7 +28,7 @@ class Recipe:
 
     Attributes:
         needs: programs on PATH.
-        prepare: the command that fetches and builds what the tests need.
+        prepare: the command that fetches and builds the needs of the tests.
         command: the command that runs the tests.
         test_ids: the test ids that its recordings get.
     """

@@ -1,7 +1,7 @@
-"""Which client programs there are, what each needs, and how it is built and run.
+"""The client programs: the needs of each, and how it is built and run.
 
 A program takes one argument, the case (`CASES`), and is configured by nothing but its environment: key, base
-URL, proxy and certificates. It prints one line of JSON with what it received, an error of the API included, and
+URL, proxy and certificates. It prints one line of JSON with the answer, an error of the API included, and
 ends with status 0. The line has in every case all of these keys:
 
     client, case
@@ -52,7 +52,7 @@ CASES = (
 )
 STREAMED_CASES = ("stream", "tools-stream", "miss", "error", "responses-stream")
 
-# What a tool may leave beside the sources when a person runs it there by hand.
+# Files that a tool may leave beside the sources when a person runs it there by hand.
 LEFTOVERS = frozenset({"__pycache__", "node_modules", "target", "Cargo.lock"})
 
 
@@ -73,7 +73,7 @@ class Build(Protocol):
 
     @property
     def ingredients(self) -> Sequence[str]:
-        """What else the result depends on, besides the sources and the platform."""
+        """Other ingredients of the result, besides the sources and the platform."""
 
     def missing(self) -> str | None:
         """Say which tool is not there or too old, or None when all are there."""
@@ -88,7 +88,7 @@ class Build(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _OwnFolder:
-    """What a build has that is made of the folder of its name, and of nothing that the folder does not pin."""
+    """The ingredients of a build: the folder of its name, which pins all else."""
 
     name: str
 
@@ -117,7 +117,7 @@ class Scripts(_OwnFolder):
 
 @dataclass(frozen=True, slots=True)
 class PythonEnvironment:
-    """A virtual environment of the running interpreter with what `requirements.txt` pins."""
+    """A virtual environment of the running interpreter with the packages that `requirements.txt` pins."""
 
     name: str
 
@@ -243,9 +243,9 @@ class Client:
     """One client program.
 
     Attributes:
-        name: what tests call it; the line that it prints says the same, save for `openai-node-20`, which is
+        name: its name in tests; the line that it prints says the same, save for `openai-node-20`, which is
             the program of `openai-node` under another Node.js.
-        builds: what has to be built to run it, its own program first.
+        builds: all that has to be built to run it, its program first.
         cases: the cases that it knows.
         ignores_proxy: it pays no heed to proxy variables, and has to be reached through its base URL.
     """
@@ -313,7 +313,7 @@ def built(build: Build, cache_dir: Path) -> Path:
 
 
 def fingerprint(build: Build) -> str:
-    """Hash what the build is made from: its sources, its other ingredients and the platform."""
+    """Hash the ingredients of the build: its sources, its other ingredients and the platform."""
     digest = hashlib.sha256()
     for text in (sysconfig.get_platform(), type(build).__name__, *build.ingredients):
         digest.update(text.encode() + b"\0")
@@ -367,7 +367,7 @@ def run(words: Sequence[str], folder: Path) -> None:
 
 
 def npm(subcommand: str) -> list[str]:
-    # No package here needs its install script; the engines that npm checks are those of its own Node.js.
+    # No package here needs its install script; npm checks the engines of its Node.js only.
     return ["npm", subcommand, "--ignore-scripts", "--no-audit", "--no-fund", "--engine-strict=false"]
 
 
@@ -423,7 +423,7 @@ CLIENTS = (
     Client("async-openai", (CargoPackage("async-openai"),), "client"),
 )
 
-# Programs with a task of their own in place of the cases: `tests/e2e/test_agents.py` runs them.
+# Programs with another task in place of the cases: `tests/e2e/test_agents.py` runs them.
 AGENTS = (
     Client("openai-agents-python", (PythonEnvironment("openai-agents-python"),), "agent.py", cases=()),
     Client(

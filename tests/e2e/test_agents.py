@@ -1,4 +1,4 @@
-"""Agents that make requests of their own accord: the Agents SDKs with tools and a hand-off, and Codex."""
+"""Agents that make their requests themselves: the Agents SDKs with tools and a hand-off, and Codex."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ def test_it_never_goes_upstream(tmp_path: Path, upstream: Upstream, mode: str) -
             assert asked.stdout.endswith(b"\n404"), asked.stdout
         tunnelled = curl(running, "http://openai-replay.test/report", "--proxytunnel")
         assert json.loads(tunnelled.stdout)["mode"] == mode
-        # Whatever comes of it: nothing but plain HTTP is promised.
+        # Any outcome is right: only plain HTTP is promised.
         curl(running, "https://openai-replay.test/report")
     assert upstream.connections == connections
     with proxy(tmp_path, *options, upstream=upstream, mode=REVERSE) as running, BaseURL(running) as client:

@@ -23,10 +23,10 @@ from support.requests import CHAT_URL, streamed_chat_body
 # "Hello! How can I assist you today?" in pieces, an opening and a closing chunk, and [DONE].
 CHUNKS = 12
 
-# What curl says of a transfer that ended too early: partial file, and HTTP/2 stream not closed cleanly.
+# curl's exit codes for a transfer that ended too early: partial file, and HTTP/2 stream not closed cleanly.
 PARTIAL_FILE, HTTP2_STREAM = 18, 92
 
-# What openai-python raises for both: the error of its HTTP library.
+# openai-python raises for both the error of its HTTP library.
 BROKEN_IN_PYTHON = "RemoteProtocolError"
 
 # The protocols that a client offers. With both the proxy takes its first, and speaks HTTP/2 to the API.
@@ -64,7 +64,7 @@ def cut_after(count: int) -> dict[str, Any]:
 
 
 def received(body: bytes) -> list[Any]:
-    """Return the whole events of a stream, without what is the recording's own."""
+    """Return the whole events of a stream, without their made-up id and time."""
     blocks = body.split(b"\n\n")[:-1]
     return [_without_id(block.removeprefix(b"data: ")) for block in blocks]
 

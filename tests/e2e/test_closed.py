@@ -1,4 +1,4 @@
-"""In replay nothing reaches a recorded host, whatever else goes wrong: seen at the upstream and at the sockets."""
+"""In replay nothing reaches a recorded host, whichever part fails: seen at the upstream and at the sockets."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Observed:
         return curl(self.proxy, url, *arguments, "-H", "content-type: application/json", "-d", body)
 
     def connected_to(self) -> list[str]:
-        """Return what the process connected to or looked up, one text each."""
+        """Return the hosts that the process connected to or looked up, one text each."""
         return self.audit_file.read_text().splitlines()
 
 
@@ -82,7 +82,7 @@ def replaying(
     mode: str = "",
     script: Path = ROOT / "addon" / "replay.py",
 ) -> Iterator[Observed]:
-    """Run a proxy in replay; at the end, whatever the test did, nothing may have come to the upstream."""
+    """Run a proxy in replay; at the end of any test, nothing may have come to the upstream."""
     upstream.reset()
     audit_file = top / "audit"
     environment = {"SOCKET_AUDIT": str(audit_file), "SABOTAGE": sabotage}
@@ -120,7 +120,7 @@ def refused(asked: subprocess.CompletedProcess[bytes]) -> str:
 
 @pytest.fixture(scope="module")
 def replayer(tmp_path_factory: pytest.TempPathFactory, recorded: Path) -> Iterator[Observed]:
-    """A proxy whose options are mitmproxy's defaults, with an upstream of its own."""
+    """A proxy whose options are mitmproxy's defaults, with its own upstream."""
     with (
         Upstream(plain=True) as upstream,
         replaying(tmp_path_factory.mktemp("default"), upstream, recorded) as observed,
@@ -491,7 +491,7 @@ def test_other_hosts_are_tunnelled_with_their_own_certificate(
 
 
 def test_the_system_sees_no_connection_either(tmp_path: Path, recorded: Path) -> None:
-    """What Python does not tell of, such as mitmproxy's parts in Rust, the system calls tell."""
+    """System calls show the connections that Python does not see, such as those by mitmproxy's parts in Rust."""
     strace = shutil.which("strace")
     if strace is None:
         pytest.skip("strace is not on PATH")
@@ -516,13 +516,13 @@ def test_the_system_sees_no_connection_either(tmp_path: Path, recorded: Path) ->
     finally:
         running.stop()
     wait_until(lambda: not is_written_by_strace(trace), "strace has written all")
-    # What goes to the clients goes through sockets that were accepted, and is sent without an address.
+    # Bytes for the clients go through sockets that were accepted, and are sent without an address.
     calls = [line for line in trace.read_text().splitlines() if "sin_addr" in line or "sin6_addr" in line]
     assert calls == []
 
 
 def is_written_by_strace(trace: Path) -> bool:
-    """Tell whether a strace still runs that writes this file: it ends after what it watches."""
+    """Tell whether a strace still runs that writes this file: it ends after the process that it watches."""
     for command_line in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
             words = command_line.read_bytes().split(b"\0")

@@ -79,7 +79,7 @@ def test_the_hosts_do_add_something(proxies: Both) -> None:
 
 
 def azure(running: Proxy, test_id: str, deployment: str, api_version: str) -> Any:
-    """Return what the package's own Azure client gets."""
+    """Return the answers that the package's Azure client gets."""
     with listening_client(running, test_id) as (http_client, wires):
         client = AzureOpenAI(
             azure_endpoint=AZURE,
@@ -155,7 +155,7 @@ def test_models_of_a_host(proxies: Both) -> None:
     assert_same_on_wire(recorded.wires, replayed.wires)
 
 
-# What servers answer beyond the API's own forms: Ollama's own lines, and fields of servers that no class knows.
+# Answers of servers beyond the API's forms: Ollama's own lines, and fields of servers that no class knows.
 ODD_ANSWERS: dict[str, dict[str, Any]] = {
     "lines of JSON": {
         "content_type": "application/x-ndjson",

@@ -142,7 +142,7 @@ def data_of(text: str) -> list[str]:
 
 
 def refilled(envelope: dict[str, Any], wire: Any) -> Any:
-    """Return what the class of an envelope, as the openai package has it, makes of an object of the wire."""
+    """Return the dump of an object of the wire by the class of an envelope, as the openai package has it."""
     module, _, name = envelope["__type__"].rpartition(".")
     if not module.startswith("openai."):
         return wire
@@ -165,7 +165,7 @@ def assert_is(recorded: Any, wire: Any) -> None:
 
 
 def assert_has_no_filling(chunk: dict[str, Any], body: dict[str, Any]) -> None:
-    """Assert that a chunk of api.openai.com has what the API sends, and no null that it does not send."""
+    """Assert that a chunk of api.openai.com has the members that the API sends, and no other null."""
     asks_usage = (body.get("stream_options") or {}).get("include_usage")
     assert chunk.get("usage") is not None or ("usage" in chunk) == bool(asks_usage)
     for choice in chunk["choices"]:

@@ -13,7 +13,7 @@ from support.base_url import REVERSE, BaseURL, answer_in_turn, said
 from support.proxy import proxy
 from support.requests import chat_body
 
-# How a request is found: by the name of its file, or by what is inside a file that a person has named.
+# How a request is found: by the name of its file, or by the content of a file that a person has named.
 PLACES = ("named by its hash", "named by a person", "in a subfolder", "in a subfolder of a subfolder")
 
 
@@ -34,7 +34,7 @@ class Rig:
         return json.dumps(recording, indent=2)
 
     def asked(self, question: str) -> str:
-        """Return what a question is answered."""
+        """Return the answer to a question."""
         return said(self.client.send(chat_body(question)))
 
 

@@ -65,7 +65,7 @@ def _ports(running: Proxy, workers: int) -> list[str]:
 
 
 def ask(running: Proxy, *arguments: str, path: str = "/v1/chat/completions", scheme: str = "http") -> Any:
-    """Return what curl gets, as JSON; without other arguments it sends `CHAT`."""
+    """Return curl's answer, as JSON; without other arguments it sends `CHAT`."""
     url = f"{scheme}://127.0.0.1:{running.port}{path}"
     sent = arguments if path.startswith("/@/") else ("-d", json.dumps(CHAT), *arguments)
     answer = subprocess.run(
@@ -79,7 +79,7 @@ def ask(running: Proxy, *arguments: str, path: str = "/v1/chat/completions", sch
 
 
 def refused(home: Path, *arguments: str, **environment: str) -> tuple[int, str]:
-    """Start the engine, which must end by itself; return its exit status and what it said."""
+    """Start the engine, which must end by itself; return its exit status and its output."""
     ended = subprocess.run(
         [*COMMAND, "-p", "0", *arguments],
         capture_output=True,

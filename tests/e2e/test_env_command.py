@@ -1,4 +1,4 @@
-"""`openai-replay env`, `addon` and `serve`: what a person asks of the command line besides a run."""
+"""`openai-replay env`, `addon` and `serve`: the uses of the command line besides a run."""
 
 import json
 import os

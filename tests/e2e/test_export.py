@@ -59,7 +59,7 @@ def test_missed_requests_come_back_through_a_batch(tmp_path: Path) -> None:
 
 
 def answer_batch(client: BaseURL, file: Path) -> None:
-    """Ask the mock API what a batch would ask, and write its output."""
+    """Send the requests of a batch to the mock API, and write its output."""
     with open(f"{file}.out", "w") as output:
         for line in map(json.loads, file.read_text().splitlines()):
             reply = client.send(line["body"], line["url"])

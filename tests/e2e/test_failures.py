@@ -1,4 +1,4 @@
-"""Failures come back as they were: every client raises what it raised while recording."""
+"""Failures come back as they were: every client raises the error that it raised while recording."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from support.node import node
 from support.proxy import CEILING_S, Proxy, curl, wait_until
 from support.requests import CHAT_URL, chat_body
 
-# Each with the class that openai-python raises, which is what a recording calls its type.
+# Each with the class that openai-python raises, which is its type in a recording.
 FAILURES = {
     "bad-request": "BadRequestError",
     "unauthorized": "AuthenticationError",

@@ -1,4 +1,4 @@
-"""Each injected fault is what it says, as curl, openai-python and openai-node see it."""
+"""Each injected fault has its effect, as curl, openai-python and openai-node see it."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ SLOW_DOWN: dict[str, Any] = {
     },
 }
 
-# What curl says of a transfer that ended too early: partial file, HTTP/2 stream not closed cleanly; of a reset
-# connection; and of its own time limit.
+# curl's exit codes for a transfer that ended too early: partial file, HTTP/2 stream not closed cleanly; of a reset
+# connection; and of its time limit.
 PARTIAL_FILE, HTTP2_STREAM, RECEIVE_ERROR, TIMED_OUT = 18, 92, 56, 28
 
 # The recorded stream has so many chunks before `[DONE]`.

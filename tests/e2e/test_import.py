@@ -53,7 +53,7 @@ def sent_again(client: BaseURL, exchange: Exchange) -> Reply:
 
 
 def as_wire(exchange: Exchange, status: int, headers: dict[str, str], body: bytes) -> Wire:
-    # Cassettes whose headers were taken out do not say what the body is; its beginning does.
+    # Cassettes whose headers were taken out do not tell the type of the body; its beginning does.
     inferred = "text/event-stream" if body.startswith(b"data:") else ""
     kind = exchange.response_headers.get("content-type") or inferred
     return Wire(

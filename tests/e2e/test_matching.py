@@ -1,6 +1,6 @@
 """The same request is the same in every language, and a request that could be answered otherwise is another one.
 
-The forms below are what each client writes for one logical request. Each family is recorded in its first form, and
+The forms below are the bodies that clients write for one request. Each family is recorded in its first form, and
 every other one has to find that recording; then one place after the other is changed, and has to miss.
 """
 
@@ -25,7 +25,7 @@ JSON_TYPE = "application/json"
 
 @dataclass(frozen=True)
 class Form:
-    """What one client sends."""
+    """The request of one client."""
 
     client: str
     body: bytes
@@ -169,7 +169,7 @@ SOUND = bytes(range(256)) * 40 + b"\r\n--not a boundary\r\n"
 
 
 def multipart(client: str, boundary: str, parts: list[tuple[str, str, bytes]], quote: str = '"') -> Form:
-    """Return a form of (name, what else its header says, content); the header's lines end in CRLF."""
+    """Return a form of (name, the rest of its header, content); the header's lines end in CRLF."""
     body = form_body(boundary, *((f'name="{name}"{header}', content) for name, header, content in parts))
     content_type = f"multipart/form-data; boundary={quote}{boundary}{quote}"
     return Form(client, body, content_type, TRANSCRIPTIONS)
@@ -296,7 +296,7 @@ def send(client: BaseURL, sent: Form) -> Reply:
 
 @dataclass
 class Recorded:
-    """A proxy that replays what was recorded of each family's first form and of BATCH."""
+    """A proxy that replays the recordings of each family's first form and of BATCH."""
 
     replayer: Proxy
     folder: Path
@@ -324,7 +324,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
 
 
 def without_new(value: Any) -> Any:
-    """Return an answer without what a completion gets anew each time it is recorded."""
+    """Return an answer without the members that a completion gets new each time it is recorded."""
     return {name: item for name, item in value.items() if name not in ("id", "created")}
 
 
@@ -363,7 +363,7 @@ def test_an_upload_of_other_bytes_or_under_another_name_misses(recorded: Recorde
             assert reply.is_miss(), body[:300]
 
 
-# --- what must miss -----------------------------------------------------------------------------------------------
+# --- misses ------------------------------------------------------------------------------------------------------
 
 
 def test_another_method_path_or_query_misses(recorded: Recorded) -> None:
@@ -488,7 +488,7 @@ def test_bodies_that_are_no_json_are_compared_as_they_are(tmp_path: Path) -> Non
 
 
 def usages(reply: Reply) -> list[Any]:
-    """Return what each chunk of a stream says of the usage, "absent" where it says nothing."""
+    """Return the usage in each chunk of a stream, "absent" where there is none."""
     assert reply.status == 200, reply.body
     events = [block.removeprefix(b"data: ") for block in reply.body.split(b"\n\n") if block]
     assert events.pop() == b"[DONE]"

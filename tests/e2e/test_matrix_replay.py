@@ -1,6 +1,6 @@
 """One set of recordings, made by openai-python, answers every client in every language.
 
-A client that writes a request in a form of its own, so that it is another request, has recorded that one itself.
+A client that writes a request in another form, so that it is another request, has recorded that one itself.
 """
 
 import json
@@ -46,7 +46,7 @@ type Line = dict[str, Any]
 
 @dataclass
 class Matrix:
-    """The recordings, a proxy that replays them, and what clients received while they recorded, by client and case."""
+    """The recordings, a proxy that replays them, and the answers from the time of recording, by client and case."""
 
     directory: Path
     base_url: Proxy
@@ -54,7 +54,7 @@ class Matrix:
 
 
 def ask(command: Sequence[str], case: str, environment: Mapping[str, str]) -> Line:
-    """Run a client and return what it received."""
+    """Run a client and return the answers that it received."""
     ended = subprocess.run(
         [*command, case], env=environment, capture_output=True, timeout=2 * CEILING_S, check=False
     )
@@ -113,7 +113,7 @@ def expected(matrix: Matrix, client: Client, case: str) -> Line:
 
 
 def check(matrix: Matrix, client: Client, received: Mapping[str, Line]) -> None:
-    """Compare what a client received, case by case, with what was received while it was recorded."""
+    """Compare the answers that a client received, case by case, with the recorded ones."""
     for case, line in received.items():
         if case == "miss":
             check_miss(line)
@@ -127,7 +127,7 @@ def check(matrix: Matrix, client: Client, received: Mapping[str, Line]) -> None:
 
 
 def comparable(line: Line) -> Line:
-    """Return what the API said.
+    """Return the API's answer.
 
     In how many pieces a stream is handed out is a client's own business, as is the precision of its numbers (Rust: 32
     bits) and the white space in a tool's arguments.

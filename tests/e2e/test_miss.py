@@ -1,4 +1,4 @@
-"""A request without a recording: what the client is told, what the log says, and what stays secret."""
+"""A request without a recording: the client's error, the lines of the log, and the secrets in neither."""
 
 import json
 import socket
@@ -43,7 +43,7 @@ class Replayed:
 
 
 def told_of_miss(text: str) -> list[str]:
-    """Return what the log tells of a miss: its line, and the indented ones that follow."""
+    """Return the log of a miss: its line, and the indented ones that follow."""
     lines = text.splitlines()
     first = next(number for number, line in enumerate(lines) if "No recording for" in line)
     return [lines[first].partition("] ")[2] or lines[first], *_indented(lines[first + 1 :])]

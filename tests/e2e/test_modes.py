@@ -1,4 +1,4 @@
-"""What each of the four modes does with a request, and which requests they concern."""
+"""The effect of each of the four modes on a request, and which requests they concern."""
 
 from __future__ import annotations
 

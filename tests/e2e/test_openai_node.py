@@ -1,4 +1,4 @@
-"""The openai Node package: what its objects say in replay is what they said while recording."""
+"""The openai Node package: its objects say the same in replay as while recording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The openai Python package: what its objects say in replay is what they said while recording."""
+"""The openai Python package: its objects say the same in replay as while recording."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def all_that_sync_clients_say(run: Run) -> dict[str, Any]:
 
 
 def raw(api: Any) -> Any:
-    """Return what the package makes of the response itself."""
+    """Return the package's view of the response itself."""
     response = api.chat.completions.with_raw_response.create(**CHATS["text"])
     return response.status_code, response.headers["content-type"], dumped(response.parse())
 

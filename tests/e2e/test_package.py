@@ -1,4 +1,4 @@
-"""The package: a wheel, installed into an environment of its own."""
+"""The package: a wheel, installed into a separate environment."""
 
 import json
 import os

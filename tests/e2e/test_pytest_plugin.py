@@ -44,7 +44,7 @@ def test_without(request):
 
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, str]]:
-    """What a machine needs whose only way out is a proxy."""
+    """The settings of a machine whose only way out is a proxy."""
     with Upstream() as upstream:
         home = tmp_path_factory.mktemp("company")
         with proxy(home, "recording_mode=live", upstream=upstream) as running:

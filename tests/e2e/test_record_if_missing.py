@@ -1,4 +1,4 @@
-"""`record-if-missing`: what had a recording when the run began is replayed, everything else is recorded to its end."""
+"""`record-if-missing`: requests that have a recording at the start of the run are replayed, all others are recorded."""
 
 import json
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def upstream(shared_upstream: Upstream) -> Upstream:
 
 
 def ask_in_turn(tmp_path: Path, upstream: Upstream, mode: str, *texts: str, test_id: str = "") -> list[str]:
-    """Ask a proxy of that mode for the texts one after the other, and return what it says."""
+    """Ask a proxy of that mode for the texts one after the other, and return its answers."""
     options = (mode, f"recording_dir={tmp_path / 'recordings'}")
     with proxy(tmp_path, *options, upstream=upstream, mode=REVERSE) as running, BaseURL(running) as client:
         return [said(client.send(chat_body(text), test_id=test_id)) for text in texts]
@@ -92,7 +92,7 @@ def test_one_run_replays_and_records(tmp_path: Path, upstream: Upstream) -> None
 def test_the_same_request_of_another_test_is_recorded_in_the_same_run(
     tmp_path: Path, upstream: Upstream
 ) -> None:
-    """What one test of a run recorded is not what the run found when it began."""
+    """A recording that one test of a run made is not one that the run found at its start."""
     answer_in_turn(upstream, "for a", "for b")
     options = (IF_MISSING, f"recording_dir={tmp_path / 'recordings'}")
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Recording is never in the client's way, and what it writes is what the API said."""
+"""Recording is never in the client's way, and it writes the API's answers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def chat(question: str, **members: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a client saw of an answer."""
+    """An answer as a client saw it."""
 
     exit_status: int
     status: str
@@ -77,7 +77,7 @@ class Recording:
         return value
 
     def reason(self, body: dict[str, Any]) -> str:
-        """Return what the log says of a request that is not recorded, as soon as it says it."""
+        """Return the log's reason why a request is not recorded, as soon as it is there."""
         request = reference_recorder.request_hash(CHAT_URL, body, None)[:12]
         begin = f"Not recorded: POST /v1/chat/completions (request {request}): "
 
@@ -164,7 +164,7 @@ def test_however_a_stream_travels_the_client_sees_it_and_the_file_is_the_referen
     assert seen == recording.ask_directly(body, protocol)
     assert seen.exit_status == 0
     recorded = recording.recorded(body)
-    # What the reference has no place for is in members of its own.
+    # Facts that the reference has no place for are in separate members.
     recorded["response"].pop("wire", None)
     name, expected = reference_recorder.recording(CHAT_URL, body, WIRE, streamed=True)
     assert recording.path_of(body).name == name

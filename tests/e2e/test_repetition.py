@@ -1,4 +1,4 @@
-"""The same request again: which answer it gets, which files it leaves, and what recording anew does to them."""
+"""The same request again: which answer it gets, which files it leaves, and how they change in a second recording."""
 
 import json
 import random
@@ -22,7 +22,7 @@ POLL = "/v1/poll"
 
 @dataclass
 class Rig:
-    """A proxy that records and one that replays, on one folder. Each test asks what no other one asks."""
+    """A proxy that records and one that replays, on one folder. Each test has its own requests."""
 
     folder: Path
     upstream: Upstream
@@ -32,7 +32,7 @@ class Rig:
     replaying_proxy: Proxy
 
     def record(self, *bodies: dict[str, Any] | None, path: str = CHAT_PATH, test_id: str = "") -> list[Reply]:
-        """Record requests one after the other as a run of their own."""
+        """Record requests one after the other as a separate run."""
         assert self.recorder.send(None, "/@/reset", method="POST").status == 200
         replies = [self.recorder.send(body, path, test_id=test_id) for body in bodies]
         # It is answered when all that was asked before it on this connection is written.
@@ -40,12 +40,12 @@ class Rig:
         return replies
 
     def replay(self, *bodies: dict[str, Any] | None, path: str = CHAT_PATH, test_id: str = "") -> list[Reply]:
-        """Replay requests one after the other as a run of their own."""
+        """Replay requests one after the other as a separate run."""
         assert self.replayer.send(None, "/@/reset", method="POST").status == 200
         return [self.replayer.send(body, path, test_id=test_id) for body in bodies]
 
     def replayed_texts(self, *bodies: dict[str, Any]) -> list[str]:
-        """Return what requests are answered, where the upstream answered in turn."""
+        """Return the answers to requests, where the upstream answered in turn."""
         return [said(reply) for reply in self.replay(*bodies)]
 
     def files_of(self, body: dict[str, Any]) -> list[Path]:
@@ -61,7 +61,7 @@ def files_of(folder: Path, body: dict[str, Any]) -> list[Path]:
 
 
 def numbers(paths: Sequence[Path]) -> list[str]:
-    """Return what the names have after their hash, which they share."""
+    """Return the ends of the names after their hash, which they share."""
     assert len({path.name[:64] for path in paths}) == 1
     return [path.stem[64:] for path in paths]
 
@@ -144,7 +144,7 @@ def test_the_same_request_in_another_form_is_the_next_one_of_the_sequence(rig: R
 
 
 def asked_alone(running: Proxy, text: str) -> str:
-    """Ask on a connection of its own."""
+    """Ask on a new connection."""
     with BaseURL(running) as client:
         return said(client.send(chat_body(text)))
 
@@ -189,7 +189,7 @@ def test_streams_of_one_http2_connection_are_numbered_in_the_order_of_asking(
     assert rig.replayed_texts(*[chat_body("h2")] * 3) == ["1", "2", "3"]
 
 
-# --- recording anew -----------------------------------------------------------------------------------------------
+# --- recording again ----------------------------------------------------------------------------------------------
 
 
 def test_recording_anew_replaces_the_whole_set(rig: Rig) -> None:
@@ -252,7 +252,7 @@ def asked_status(running: Proxy, text: str) -> int:
 
 
 def test_a_run_that_is_killed_leaves_no_mixture(tmp_path: Path, rig: Rig) -> None:
-    """Killed while it records several requests anew, thrice each, after a number of answers that chance chooses."""
+    """Killed while it records several requests again, thrice each, after a number of answers that chance chooses."""
     folder = tmp_path / "recordings"
     requests = [chat_body(f"request {number}") for number in range(6)]
     asked = [request for request in requests for _ in range(3)]

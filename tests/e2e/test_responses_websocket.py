@@ -1,4 +1,4 @@
-"""The Responses API over WebSockets: recorded as streamed POSTs are, and replayed whatever the transport was."""
+"""The Responses API over WebSockets: recorded like streamed POSTs, and replayed over either transport."""
 
 from __future__ import annotations
 
@@ -470,7 +470,7 @@ WHOLE, BREAK, RESET = "whole", 1006, "reset"
 
 @pytest.fixture(scope="module")
 def whole(proxies: Both) -> list[str]:
-    """The messages of an answer without a fault, which is recorded for a test of its own."""
+    """The messages of an answer without a fault, which is recorded for a separate test."""
     with ExitStack() as stack:
         exchange(Client(proxies.recorder, stack).socket(test_id="faults"))
     proxies.recorder.ask("/report")

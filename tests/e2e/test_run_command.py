@@ -93,7 +93,7 @@ def upstream() -> Iterator[Upstream]:
 
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory, upstream: Upstream) -> Iterator[Mapping[str, str]]:
-    """The environment of a machine whose only way out is a proxy with a certificate of its own."""
+    """The environment of a machine whose only way out is a proxy with its own certificate."""
     with proxy(tmp_path_factory.mktemp("company"), "recording_mode=live", upstream=upstream) as running:
         yield {"HTTPS_PROXY": running.url, "SSL_CERT_FILE": str(running.ca_file), "OPENAI_API_KEY": KEY}
 
@@ -207,7 +207,7 @@ def test_a_miss_is_explained_and_fails_the_run_only_if_that_was_asked_for(home: 
 def test_a_request_that_could_not_be_recorded_fails_a_run_that_wants_none_without(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    # Nobody listens there any more.
+    # No server listens there any more.
     nobody = f"https://localhost:{port}/v1"
     command = ["sh", "-c", f"{ask(CHAT)[2]}; true"]
     for more, status in (((), 0), (("--fail-on-miss",), 1)):
@@ -462,7 +462,7 @@ def test_in_a_terminal_the_command_has_it_and_gets_control_c_once(home: Path) ->
     os.close(terminal)
 
 
-# --- what stays behind ---
+# --- files that stay behind ---
 
 
 def test_runs_leave_no_process_and_no_file_behind(home: Path, tmp_path: Path) -> None:
@@ -510,7 +510,7 @@ def test_a_proxy_that_ends_under_the_command_is_pointed_out(home: Path) -> None:
     assert b"does not answer" in result.stderr
 
 
-# --- what makes no sense ---
+# --- options that make no sense ---
 
 
 @pytest.mark.parametrize(

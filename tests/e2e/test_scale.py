@@ -1,4 +1,4 @@
-"""What a proxy touches on disk: nothing at its start, one file for a hit, none for the next; and its index."""
+"""The files that a proxy touches: none at its start, one file for a hit, none for the next; and its index."""
 
 import json
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def by_identity(question: str) -> dict[str, Any]:
 
 @dataclass
 class Watched:
-    """A proxy, and what it opens of its recordings."""
+    """A proxy, and the recordings that it opens."""
 
     running: Proxy
     client: BaseURL
@@ -53,7 +53,7 @@ class Watched:
     opened: Path
 
     def touched(self) -> list[str]:
-        """Return what was opened or listed of the recordings' folder since this was last asked.
+        """Return the files and folders of the recordings that were opened or listed since the last call.
 
         Names that were tried and are not there are left out.
         """
@@ -192,7 +192,7 @@ def test_files_that_changed_between_runs_are_as_they_are_now(tmp_path: Path, fol
 
 
 def test_proxies_that_share_a_folder_and_an_index_answer_alike(tmp_path: Path, upstream: Upstream) -> None:
-    """Two replay what a third one goes on recording, all with one index."""
+    """Two replay the recordings that a third one goes on making, all with one index."""
     folder = tmp_path / "recordings"
     folder.mkdir()
     upstream.reset()

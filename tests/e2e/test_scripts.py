@@ -14,10 +14,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# What the scripts expect of any Unix besides Python, uv and curl.
+# Programs that the scripts expect on any Unix besides Python, uv and curl.
 COMMANDS = ("sh", "cat", "cmp", "dirname", "grep", "head", "ln", "mktemp", "readlink", "rm", "sleep", "tr")
 
-# What a bootstrap works with.
+# The files that a bootstrap needs.
 FOLDERS = ("addon", "scripts")
 FILES = (".python-version", "pyproject.toml", "constraints.txt", "hatch_build.py", "README.md", "LICENSE")
 
@@ -47,7 +47,7 @@ def run(checkout: Path, script: str, *arguments: str, **environment: str) -> Res
 
 
 def copy_of_checkout(folder: Path) -> Path:
-    """Lay out in a new folder what a bootstrap works with, as a clone has it."""
+    """Lay out the files that a bootstrap needs in a new folder, as a clone has them."""
     folder.mkdir()
     for name in FOLDERS:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))

@@ -33,7 +33,7 @@ addons = [First(), Second()]
 
 
 def serve(home: Path, *arguments: str, log: Path) -> subprocess.Popen[bytes]:
-    """Start the server on a free port; what it prints goes to a file."""
+    """Start the server on a free port; its output goes to a file."""
     home.mkdir(exist_ok=True)
     with open(log, "wb") as output:
         return subprocess.Popen(
@@ -52,7 +52,7 @@ def listening_port(log: Path) -> int:
 
 
 def answered(port: int) -> bytes:
-    """Return what a plain request through the proxy gets."""
+    """Return the answer to a plain request through the proxy."""
     return subprocess.run(
         ["curl", "-sS", "-x", f"http://127.0.0.1:{port}", "http://other.example/"],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""`scripts/soak` runs, is bounded, and tells what the proxy held."""
+"""`scripts/soak` runs, is bounded, and tells the resources of the proxy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ends mitmdump at its start, and from where and with what it starts: options, environment, folders, packages."""
+"""Mistakes end mitmdump at its start; else it starts with any options, environment, folders and packages."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ MATCHES = "expected one of prefer, require"
 NAMES = ", ".join(sorted(option.name for option in OPTIONS))
 HOST_FORM = "expected a host name without scheme or path, such as api.openai.com, *.openai.azure.com or localhost:11434"
 
-# What is wrong in an option's value: the option, its value, and the line that says so. {cwd} is where mitmdump runs.
+# Mistakes in an option's value: the option, its value, and the line that says so. {cwd} is where mitmdump runs.
 WRONG_VALUES = [
     ("recording_mode", "replya", f"recording_mode='replya': {MODES}"),
     ("recording_mode", "Record", f"recording_mode='Record': {MODES}"),
@@ -84,7 +84,7 @@ WRONG_VALUES = [
     ),
 ]
 
-# Names that nobody knows, and what the line says to them.
+# Unknown names, and the remark on each in the line.
 WRONG_NAMES = [
     ("recording_moed", "did you mean recording_mode?"),
     ("recordings_dir", "did you mean recording_dir?"),
@@ -95,14 +95,14 @@ WRONG_NAMES = [
 
 @pytest.fixture
 def cwd(tmp_path: Path) -> Path:
-    """A folder that has what a correct start needs, and a file."""
+    """A folder with all files for a correct start, and a file."""
     (tmp_path / "recordings").mkdir()
     (tmp_path / "a-file").touch()
     return tmp_path
 
 
 def refused_start(cwd: Path, *options: str, mode: str = "", **environment: str) -> list[str]:
-    """Start mitmdump, which must end by itself with a failure; return what it logged of its own accord."""
+    """Start mitmdump, which must end by itself with a failure; return its log."""
     ended = subprocess.run(
         mitmdump_command(*options, mode=mode),
         capture_output=True,

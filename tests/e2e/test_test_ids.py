@@ -216,7 +216,7 @@ def record_for(tmp_path: Path, upstream: Upstream, *test_ids: str) -> Path:
 
 
 def said_to(client: BaseURL, test_id: str) -> str:
-    """Return what a test is answered, "miss" if nothing."""
+    """Return the answer to a test, "miss" if there is none."""
     return said(client.send(chat_body("Who am I?"), test_id=quoted(test_id)))
 
 

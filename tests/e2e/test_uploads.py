@@ -33,7 +33,7 @@ def recorded_with(running: Proxy, test_id: str, method: str, path: str, **reques
 
 
 def form(boundary: str, *parts: tuple[str, bytes]) -> dict[str, Any]:
-    """Return a request with a form; a part is what follows `form-data; ` in its header, and its content."""
+    """Return a request with a form; a part is the text after `form-data; ` in its header, and its content."""
     return {
         "content": form_body(boundary, *parts),
         "headers": {"content-type": f"multipart/form-data; boundary={boundary}"},
@@ -128,7 +128,7 @@ def test_memory_does_not_grow_with_an_upload_that_is_recorded(proxies: Both, tmp
     with open(file, "wb") as large:
         for _ in range(200):
             large.write(megabyte)
-    # What is loaded with the first upload is no growth.
+    # Modules that are loaded with the first upload are no growth.
     recorded_with(proxies.recorder, "large", "POST", "/files", **form("one", PURPOSE, FILE))
     before = resident_kilobytes(proxies.recorder, "VmRSS")
     done = curl(
@@ -138,7 +138,7 @@ def test_memory_does_not_grow_with_an_upload_that_is_recorded(proxies: Both, tmp
         "purpose=batch",
         "-F",
         f"file=@{file}",
-        "--http1.1",  # over HTTP/2 mitmproxy itself keeps what the API is too slow to take
+        "--http1.1",  # over HTTP/2 mitmproxy itself keeps bytes that the API is too slow to take
         test_id="large",
     )
     grown = resident_kilobytes(proxies.recorder, "VmHWM") - before

@@ -40,7 +40,7 @@ def upstream() -> Iterator[Upstream]:
 
 @dataclass(frozen=True)
 class Curl:
-    """What curl made of an answer."""
+    """An answer as curl saw it."""
 
     exit_code: int
     status: int
@@ -275,7 +275,7 @@ def test_splits_change_no_byte(upstream: Upstream, scenario: str) -> None:
 
 
 def test_chunks_arrive_one_by_one(upstream: Upstream) -> None:
-    """A stall after each number of chunks shows that nothing waits for what follows."""
+    """A stall after each number of chunks shows that nothing waits for a later chunk."""
     context = ssl.create_default_context(cafile=str(upstream.ca_file))
     with httpx.Client(verify=context, trust_env=False) as client:
         for count in (1, 2, 5):
@@ -518,7 +518,7 @@ def proxy(upstream: Upstream, tmp_path: Path) -> Iterator[str]:
 
 
 def status_through(proxy: str, ca_file: Path, *urls: str) -> list[str]:
-    """Return what curl got for each of `urls` through `proxy`, one after the other."""
+    """Return curl's answers from each of `urls` through `proxy`, one after the other."""
     outputs = [argument for _ in urls for argument in ("--output", os.devnull)]
     way = ("--proxy", proxy, "--noproxy", "", "--cacert", str(ca_file))
     command = ["curl", "--silent", *way, "--write-out", "%{http_code}\n", *outputs, *urls]

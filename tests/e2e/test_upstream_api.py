@@ -1,4 +1,4 @@
-"""What the upstream says, judged by the openai package: every object must be valid for the class that models it.
+"""The upstream's answers, judged by the openai package: every object must be valid for the class that models it.
 
 The package itself accepts anything (it constructs without validating); here each object is validated afterwards,
 required members, types and literals included.
@@ -59,7 +59,7 @@ def all_valid[M: openai.BaseModel](models: Iterable[M]) -> list[M]:
 
 
 def members_of(model: openai.BaseModel) -> dict[str, Any]:
-    """Return what came over the wire for `model`."""
+    """Return the object on the wire for `model`."""
     return model.to_dict(mode="json")
 
 

@@ -1,4 +1,4 @@
-"""Real clients over WebSockets: what one of them recorded, by whatever transport, each of them replays."""
+"""Real clients over WebSockets: a recording of one of them, over either transport, answers each of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every endpoint: what a client gets in replay is what it got while recording, as objects and on the wire."""
+"""Every endpoint: a client gets the same in replay as while recording, as objects and on the wire."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SESSIONS: dict[str, Session] = {}
 
 
 def session(act: Session) -> Session:
-    """Let this be done while recording and in replay; it returns what the client's objects say."""
+    """Let this be done while recording and in replay; it returns the content of the client's objects."""
     SESSIONS[act.__name__] = act
     return act
 
@@ -346,7 +346,7 @@ def messages_of_another_vendor(client: OpenAI) -> Any:
 
 @pytest.fixture(scope="module")
 def seen(proxies: Both) -> SeenOf:
-    """Give what came of a session while recording and in replay; each is done once."""
+    """Give the results of a session while recording and in replay; each is done once."""
     acts = {**SESSIONS, "client_secrets": client_secrets}
     done: dict[str, tuple[Seen[Any], Seen[Any]]] = {}
 

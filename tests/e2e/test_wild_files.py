@@ -24,7 +24,7 @@ CORPUS = SHARED / "corpus"
 
 needs_corpus = pytest.mark.skipif(not CORPUS.is_dir(), reason=f"{CORPUS} is not there")
 
-# What orjson refuses or alters, as members of an object.
+# Values that orjson refuses or alters, as members of an object.
 LOSSY = {
     "a lone surrogate": r'"text":"lone \ud83d here"',
     "a lone surrogate in a name": r'"\udc00":1',
@@ -45,7 +45,7 @@ LOSSY = {
     "an empty name": '"":"","a":{"":[]}',
 }
 
-# What no recording holds; the log then says so.
+# Bodies that no recording holds; the log then says so.
 TOO_DEEP = '"deep":' + "[" * 5000 + "]" * 5000
 
 
@@ -77,7 +77,7 @@ def anything(member: str) -> str:
 
 
 def twice(proxies: Both, path: str, body: Any, test_id: str) -> tuple[Wire, Wire]:
-    """Return what a request gets while recording and in replay."""
+    """Return the answers to a request while recording and in replay."""
     recorded, replayed = proxies.twice(
         lambda client: client._client.post(f"https://api.openai.com{path}", json=body).status_code, test_id
     )
@@ -118,7 +118,7 @@ def data_of(body: bytes) -> list[bytes]:
 
 
 def assert_same_texts(one: bytes, other: bytes) -> None:
-    """Compare what is lossy even for the standard library: thousands of digits, and what a surrogate means."""
+    """Compare values that are lossy even for the standard library: thousands of digits, and surrogates."""
     for pattern in (rb"\b[0-9]{20,}\b(?!\.)", rb"NaN|-?Infinity|1e999|-0[],.]"):
         assert re.findall(pattern, one) == re.findall(pattern, other)
     assert exact_json(one) == exact_json(other)

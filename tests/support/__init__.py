@@ -1,1 +1,1 @@
-"""What the end-to-end tests share: a real mitmdump, and real programs in an environment without settings."""
+"""Shared parts of the end-to-end tests: a real mitmdump, and real programs in an environment without settings."""

@@ -1,4 +1,4 @@
-"""Requests to the proxy in base-URL mode, byte for byte as the test says, and what came back."""
+"""Requests to the proxy in base-URL mode, byte for byte as the test says, and their answers."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class BaseURL:
 
 
 def answer_in_turn(upstream: Upstream, *texts: str, path: str = "*") -> None:
-    """Let the upstream say these texts in turn, and then the last one again, whatever it is asked at `path`."""
+    """Let the upstream say these texts in turn, and then the last one again, for any request at `path`."""
     upstream.add({"match": {"path": path}, "sequence": [{"json": {"said": text}} for text in texts]})
 
 

@@ -36,7 +36,7 @@ NORMALISED_KINDS = ("chat.completion", "chat.completion.chunk", "text_completion
 
 @dataclass
 class Wire:
-    """One exchange as the client's end of the wire saw it. `body` is what arrived, `broken` says how it broke off."""
+    """One exchange as the client's end of the wire saw it. `body` has the bytes, `broken` says how it broke off."""
 
     method: str
     url: str
@@ -48,7 +48,7 @@ class Wire:
 
 @dataclass
 class Both:
-    """The two proxies, what is behind them, and the folder between them."""
+    """The two proxies, the upstream behind them, and the folder between them."""
 
     upstream: Upstream
     recorder: Proxy
@@ -78,7 +78,7 @@ class Both:
 
 @dataclass
 class Seen[T]:
-    """What came of something, and its exchanges on the wire."""
+    """The result of an act, and its exchanges on the wire."""
 
     result: T
     wires: list[Wire] = field(default_factory=list)
@@ -109,7 +109,7 @@ def both(
 def listening_client(
     running: Proxy, test_id: str, *, protocols: Sequence[str] = ("http/1.1",)
 ) -> Iterator[tuple[httpx.Client, list[Wire]]]:
-    """Give a client that goes through a proxy, and the list of its exchanges; `protocols` are those of its ALPN."""
+    """Give a client that goes through a proxy, and the list of its exchanges; `protocols` are offered by ALPN."""
     context = TrustingContext(running, protocols)
     wires: list[Wire] = []
     through = httpx.HTTPTransport(verify=context, proxy=running.url, http2="h2" in protocols)
@@ -215,7 +215,7 @@ def _members(pairs: list[tuple[str, Any]]) -> tuple[Any, ...]:
 
 
 def shown(result: Any) -> Any:
-    """Return what a client's objects say, for comparison; an error as its class, status, message and body."""
+    """Return the content of a client's objects, for comparison; an error as its class, status, message and body."""
     if isinstance(result, openai.BaseModel):
         return (
             type(result).__name__,
@@ -256,7 +256,7 @@ def raised_by(act: Callable[[], object]) -> openai.APIError:
 
 
 def received_until_error[T](stream: Iterable[T]) -> tuple[list[T], Exception | None]:
-    """Return what a client's stream gives, and the error of the API or of the connection that ends it."""
+    """Return the items of a client's stream, and the error of the API or of the connection that ends it."""
     items: list[T] = []
     try:
         for item in stream:

@@ -29,7 +29,7 @@ class Run:
     connection: str
 
     def environment(self, *, test_id: str = "") -> dict[str, str]:
-        """Return what a client needs to know; for a client that has no test id of its own, in the URL."""
+        """Return the environment of a client; for a client without a test id, in the URL."""
         if self.connection == "proxy":
             # Node sends a user name only beside a password, and Python's `websockets` refuses one without.
             user = f"{test_id}:x" if test_id else ""
@@ -50,7 +50,7 @@ def running(top: Path, connection: str, *options: str, upstream: Upstream | None
 
 
 def recorded_and_replayed[T](top: Path, connection: str, use: Callable[[Run], T]) -> tuple[T, T]:
-    """Return what `use` got while recording, and what in replay, of which upstream must hear nothing."""
+    """Return the results of `use` while recording and in replay, of which upstream must hear nothing."""
     with Upstream() as upstream:
         with running(top, connection, "recording_mode=record", upstream=upstream) as recorder:
             recorded = use(recorder)
@@ -73,7 +73,7 @@ def built(client: Client, *, in_ci: bool) -> list[str]:
 
 
 def said_by(command: Sequence[str], environment: Mapping[str, str]) -> Any:
-    """Run a client program, which prints one line of JSON, and return what it says."""
+    """Run a client program, which prints one line of JSON, and return its output."""
     ended = subprocess.run(command, capture_output=True, env=environment, timeout=CEILING_S, check=False)
     assert ended.returncode == 0, ended.stderr.decode(errors="replace")
     return json.loads(ended.stdout)
@@ -83,7 +83,7 @@ NORMALISED = ("chat.completion", "chat.completion.chunk", "text_completion")
 
 
 def comparable(value: Any) -> Any:
-    """Return what a client's object dumps to, less what the format normalises and the API's random padding."""
+    """Return the dump of a client's object, without the normalised members and the API's random padding."""
     if isinstance(value, list):
         return [comparable(item) for item in value]
     if not isinstance(value, dict):

@@ -21,7 +21,7 @@ PROGRAM = Path(__file__).with_name("node_calls.mjs")
 def node(
     running: Proxy, calls: list[Any], *, test_id: str, options: Mapping[str, Any] | None = None
 ) -> list[dict[str, Any]]:
-    """Return what openai-node gets for some calls; the program says how calls and answers look.
+    """Return openai-node's answers to some calls; the program says how calls and answers look.
 
     `options` are those of its client, such as `maxRetries`.
 

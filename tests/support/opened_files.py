@@ -1,6 +1,6 @@
 """A mitmproxy script that writes down which files are opened and which folders listed, one path a line.
 
-Loaded after the addon: it sees what the proxy does from its start on, but for the loading of the addon itself.
+Loaded after the addon: it sees each file that the proxy opens from its start on, without the loading of the addon.
 """
 
 from __future__ import annotations

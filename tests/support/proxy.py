@@ -25,7 +25,7 @@ REDIRECT_SCRIPT = ROOT / "addon" / "openai_replay" / "proxy" / "companion" / "re
 MITMDUMP = Path(sys.executable).with_name("mitmdump")
 
 # Two must pass every test here: mitmdump, and mitmproxy's master with only the addons that this job needs. The engine
-# must pass those that replay by base URL; where a test wants more than that, `serve` takes its place.
+# must pass the tests that replay by base URL; where a test wants more than that, `serve` takes its place.
 PROGRAMS = {
     "mitmdump": (str(MITMDUMP),),
     "serve": (sys.executable, "-m", "openai_replay.proxy.serve"),
@@ -51,7 +51,7 @@ def wait_until[T](condition: Callable[[], T], what: str, ceiling_s: float = CEIL
 
 
 def bare_environment(home: Path, **more: str) -> dict[str, str]:
-    """Return an environment with HOME and PATH alone: what this machine sets besides would hide faults."""
+    """Return an environment with HOME and PATH alone: other settings of this machine would hide faults."""
     return {"HOME": str(home), "PATH": os.environ["PATH"], **more}
 
 
@@ -79,7 +79,7 @@ class Proxy:
         return self.log_file.read_text(errors="replace")
 
     def environment(self, *, test_id: str = "", **more: str) -> dict[str, str]:
-        """Return what makes curl, Python and the like go through the proxy and trust it."""
+        """Return the variables that make curl, Python and the like go through the proxy and trust it."""
         user = f"{test_id}@" if test_id else ""
         url = f"http://{user}127.0.0.1:{self.port}"
         return bare_environment(
@@ -130,7 +130,7 @@ def mitmdump_command(
 
 
 def _is_for_engine(options: Sequence[str], scripts: Sequence[Path], mode: str, script: Path) -> bool:
-    """Tell whether a proxy only replays, by base URL. Of scripts it may have the one that stands in for DNS."""
+    """Tell whether a proxy only replays, by base URL. It may have the script that stands in for DNS."""
     modes = [option for option in options if option.startswith("recording_mode=")]
     is_replay = all(option == "recording_mode=replay" for option in modes)
     return (

@@ -33,7 +33,7 @@ def envelope(wire: Any, model: type[BaseModel], name: str) -> dict[str, Any]:
 def recording(
     url: str, body: dict[str, Any], wire: Any, *, streamed: bool = False, test_id: str | None = None
 ) -> tuple[str, str]:
-    """Return name and content of the file: `wire` is what came back, a list of the chunks if it was streamed."""
+    """Return name and content of the file: `wire` is the answer, a list of the chunks if it was streamed."""
     name = request_hash(url, body, test_id)
     path = urlsplit(url).path
     if path.endswith("/embeddings"):

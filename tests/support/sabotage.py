@@ -1,4 +1,4 @@
-"""A mitmproxy script that breaks a piece of the addon, to see what a bug there would do.
+"""A mitmproxy script that breaks a piece of the addon, to see the effect of a bug there.
 
     SABOTAGE=openai_replay.replay.replayer:Replayer.answer mitmdump -s addon/replay.py -s tests/support/sabotage.py
 

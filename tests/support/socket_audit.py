@@ -2,7 +2,7 @@
 
     SOCKET_AUDIT=FILE mitmdump -s addon/replay.py -s tests/support/socket_audit.py
 
-Each line of the file is a JSON list, the event and its address. Python tells of its own sockets and look-ups (PEP
+Each line of the file is a JSON list, the event and its address. Python tells of its sockets and look-ups (PEP
 578), wherever in mitmproxy they happen.
 """
 

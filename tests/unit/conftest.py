@@ -1,4 +1,4 @@
-"""What the tests of the core share. None of them knows mitmproxy, a network beyond loopback, or a pause."""
+"""Fixtures that the tests of the core share. None of them knows mitmproxy, a network beyond loopback, or a pause."""
 
 from __future__ import annotations
 

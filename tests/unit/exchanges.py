@@ -142,12 +142,12 @@ def recorded(
 
 
 def finished(recorder: Recorder, ticket: Ticket, answer: JSON | bytes) -> Path | None:
-    """Answer what was asked before."""
+    """Answer an earlier request."""
     return recorder.finish(ticket, answered(ticket.api_request, answer))
 
 
 class Replay:
-    """A run that replays, as a process that reads a folder anew would."""
+    """A run that replays, as a new process that reads a folder would."""
 
     def __init__(
         self, folder: Path, match: Match = Match.PREFER, rules: Rules = NO_RULES, *, is_watched: bool = False
@@ -183,7 +183,7 @@ class Replay:
         return json.loads(b"".join(answer.pieces))
 
     def contents(self, request: ApiRequest, times: int) -> list[JSON]:
-        """Return what the model says to a request made so many times."""
+        """Return the model's answers to a request made so many times."""
         return [self.body(request)["choices"][0]["message"]["content"] for _ in range(times)]
 
     def kept_series(self) -> KeptSeries:
@@ -243,7 +243,7 @@ def write_recording(
 
 
 class Api:
-    """What the stand-in for the API answers, as the bytes that it would flush one by one."""
+    """The answers of the stand-in for the API, as the bytes that it would flush one by one."""
 
     def __init__(self) -> None:
         self._service = Service([SCENARIOS], lambda: None)

@@ -1,4 +1,4 @@
-"""`options`: a value that makes no sense is an error that says which, what was given and what is allowed."""
+"""`options`: a value that makes no sense is an error with the option, the given value and the allowed ones."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def test_any_text_is_options_or_an_error_in_one_line(
 
 
 def problem_with(folder: Path) -> str:
-    """Return what is wrong with the options of a folder, "" where nothing is."""
+    """Return the error in the options of a folder, "" without one."""
     try:
         resolve({"recording_dir": str(folder)}, {})
     except BadOption as exc:

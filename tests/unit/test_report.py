@@ -1,4 +1,4 @@
-"""`report`: what a run did, of one test or of all."""
+"""`report`: the events of a run, of one test or of all."""
 
 from __future__ import annotations
 

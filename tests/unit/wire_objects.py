@@ -100,7 +100,7 @@ def _objects(name: str, depth: int) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def objects(class_name: str) -> st.SearchStrategy[dict[str, Any]]:
-    """Objects that are what their class says, members that may be missing or null being so at times."""
+    """Objects of their class; members that may be missing or null being so at times."""
     return _objects(class_name.removeprefix("openai."), 0)
 
 
@@ -117,7 +117,7 @@ def objects_with_unknown_members(draw: st.DrawFn, class_name: str) -> dict[str, 
 
 @st.composite
 def any_objects(draw: st.DrawFn, class_name: str) -> dict[str, Any]:
-    """What other servers make of a class: members missing, null, unknown, of another type, in any order."""
+    """Objects of a class as other servers write them: members missing, null, unknown, of another type, in any order."""
     wire = copy.deepcopy(draw(objects_with_unknown_members(class_name)))
     for holder in draw(st.lists(st.sampled_from(list(_dicts(wire))), max_size=4)):
         _damage(draw, holder)

@@ -26,7 +26,7 @@ def confdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def entry_for(host: str, addon: EllipticTlsConfig, confdir: Path, **options: object) -> CertStoreEntry:
-    """Return what the addon gives a client that asks for a host."""
+    """Return the addon's certificate for a client that asks for a host."""
     with taddons.context(addon) as test:
         test.configure(addon, confdir=str(confdir), **options)
         client = tflow.tclient_conn()

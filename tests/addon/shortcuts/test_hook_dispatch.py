@@ -1,4 +1,4 @@
-"""`dispatch`: hooks reach the addons that handle them, and nobody else is asked."""
+"""`hook_dispatch`: hooks reach the addons that handle them, and no other addon."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Listener:
         self.updated: list[Any] = []
 
     def update(self, flows: Any) -> None:
-        """Take note of what changed."""
+        """Take note of the changes."""
         self.updated += flows
 
 

@@ -288,7 +288,7 @@ def test_a_file_that_is_too_large_is_found(folder: Path) -> None:
 
 
 def test_mending_overwrites_nothing(folder: Path) -> None:
-    """A recording under a wrong name goes behind the one that has its name, whatever both hold."""
+    """A recording under a wrong name goes behind the recording that has its name, also if both are equal."""
     wrong = folder / f"{'a' * 64}.json"
     shutil.copy(folder / CHAT, wrong)
     edit(wrong, lambda value: value["response"].update(headers={"x-copy": "1"}))

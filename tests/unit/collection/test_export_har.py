@@ -1,4 +1,4 @@
-"""`export_har`: entries with what a HAR reader expects."""
+"""`export_har`: entries as a HAR reader expects them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`reports`: several reports say together what was used, seen and missed."""
+"""`reports`: several reports together name the used recordings, the tests and the misses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`shapes`: members, types, events and errors of answers, and what changed between them."""
+"""`shapes`: members, types, events and errors of answers, and the changes between them."""
 
 from __future__ import annotations
 

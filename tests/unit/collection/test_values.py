@@ -1,4 +1,4 @@
-"""`values`: reads of loosely typed values, and the errors of those that are of another type."""
+"""`values`: reads of loosely typed values, and the errors for values of another type."""
 
 from __future__ import annotations
 

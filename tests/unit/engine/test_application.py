@@ -1,4 +1,4 @@
-"""`application`: what the server is told to send, and how often the disk is looked at for it."""
+"""`application`: the messages to the server, and how often files are looked at for them."""
 
 from __future__ import annotations
 

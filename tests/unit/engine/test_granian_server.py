@@ -57,7 +57,7 @@ def application(folder: Path, **options: str) -> Iterator[Application]:
 
 
 def during[T](application: Application, act: Callable[[int], T], *, upgrades: bool = True) -> T:
-    """Return what comes of an act on the server's port; the server ends behind it."""
+    """Return the result of an act on the server's port; the server ends behind it."""
 
     async def main() -> T:
         listens = asyncio.Event()

@@ -28,7 +28,7 @@ DELIVERY = Delivery(
 def played(
     delivery: Delivery, *, version: str = "1.1", leaves_after: int | None = None
 ) -> tuple[list[Message], list[float], Progress]:
-    """Return what is sent and when, in ms; the client leaves after so many messages, or when all is sent."""
+    """Return the sent messages and when, in ms; the client leaves after so many messages, or when all is sent."""
     progress = Progress()
     streams = Streams(progress)
 

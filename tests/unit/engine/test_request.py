@@ -1,4 +1,4 @@
-"""`request`: what two requests must share to have one fingerprint, and what the engine reads of a request."""
+"""`request`: two requests with one fingerprint are equal, and the parts that the engine reads of a request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`json_text`: what a JSON text says that no value holds is noticed, and kept."""
+"""`json_text`: parts of a JSON text that no value holds are noticed, and kept."""
 
 from __future__ import annotations
 

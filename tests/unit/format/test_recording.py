@@ -1,4 +1,4 @@
-"""`recording`: one codec; what it writes it reads, and what it cannot read it names."""
+"""`recording`: one codec, which reads all that it writes, and names the place that it cannot read."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_seeds_are_written_as_they_were_read() -> None:
         assert list(json.loads(encode(decode(path.read_bytes(), path))).items()) == list(full.items())
 
 
-# --- reading what others wrote ------------------------------------------------------------------------------------
+# --- reading foreign files ----------------------------------------------------------------------------------------
 
 
 def minimal(**members: JSON) -> dict[str, JSON]:

@@ -1,4 +1,4 @@
-"""The commands, their help, and what the start of the command line imports."""
+"""The commands, their help, and the imports at the start of the command line."""
 
 import subprocess
 import sys

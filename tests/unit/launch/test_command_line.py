@@ -1,4 +1,4 @@
-"""`command_line`: what is wrong with an option is said of the name that it has on the command line."""
+"""`command_line`: an error of an option gives its name on the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from openai_replay.launch.command_line import DIRECTORY, NOT_DONE, USAGE, guarde
 
 
 def run(problem: OpenAIReplayError, *arguments: str) -> tuple[int, str]:
-    """Run a command that meets a problem, and return its exit status and what it says."""
+    """Run a command that meets a problem, and return its exit status and its output."""
 
     @click.command
     @DIRECTORY

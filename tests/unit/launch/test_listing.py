@@ -1,4 +1,4 @@
-"""`listing`: what `list` says of a recording is what replay sends."""
+"""`listing`: `list` says of a recording the status that replay sends."""
 
 from __future__ import annotations
 

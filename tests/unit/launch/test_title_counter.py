@@ -1,4 +1,4 @@
-"""`title_counter`: what is recorded so far, in the title of a terminal."""
+"""`title_counter`: the number of recordings so far, in the title of a terminal."""
 
 from __future__ import annotations
 

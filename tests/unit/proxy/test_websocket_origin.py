@@ -1,4 +1,4 @@
-"""The WebSocket server for replayed upgrades: each path once, and only those that were prepared."""
+"""The WebSocket server for replayed upgrades: each prepared path once, and no other path."""
 
 from __future__ import annotations
 

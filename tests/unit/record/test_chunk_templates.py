@@ -1,4 +1,4 @@
-"""`templates`: what is made of a chunk by what was made of another is what would have been made of it at length."""
+"""`chunk_templates`: the fast path records a chunk exactly as the full path does."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def exchange(request: ApiRequest, texts: list[str], name: str = "") -> Exchange:
 
 
 def at_length(of: Exchange, monkeypatch: pytest.MonkeyPatch) -> tuple[bytes, str]:
-    """Return what is recorded without templates, and its digest."""
+    """Return the recording without templates, and its digest."""
     with monkeypatch.context() as patched:
         patched.setattr(chunk_templates, "_MOST_TRIALS", 0)
         recorded = record(of)

@@ -54,7 +54,7 @@ def numbered(count: int, name: str = NAME) -> list[str]:
 
 
 def said(folder: Path) -> list[JSON]:
-    """Return what the model says in each file of the sequence."""
+    """Return the model's answer in each file of the sequence."""
     count = len([name for name in names(folder) if name.endswith(".json")])
     files = [f"{NAME}{'' if number == 1 else f'-{number}'}.json" for number in range(1, count + 1)]
     bodies: list[Any] = [written(folder, name)["response"]["body"] for name in files]
@@ -340,7 +340,7 @@ def test_a_broken_stream_is_no_success_that_takes_a_failure_with_it(recorder: Re
     assert names(folder) == numbered(2)
 
 
-# --- what was there before ----------------------------------------------------------------------------------------
+# --- earlier recordings -------------------------------------------------------------------------------------------
 
 
 def test_recording_anew_replaces_the_whole_sequence(folder: Path, open_store: OpenStore) -> None:
@@ -630,7 +630,7 @@ def test_a_folder_that_is_missing_is_made(store: Store, folder: Path) -> None:
 
 @contextmanager
 def recorders(folder: Path) -> Iterator[list[Recorder]]:
-    """Two recorders, as those of two processes that began at the same time."""
+    """Two recorders, like the recorders of two processes that began at the same time."""
     with ExitStack() as opened:
         found = []
         for process in ("one", "other"):

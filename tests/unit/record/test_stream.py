@@ -1,4 +1,4 @@
-"""`stream`: what is recorded of a stream, and when it is whole."""
+"""`stream`: the recording of a stream, and when it is whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`whole_body`: what is recorded of an answer in one piece, of a list of models and of a failure."""
+"""`whole_body`: the recording of an answer in one piece, of a list of models and of a failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`answer`: a recording gives the client what it was recorded from."""
+"""`answer`: a recording gives the client the answer that it was made from."""
 
 from __future__ import annotations
 
@@ -561,7 +561,7 @@ def test_a_stream_that_the_api_cuts_is_as_it_was() -> None:
 
 
 def _compare(exchange: Exchange) -> None:
-    """Hold what is replayed against what came over the wire: status, and each JSON text to the order of members."""
+    """Compare the replayed answer with the one on the wire: status, and each JSON text to the order of members."""
     pieces = list(exchange.body)
     recorded = record(replace(exchange, body=pieces))
     result = render([stored(b"".join(recorded.pieces()))], exchange.api_request)

@@ -1,4 +1,4 @@
-"""`miss`: what the client is told, and what the log says: the nearest recording and each place that differs."""
+"""`miss`: the client's error, and the lines of the log: the nearest recording and each place that differs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def compared(recorded: ApiRequest, request: ApiRequest, test_id: str | None = No
     return [str(difference) for difference in differences(stored, request)]
 
 
-# --- what the client is told --------------------------------------------------------------------------------------
+# --- the client's error -------------------------------------------------------------------------------------------
 
 
 def test_the_client_is_told_of_the_nearest_recording_and_nothing_of_the_request(
@@ -104,7 +104,7 @@ def test_a_message_that_is_no_unicode_is_told_all_the_same() -> None:
     assert json.loads(error_body("/v1/\udcff", "x", ""))["error"]["message"] == "/v1/\udcff"
 
 
-# --- what the log says --------------------------------------------------------------------------------------------
+# --- the log ------------------------------------------------------------------------------------------------------
 
 
 def test_the_log_names_each_place_with_both_values(store: Store, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""`recorded_series`: what is in memory is bounded, and read again when it was forgotten."""
+"""`recorded_series`: memory is bounded, and a forgotten series is read again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`replayer`: the right recording answers, in its turn, and what changes on disk counts for the next request."""
+"""`replayer`: the right recording answers, in its turn, and changes on disk count for the next request."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_hit_by_name_needs_no_index(folder: Path, replay: Replay) -> None:
     (folder / "broken.json").write_text("{")
     assert replay.name(REQUEST) == f"{NAME}.json"
     assert not replay.store.index.has_settled()
-    assert replay.store.index.problems() == []  # nobody looked
+    assert replay.store.index.problems() == []  # no file was looked at
 
 
 def test_a_broken_recording_is_an_error_for_its_own_request_alone(folder: Path, replay: Replay) -> None:

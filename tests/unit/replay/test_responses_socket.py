@@ -117,7 +117,7 @@ def messages() -> ClientMessages:
 
 
 async def arrives_after(wanted: JSON, *sent: JSON) -> list[bool]:
-    """Return what became of the messages that were sent while one was awaited, which has come in the end."""
+    """Return the messages that were sent while one was awaited, which has come in the end."""
     client = messages()
     waiting = asyncio.create_task(client.await_equal(wanted))
     await asyncio.sleep(0)

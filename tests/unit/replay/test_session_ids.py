@@ -1,4 +1,4 @@
-"""Ids that the live client made stand for the recorded ones; those of the server are its own."""
+"""Ids that the live client made stand for the recorded ones; the server's ids stay."""
 
 from __future__ import annotations
 

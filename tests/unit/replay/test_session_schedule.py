@@ -1,4 +1,4 @@
-"""The server's messages keep their recorded distance to the client's, whatever the live client's pace."""
+"""The server's messages keep their recorded distance to the client's, at any pace of the live client."""
 
 from __future__ import annotations
 

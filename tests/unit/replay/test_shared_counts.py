@@ -1,4 +1,4 @@
-"""`shared_counts`: counters that other processes read, even those of a process that was killed."""
+"""`shared_counts`: counters that other processes read, also after their process was killed."""
 
 from __future__ import annotations
 

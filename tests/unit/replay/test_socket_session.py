@@ -1,4 +1,4 @@
-"""A session replayed message by message: the same messages hit, whatever the cuts of their sound; all else misses."""
+"""A session replayed message by message: the same messages hit, with any cuts of their sound; all else misses."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def session_replay(stored: Stored, rules: Rules = RULES) -> SessionReplay:
 
 
 def played(stored: Stored, messages: list[Any], rules: Rules = RULES) -> list[Any]:
-    """Return what the server says to a client's messages, None for an end.
+    """Return the server's answers to a client's messages, None for an end.
 
     Raises:
         Mismatch: a message differs, or the client left before its last one.

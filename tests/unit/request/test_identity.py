@@ -54,7 +54,7 @@ def of_text(text: str) -> Identity:
     return of(parse_body(text.encode(), "application/json"))
 
 
-# --- what does not count ------------------------------------------------------------------------------------------
+# --- parts that do not count----------------------------------------------------------------------------------------
 
 SAME = {
     "key order and white space": '{"messages":[],"model":"x","seed":1}',
@@ -220,7 +220,7 @@ def test_the_test_id_is_no_part_of_the_identity_and_one_of_the_name() -> None:
     assert chat(test_id="a").name() != chat(test_id="b").name()
 
 
-# --- what counts --------------------------------------------------------------------------------------------------
+# --- parts that count------------------------------------------------------------------------------------------------
 
 OTHER_PLACES = {
     "method": {"method": "GET"},
@@ -239,7 +239,7 @@ def test_a_request_to_another_place_is_another(other: dict[str, Any]) -> None:
 
 
 def changes(value: Any, place: str = "$") -> Iterator[tuple[str, Any]]:
-    """Yield (place, what comes of it) for every way to change one value, or take one member away."""
+    """Yield (place, result) for every way to change one value, or take one member away."""
     others: list[Any] = ["other", 12345, 1.5, True, False, None, [], {}, [value], "", str(value)]
     for other in others:
         if type(other) is not type(value) or other != value:
@@ -274,7 +274,7 @@ def test_values_that_are_not_equivalent_are_told_apart(one: JSON, other: JSON) -
 
 
 def _canonical(value: Any) -> str:
-    """Return what DESIGN's list of equivalences leaves of a value; written by another hand than the code's."""
+    """Return a value in the normal form of the list of equivalences; written independently of the code."""
 
     def number(part: float) -> str:
         if part == int(part):
@@ -317,7 +317,7 @@ def test_what_may_change_the_answer_is_told_apart(one: JSON, other: JSON) -> Non
     assert of(one).key != of(other).key
 
 
-# --- what is ignored ----------------------------------------------------------------------------------------------
+# --- ignored parts ------------------------------------------------------------------------------------------------
 
 
 def test_what_is_ignored_counts_neither_for_the_identity_nor_for_the_name() -> None:

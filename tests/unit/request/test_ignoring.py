@@ -1,4 +1,4 @@
-"""`ignoring`: what a rule names is left out, and nothing else."""
+"""`ignoring`: the place that a rule names is left out, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`multipart`: what a form holds, without holding it, whatever its boundary, its order and its pieces."""
+"""`multipart`: the content of a form, without keeping it, for any boundary, order and pieces."""
 
 from __future__ import annotations
 

@@ -122,7 +122,7 @@ OPAQUE = ("parameters", "schema", "arguments", "metadata")
 
 
 def facts(value: Any, path: tuple[Any, ...] = (), *, drops_nulls: bool = False) -> Iterator[tuple[Any, ...]]:
-    """Yield what a body says, place by place; written by another hand than the code's."""
+    """Yield the values of a body, place by place; written independently of the code."""
     if isinstance(value, dict):
         yield path, "object"
         for name, item in value.items():

@@ -1,4 +1,4 @@
-"""`reference_hash`: file names are those that other recorders of the format give."""
+"""`reference_hash`: file names are the same as by other recorders of the format."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ UUID = r"[a-f0-9]{8}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{4}-[a-f0-9]{12}"
 
 
 def as_the_format_has_it(text: str) -> str:
-    """Return what the format's own expressions make of a text."""
+    """Return a text as the format's expressions change it."""
     text = re.sub(r"score:\s*[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?", "score: __NORMALIZED__", text)
     text = re.sub(r",?\s*attributes:\s*\{[^}]*\}", "", text)
     text = re.sub(rf"document_id:\s*{UUID}", "document_id: __NORMALIZED__", text)

@@ -63,7 +63,7 @@ def test_names_of_files_are_checked_too() -> None:
         refuse_name("ab12-at-abcdef0123456789.json", ["abcdef0123456789"])
 
 
-# --- what is written beside the recordings ------------------------------------------------------------------------
+# --- files beside the recordings ----------------------------------------------------------------------------------
 
 OWN = "own/cre+dential<0>"
 

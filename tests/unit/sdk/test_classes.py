@@ -103,7 +103,7 @@ MAX_DEPTH = 5
 
 @cache
 def wires(annotation: Any, depth: int = 0) -> st.SearchStrategy[Any]:
-    """Values that are what a type of the package says."""
+    """Values of a type of the package."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return wires(arguments[0], depth)

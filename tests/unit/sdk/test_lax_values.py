@@ -38,7 +38,7 @@ INTEGERS = st.integers(-(2**63), 2**63 - 1)
 
 
 def outcome(read: Callable[[], Any]) -> str:
-    """Return what a reading gives, as JSON so that 1, 1.0 and True differ."""
+    """Return the result of a reading, as JSON so that 1, 1.0 and True differ."""
     try:
         return json.dumps(read())
     except (Invalid, ValidationError):

@@ -101,7 +101,7 @@ TagUnion = Annotated[Union[Red, Blue], PropertyInfo(discriminator="type")]
 
 
 class Root(BaseModel):
-    """Each member is one question about how a union chooses, or what serialization makes of the choice.
+    """Each member is one question about how a union chooses, or how the choice is serialized.
 
     No two unions differ in their order alone: the package takes such for the same, and the one it meets first decides.
     """
@@ -165,7 +165,7 @@ SMALL_VALUES = [
 ]
 
 TELLING_VALUES: list[Any] = [
-    # More members count for more than an earlier place or a better fit, and so do those of members.
+    # More members count for more than an earlier place or a better fit, and so do members of members.
     {"a": 1, "c": {"a": 1}},
     {"a": 1, "b": "yes", "c": None},
     {"a": 1.5, "b": "yes", "c": {"a": "1", "b": "x"}},
@@ -176,14 +176,14 @@ TELLING_VALUES: list[Any] = [
     {"a": [1, 2]},
     {"a": ["1", True]},
     [{"a": 1}, {"a": "1"}, 1],
-    # A tag counts only for what nothing else validates, and the first choice is taken without one.
+    # A tag counts only for values that nothing else validates, and the first choice is taken without one.
     {"type": "red", "a": "x"},
     {"type": "blue", "a": [], "c": {"a": "x"}},
     {"type": "green", "a": True},
     {"type": "navy", "a": 1, "c": True},
 ]
 
-# What serialization makes of `numbers` depends on how strictly it checks, and so on the neighbours.
+# The serialized `numbers` depend on how strictly serialization checks, and so on the neighbours.
 CHECKED_VALUES: list[Any] = [
     {"kind": "checked", "integer": 1, "number": 1, "numbers": 1},
     {"kind": "checked", "integer": True, "number": 1, "numbers": 1},

@@ -1,4 +1,4 @@
-"""`control`: what the proxy is asked itself."""
+"""`control`: requests to the proxy itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`files`: only regular files of a bounded size are read, and what is written is whole."""
+"""`files`: only regular files of a bounded size are read, and files are written whole."""
 
 from __future__ import annotations
 

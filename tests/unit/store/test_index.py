@@ -229,7 +229,7 @@ def test_a_kept_index_spares_reading_the_files_again(
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr("openai_replay.store.index_rows.read_request", None)  # nothing is read again
             assert looked_up(folder, cache) == ["a.json"]
-    # What is wrong with a file is said in each run, from what an earlier one found.
+    # The fault of a file is said in each run, from the row of an earlier one.
     first, second = (record.getMessage() for record in caplog.records)
     assert first == second
     assert "broken.json: expected JSON" in first

@@ -1,4 +1,4 @@
-"""`store`: files whole or not at all, found by what is in them."""
+"""`store`: files whole or not at all, found by their content."""
 
 from __future__ import annotations
 

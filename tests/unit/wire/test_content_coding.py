@@ -1,4 +1,4 @@
-"""`content_coding`: what a server compressed is read as far as it came, whatever the pieces."""
+"""`content_coding`: a compressed body is read as far as it came, in any pieces."""
 
 from __future__ import annotations
 

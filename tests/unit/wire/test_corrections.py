@@ -1,4 +1,4 @@
-"""`corrections`: with them, replay is exact whatever the server sent, and edits of the recording still count."""
+"""`corrections`: with them, replay is exact for any server, and edits of the recording still count."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def chunk(delta: dict[str, Any], **members: Any) -> dict[str, Any]:
 
 
 def recorded(class_name: str | None, wires: list[Any], request_body: Any = STREAM) -> tuple[list[Any], Any]:
-    """Return what a recording holds of some chunks: the `__data__` of each, and the corrections."""
+    """Return the recording of some chunks: the `__data__` of each, and the corrections."""
     corrections = CorrectionNotes(request_body)
     datas = []
     for wire in wires:
@@ -76,7 +76,7 @@ def assert_replayed_exactly(class_name: str | None, wires: list[Any], request_bo
         assert compact(read(compact(replay)).value) == compact(wire)
 
 
-# --- what is noted ------------------------------------------------------------------------------------------------
+# --- notes --------------------------------------------------------------------------------------------------------
 
 SHAPES = {
     "nothing where the rules say all": (CHUNK, [chunk({"content": "a"}), chunk({})], None),
@@ -403,7 +403,7 @@ def test_chunks_that_a_person_adds_are_rebuilt_by_the_rules() -> None:
     assert json.dumps(added) == json.dumps(chunk({"content": "b"}))
 
 
-# --- what a person may have written -------------------------------------------------------------------------------
+# --- corrections that a person wrote ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

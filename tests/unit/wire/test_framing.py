@@ -1,4 +1,4 @@
-"""`framing`: what is around the chunks follows from them, or is noted."""
+"""`framing`: the lines around the chunks follow from them, or are noted."""
 
 from __future__ import annotations
 

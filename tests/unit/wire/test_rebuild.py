@@ -1,4 +1,4 @@
-"""`wire` and `layouts`: what null-filling added is taken out again, and members stand as the API writes them."""
+"""`rebuild` and `layouts`: added nulls are taken out again, and members stand as the API writes them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from unit.wire_objects import (
 STREAM: Any = {"stream": True}
 STREAM_WITH_USAGE: Any = {"stream": True, "stream_options": {"include_usage": True}}
 
-# One a line: what the API sends, shortened, with the class and the request that it answers.
+# One a line: an object that the API sends, shortened, with the class and the request that it answers.
 SAMPLES_FILE = Path(__file__).parents[1] / "data" / "wire_samples.jsonl"
 SAMPLES = [json.loads(line) for line in SAMPLES_FILE.read_text().splitlines()]
 

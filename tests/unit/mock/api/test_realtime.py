@@ -1,4 +1,4 @@
-"""The stand-in's Realtime API: who speaks first, what answers which event, and when speech begins and ends."""
+"""The stand-in's Realtime API: who speaks first, which answer follows which event, and when speech begins and ends."""
 
 from __future__ import annotations
 
