@@ -55,6 +55,7 @@ class Option:
     separators: str = "\n"
 
     def environment_name(self) -> str:
+        """Return the name of the environment variable that sets the option."""
         return ENVIRONMENT_PREFIX + self.name.upper()
 
     def parsed(self, text: str) -> str | tuple[str, ...]:
@@ -194,6 +195,7 @@ class HostPattern:
     _regex: re.Pattern[str]
 
     def matches(self, host: str, port: int) -> bool:
+        """Tell whether a host and port are meant; letter case and a dot at the end make no difference."""
         return (self.port is None or self.port == port) and self._regex.fullmatch(
             host.rstrip(".")
         ) is not None

@@ -173,6 +173,7 @@ class RecordedChunks:
         self.hash = hashlib.sha256()
 
     def add(self, text: str | FilledTemplate, significant: str) -> None:
+        """Add a chunk: its text, and the part of it that counts when two recordings are compared."""
         self.texts.append(text)
         self.hash.update(significant.encode())
 

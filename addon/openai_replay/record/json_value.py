@@ -157,5 +157,6 @@ def found_corrections(
 
 
 def correction_member(corrections: CorrectionNotes) -> dict[str, JSON]:
+    """Return the member `corrections` of `response.wire`, {} where nothing is to correct."""
     result = corrections.result()
     return {} if result is None else {"corrections": [*result]}

@@ -110,6 +110,7 @@ class Operation:
     items: Type | None
 
     def matches(self, method: str, segments: list[str]) -> bool:
+        """Tell whether a request is this operation, by its method and the segments of its path."""
         if method != self.method or len(segments) != len(self.path):
             return False
         parts = zip(self.path, segments, strict=True)

@@ -81,10 +81,12 @@ class Match:
     members_set: int | None = None
 
     def floor(self, exactness: Exactness) -> None:
+        """Lower the exactness to that of a part, where it is lower."""
         if exactness < self.exactness:
             self.exactness = exactness
 
     def add_members(self, count: int) -> None:
+        """Count members of a model that the value sets."""
         self.members_set = (self.members_set or 0) + count
 
     def include(self, part: Match) -> None:
@@ -117,9 +119,11 @@ class Type(ABC):
     has_lax_check = False
 
     def dump(self, value: Value) -> Value:
+        """Return the JSON of the object that the package constructs from a JSON value."""
         return value
 
     def construct(self, value: Value) -> Value:
+        """Return the object that the package constructs from a JSON value; a value of another type stays as it is."""
         return value
 
     @abstractmethod
