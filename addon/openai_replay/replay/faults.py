@@ -18,6 +18,9 @@ from .delivery import Delivery, Ending, Step, cut
 # Faulty answers name their fault in this header.
 HEADER = "x-replay-fault"
 
+# A data line, behind a byte order mark or not.
+_DATA_LINE = re.compile(rb"(?P<name>(?:\xef\xbb\xbf)?data: ?)(?P<value>[^\r\n]*)(?P<end>[\r\n]*)")
+
 _REPLACING = frozenset((FaultKind.RATE_LIMIT, FaultKind.ERROR))
 _AFTER = frozenset((FaultKind.CUT_AFTER, FaultKind.RESET_AFTER, FaultKind.STALL_AFTER))
 _CHUNK_KINDS = _AFTER | {FaultKind.MALFORMED_AT, FaultKind.DUPLICATE_AT}
@@ -50,7 +53,7 @@ def _chunk_places(delivery: Delivery) -> list[int]:
     return [place for place, step in enumerate(delivery.steps) if _DATA.search(step.data)]
 
 
-_DATA = re.compile(rb"^data:?", re.MULTILINE)
+_DATA = re.compile(rb"(?:\A(?:\xef\xbb\xbf)?|[\r\n])data:?")
 
 
 def _steps_of(delivery: Delivery, chunks: int) -> tuple[Step, ...]:
@@ -120,14 +123,13 @@ def _malformed(rule: FaultRule, delivery: Delivery) -> Delivery:
 
 def _with_half_its_data(step: Step) -> Step:
     """Cut the JSON of an event in half; its lines stay whole, so that the JSON alone is at fault."""
-    lines = step.data.split(b"\n")
-    halved = [_half_of_value(line) if line.startswith(b"data:") else line for line in lines]
-    return replace(step, data=b"\n".join(halved))
+    return replace(step, data=b"".join(map(_with_half_its_value, step.data.splitlines(keepends=True))))
 
 
-def _half_of_value(line: bytes) -> bytes:
-    value = line.removeprefix(b"data:").lstrip()
-    return b"data: " + _half(value)
+def _with_half_its_value(line: bytes) -> bytes:
+    """Return a line of a stream with half of its value if it is a data line; its end stays, in any spelling."""
+    data = _DATA_LINE.fullmatch(line)
+    return line if data is None else data["name"] + _half(data["value"]) + data["end"]
 
 
 def _duplicated(rule: FaultRule, delivery: Delivery) -> Delivery:

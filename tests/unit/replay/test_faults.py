@@ -95,6 +95,18 @@ def test_a_malformed_chunk_has_half_of_its_json() -> None:
     assert faulty.ending is Ending.WHOLE
 
 
+@pytest.mark.parametrize("end", [b"\r\n", b"\r"])
+@pytest.mark.parametrize(("mark", "name"), [(b"", b"data: "), (b"\xef\xbb\xbf", b"data:")])
+def test_chunks_are_malformed_and_counted_in_any_spelling(end: bytes, mark: bytes, name: bytes) -> None:
+    lines = [mark + name + b'{"n": 1}', b"", b"event: e", name + b'{"n": 2}', b""]
+    pieces = (end.join(lines[:2]) + end, end.join(lines[2:]) + end)
+    stream = at_once(a_stream(*pieces))
+
+    first, second = (apply(parse_fault(f"malformed_at={number}"), stream) for number in (1, 2))
+    assert sent(first) == [mark + name + b'{"n"' + end * 2, pieces[1]]
+    assert sent(second) == [pieces[0], b"event: e" + end + name + b'{"n"' + end * 2]
+
+
 def test_a_malformed_body_says_its_new_length() -> None:
     faulty = with_fault("malformed_at=1", BODY)
     assert (faulty.body(), faulty.length) == (b'{"id"', 5)
