@@ -24,9 +24,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from . import files
+
 log = logging.getLogger(__name__)
 
 _FOLDER = ".recorders.tmp"
+_ENDING = ".claim"
 
 # When the options of a process change, its next recorder follows the one before, and may replace its recordings.
 _PROCESS = secrets.token_hex(8)
@@ -69,12 +72,15 @@ class Claim:
 
     def _begin(self) -> None:
         self._folder.mkdir(exist_ok=True)
+        if self._folder.is_symlink():
+            raise OSError(0, f"{self._folder} is a link, which may lead anywhere")
         others = list(self._others())
         ended = [path for path in others if not _is_held(path)]
         if len(ended) == len(others):
             _remove(ended)
         self._ended_before = frozenset(path.name for path in ended)
-        file = open(self._folder / f"{self._process}-{secrets.token_hex(4)}", "ab")  # noqa: SIM115 (open is held)
+        name = f"{self._process}-{secrets.token_hex(4)}{_ENDING}"
+        file = open(self._folder / name, "xb")  # noqa: SIM115 (open is held)
         _lock(file.fileno())
         file.write(b"".join(_line(name) for name in sorted(self._own)))
         file.flush()
@@ -137,7 +143,7 @@ class Claim:
 
     def _files(self) -> list[Path]:
         with suppress(OSError), os.scandir(self._folder) as entries:
-            return [Path(entry.path) for entry in entries]
+            return [Path(entry.path) for entry in entries if entry.name.endswith(_ENDING)]
         return []
 
     def _others(self) -> Iterator[Path]:
@@ -152,7 +158,8 @@ class Claim:
             size = path.stat().st_size
             known, found = self._names.get(path.name, (-1, frozenset()))
             if size != known:
-                found = frozenset(os.fsdecode(line) for line in path.read_bytes().splitlines())
+                _, content = files.read_file(path)
+                found = frozenset(map(os.fsdecode, content.splitlines()))
                 self._names[path.name] = size, found
         except OSError:
             return frozenset()
@@ -171,7 +178,7 @@ def _remove(paths: list[Path]) -> None:
 def _is_held(path: Path) -> bool:
     """Tell whether the recorder of a file still works."""
     try:
-        with open(path, "rb") as file:
+        with files.open_file(path) as file:
             return not _lock(file.fileno())
     except OSError:
         return False

@@ -146,6 +146,31 @@ def test_a_folder_that_is_not_there_is_claimed_once_it_is(tmp_path: Path, begun:
     assert begun(folder, "other").is_anothers("a.json")
 
 
+def test_a_link_in_the_place_of_the_folder_is_not_followed(tmp_path: Path, begun: Begin) -> None:
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "recordings"
+    elsewhere.mkdir()
+    folder.mkdir()
+    for name in ("keep", "keep.claim"):
+        (elsewhere / name).touch()
+    (folder / ".recorders.tmp").symlink_to(elsewhere)
+    begun(folder, "me").end()
+
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["keep", "keep.claim"]
+
+
+def test_a_pipe_among_the_claims_is_not_waited_for(tmp_path: Path, begun: Begin) -> None:
+    (tmp_path / ".recorders.tmp").mkdir()
+    (tmp_path / ".recorders.tmp" / "notes").touch()
+    os.mkfifo(tmp_path / ".recorders.tmp" / "pipe.claim")
+    claim = begun(tmp_path, "me")
+    os.mkfifo(tmp_path / ".recorders.tmp" / "later.claim")
+
+    assert not claim.is_anothers("a.json")
+    assert not claim.has_company()
+    claim.end()
+    assert [path.name for path in (tmp_path / ".recorders.tmp").iterdir()] == ["notes"]
+
+
 def test_files_are_put_into_place_by_one_recorder_at_a_time(tmp_path: Path) -> None:
     (tmp_path / "counter").write_text("0")
 
