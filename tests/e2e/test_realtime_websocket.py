@@ -361,6 +361,33 @@ def replayed_long(proxies: Both, act: Callable[[Client], None]) -> None:
     replayed(proxies, act)
 
 
+def test_sockets_that_are_open_when_the_proxy_ends_are_kept_as_far_as_they_came(tmp_path: Path) -> None:
+    with both(tmp_path) as proxies:
+        with ExitStack() as stack:
+            client = Client(proxies.recorder, stack)
+            session, responses = client.socket("open"), client.socket("open", "/v1/responses")
+            created = session.receive()
+            append(session, SOUND)
+            say(session, "Hello", id="msg_1")
+            session.receive_until("conversation.item.done")
+            responses.send(type="response.create", model="gpt-5", input="Hi")
+            responses.receive_until("response.completed")
+            assert proxies.recorder.stop() == 0
+        by_method = {one["request"]["method"]: one["response"] for one in proxies.recordings_of("open")}
+        assert by_method["GET"]["exception_data"]["ended_by"] == "proxy"
+        assert "exception_data" not in by_method["POST"]
+
+        def act(client: Client) -> tuple[Any, int]:
+            socket = client.socket("open")
+            replayed_created = socket.receive()
+            append(socket, SOUND)
+            say(socket, "Hello", id="msg_1")
+            socket.receive_until("conversation.item.done")
+            return replayed_created, socket.closed()[0]
+
+        assert replayed(proxies, act) == (without_expiry(created), 1006)
+
+
 def test_a_killed_proxy_leaves_whole_files_only(tmp_path: Path) -> None:
     with both(tmp_path) as proxies, ExitStack() as stack:
         client = Client(proxies.recorder, stack)

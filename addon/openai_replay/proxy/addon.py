@@ -299,6 +299,7 @@ class OpenAIReplay:
         """Record the end of a WebSocket."""
         state = state_of(flow)
         if state is not None and state.socket is not None:
+            self._run.recorded_flows.pop(flow.id, None)
             capture_end(flow, state.socket)
 
 

@@ -80,6 +80,8 @@ def tap_response(flow: http.HTTPFlow, state: FlowState) -> None:
         state.socket.answered(flow.response.status_code)
     if flow.response.status_code == SWITCHING_PROTOCOLS and is_websocket(flow.request):
         state.ticket = None  # the capture of the WebSocket has it
+        if state.socket is not None:
+            state.session.run.recorded_flows[flow.id] = flow, state
         return
     if state.ticket is not None:
         state.session.run.recorded_flows[flow.id] = flow, state
@@ -102,9 +104,12 @@ async def wait_for_file(pending: Future[None] | None) -> None:
 
 
 def finish_all(run: ProxyRun) -> None:
-    """Record the streams under way as far as they came: the proxy ends, and their connections with it."""
+    """Record streams and WebSockets under way as far as they came: the proxy ends, and their connections with it."""
     for flow, state in list(run.recorded_flows.values()):
-        if flow.response is not None and "event-stream" in flow.response.headers.get("content-type", ""):
+        if state.socket is not None:
+            state.socket.ended(End.PROXY_ENDED, None)
+            state.socket = None
+        elif flow.response is not None and "event-stream" in flow.response.headers.get("content-type", ""):
             finish(flow, state, End.PROXY_ENDED, "the proxy ended")
 
 

@@ -170,9 +170,15 @@ class _SessionRecorder:
         return recorded_as(session.api_request, response, chunks=self._chunks, companions=beside)
 
 
+_CAUSES = {
+    End.LEFT_BY_CLIENT: "the client left",
+    End.CUT_BY_UPSTREAM: "the connection to the API broke",
+    End.PROXY_ENDED: "the proxy ended",
+}
+
+
 def _broken(end: End, messages: int) -> Failure:
-    by = "the client left" if end is End.LEFT_BY_CLIENT else "the connection to the API broke"
-    message = f"The WebSocket ended after {messages} messages without a close frame: {by}."
+    message = f"The WebSocket ended after {messages} messages without a close frame: {_CAUSES[end]}."
     data: dict[str, JSON] = {
         "category": "stream",
         "provider": "openai",
