@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import batched
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import BadRecording, NotReplayable
 from ..format.recording import Recording, from_json, load_json
@@ -49,9 +50,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 _HELPER = "import sys; sys.path.insert(0, sys.argv[1]); from openai_replay.store.index_rows import help_out; help_out()"
 
 
-@dataclass(frozen=True, slots=True)
-class FileRow:
-    """A file as the index keeps it.
+class FileRow(NamedTuple):
+    """A file as the index keeps it: a tuple, because helper processes pickle very many.
 
     `problem` says why it cannot be replayed as a recording; its `key` is None if it cannot be read at all, and "" if
     it holds no HTTP exchange.
