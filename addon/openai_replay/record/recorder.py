@@ -8,7 +8,8 @@ the same requests into the folder at the same time. If it takes a number first, 
 
 The first answer to a request of a test replaces all that an earlier run recorded of it. Requests without a test id may
 be several tests', of which this run makes only some: each answer replaces the earlier one at its place, and the
-later ones stay. A failure replaces no success of an earlier run, unless the recorder is told to replace any.
+later ones stay. A failure replaces no success of an earlier run, unless the recorder is told to replace any. If that
+success was removed with its series, it is put back.
 
 Not every answer becomes a file. A failure that the client retried with success is taken out, and the files after it
 move up. Replay repeats the last answer of a series, so an answer that equals the previous one is held back in memory
@@ -49,6 +50,12 @@ log = logging.getLogger(__name__)
 
 type SeriesKey = tuple[str | None, str, str]
 
+# The content of a recording, and of the files beside it by name.
+type Contents = tuple[bytes, dict[str, bytes]]
+
+# Removed successes of a series are held in memory up to this size in all: most are repeats, such as polls.
+_MOST_REMOVED_BYTES = 4 * 1024 * 1024
+
 
 @dataclass(slots=True, eq=False)
 class Ticket:
@@ -77,14 +84,17 @@ class Series:
 
     `name` is the name of their files without the number. Requests that mean the same may have several names; the
     first answered request decides. `numbers` are the numbers of its files by place, some of them yet to be written.
-    `earlier` are files of an earlier run by place; the answers at the same places replace them. `has_gaps` until the
-    numbers of removed tickets are given to later tickets.
+    `earlier` are files of an earlier run by place; the answers at the same places replace them. `removed` are successes
+    of an earlier run that were removed with their series, by number, and `put_back` the files of those that a failure
+    brought back. `has_gaps` until the numbers of removed tickets are given to later tickets.
     """
 
     tickets: list[Ticket] = field(default_factory=list)
     name: str = ""
     numbers: list[int] = field(default_factory=list)
     earlier: list[Path] = field(default_factory=list)
+    removed: dict[int, Contents] = field(default_factory=dict)
+    put_back: dict[int, Path] = field(default_factory=dict)
     is_begun: bool = False
     is_over: bool = False
     has_gaps: bool = False
@@ -213,6 +223,7 @@ class Recorder:
             self.end(ticket)
         at = series.place(ticket) - len(retried)
         if recorded.is_failure() and not self._replaces_any:
+            self._put_back(series, at)
             self._keep_successes(ticket, at)
         self._write_or_hold_back(ticket, at, retried)
         self._take_out(retried)
@@ -317,6 +328,8 @@ class Recorder:
         stem = self._stem(ticket, recorded, at)
         target = self._store.directory / names.file_name(stem)
         replaced = self._replaced(ticket, at, retried)
+        if not ticket.series.is_begun and not self._replaces_any:
+            ticket.series.removed = self._successes_after(target, replaced, ticket.series)
         beside = {one.holds: names.companion(stem, one.ending) for one in recorded.companions}
         self._store.write(
             target.name,
@@ -339,6 +352,8 @@ class Recorder:
         if not ticket.series.is_begun:
             replaced |= self._outdated(ticket)
         replaced |= set(ticket.series.earlier[at : at + 1])
+        if at in ticket.series.put_back:
+            replaced.add(ticket.series.put_back[at])
         return {path for path in replaced if not self._store.is_anothers(path)}
 
     def _keep_successes(self, ticket: Ticket, at: int) -> None:
@@ -349,6 +364,33 @@ class Recorder:
                     f"Kept the recorded success {path.name}, for this call failed with status {ticket.status} "
                     "or broke off (recording_replace=any replaces it)"
                 )
+
+    def _successes_after(self, first: Path, paths: Iterable[Path], series: Series) -> dict[int, Contents]:
+        """Return the successes among recordings of a series that are about to be removed, by number."""
+        found: dict[int, Contents] = {}
+        left = _MOST_REMOVED_BYTES
+        for path in sorted(paths, key=lambda path: (len(path.name), path.name)):
+            number = self._number_of(path, series)
+            if path == first or number is None or not self._is_success(path):
+                continue
+            contents = self._store.contents(path)
+            left -= len(contents[0]) + sum(map(len, contents[1].values()))
+            if left < 0:
+                break
+            found[number] = contents
+        return found
+
+    def _put_back(self, series: Series, at: int) -> None:
+        """Put back a success of an earlier run, in whose place a failure has come."""
+        contents = series.removed.pop(self._number(series, at), None)
+        if contents is None:
+            return
+        self._write_held_back(series, at)
+        path = self._path(series, self._number(series, at))
+        content, beside = contents
+        companions = [(name, [one]) for name, one in beside.items()]
+        with suppress(NameTaken):  # another recorder has its place by now
+            series.put_back[at] = self._store.write(path.name, [content], companions=companions)
 
     def _is_success(self, path: Path) -> bool:
         with suppress(BadRecording):

@@ -316,6 +316,15 @@ class Store:
             path.replace(target)
             self._forget(path)
 
+    def contents(self, path: Path) -> tuple[bytes, dict[str, bytes]]:
+        """Return the content of a recording, and of the files beside it by name.
+
+        Raises:
+            OSError: one of them cannot be read.
+        """
+        beside = {companion.name: files.read_file(companion)[1] for companion in self.companions(path)}
+        return files.read_file(path)[1], beside
+
     def remove(self, path: Path) -> None:
         """Remove a recording and the files beside it; no error if it is already gone.
 

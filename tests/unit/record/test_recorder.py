@@ -422,6 +422,55 @@ def test_a_failure_leaves_the_success_of_an_earlier_run(
     assert said(folder) == ["new"]
 
 
+@pytest.mark.parametrize("after", [[], ["new b"], ["fail"], ["fail", "new b", "new c"]])
+def test_a_later_failure_leaves_the_success_of_an_earlier_run_in_its_place(
+    folder: Path, open_store: OpenStore, after: list[str]
+) -> None:
+    before = Recorder(open_store())
+    for text in ("a", "b", "c"):
+        succeed(before, text)
+    recorder = Recorder(open_store())
+    succeed(recorder, "new a")
+    for answer in ["fail", *after]:
+        if answer == "fail":
+            with pytest.raises(KeptSuccess, match=f"Kept the recorded success {NAME}-2"):
+                fail(recorder, 400)
+        else:
+            succeed(recorder, answer)
+
+    assert said(folder) == ["new a", *([answer for answer in after if answer != "fail"] or ["b"])]
+
+
+def test_a_later_failure_brings_back_the_file_of_a_body(folder: Path, open_store: OpenStore) -> None:
+    audio = (("content-type", "audio/mpeg"), VERSION)
+    before = Recorder(open_store())
+    for content in (b"1", b"2"):
+        before.finish(before.ask(REQUEST), answered(REQUEST, content, headers=audio))
+    recorder = Recorder(open_store())
+    recorder.finish(recorder.ask(REQUEST), answered(REQUEST, b"new", headers=audio))
+    assert len(names(folder)) == 2
+    with pytest.raises(KeptSuccess):
+        fail(recorder, 400)
+
+    assert (folder / f"{NAME}-2.mp3").read_bytes() == b"2"
+    assert len(names(folder)) == 4
+
+
+def test_a_later_failure_where_equal_answers_were_held_back_leaves_no_gap(
+    folder: Path, open_store: OpenStore
+) -> None:
+    before = Recorder(open_store())
+    for text in ("a", "b", "c"):
+        succeed(before, text)
+    recorder = Recorder(open_store())
+    succeed(recorder, "same")
+    succeed(recorder, "same")
+    with pytest.raises(KeptSuccess):
+        fail(recorder, 400)
+
+    assert said(folder) == ["same", "same", "c"]
+
+
 def test_a_failure_replaces_a_success_of_an_earlier_run_for_a_run_that_replaces_any(
     folder: Path, open_store: OpenStore
 ) -> None:
