@@ -443,6 +443,8 @@ WEBSOCKET_NODE = Client(
     "websocket-node", (NodePackages("websocket-node", ["websocket-node"]), NODE), "client.js", cases=()
 )
 
+WEBSOCKET_GO = Client("websocket-go", (GoModule("websocket-go"),), "client", cases=())
+
 
 def client_named(name: str) -> Client:
     """Return the client of that name.

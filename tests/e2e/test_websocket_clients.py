@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from clients.toolchains import CODEX, WEBSOCKET_NODE, WEBSOCKET_PYTHON, Client
+from clients.toolchains import CODEX, WEBSOCKET_GO, WEBSOCKET_NODE, WEBSOCKET_PYTHON, Client
 from openai_replay.mock import Upstream
 from support.client_runs import CONNECTIONS, Run, built, running, said_by
 from support.proxy import CEILING_S, PROGRAM_NAME, bare_environment, recordings, wait_until
@@ -24,7 +24,11 @@ KEY = "sk-test-0123456789abcdef0123456789abcdef"
 IN_CI = os.environ.get("CI") == "true"
 
 # `ws`, the library of openai-node, does not read proxy variables.
-WAYS = {"websocket-python": ("proxy", "base-url"), "websocket-node": ("base-url",)}
+WAYS = {
+    "websocket-python": ("proxy", "base-url"),
+    "websocket-node": ("base-url",),
+    "websocket-go": ("proxy", "base-url"),
+}
 CLIENTS = (WEBSOCKET_PYTHON, WEBSOCKET_NODE)
 FOR_CODEX = (
     "recording_ignore=input[*].id",
@@ -50,7 +54,10 @@ class Use:
         return without_expiry(said_by([*built(self.client, in_ci=IN_CI), self.task], environment))
 
 
-RESPONSES = tuple(Use(client, task) for client in CLIENTS for task in ("responses-http", "responses"))
+RESPONSES = (
+    *(Use(client, task) for client in CLIENTS for task in ("responses-http", "responses")),
+    Use(WEBSOCKET_GO, "responses"),
+)
 REALTIME = tuple(Use(client, "realtime") for client in CLIENTS)
 OTHER_CUTS = Use(WEBSOCKET_PYTHON, "realtime-other-cuts")
 AGENT = Use(WEBSOCKET_PYTHON, "agent")
