@@ -59,6 +59,14 @@ def test_a_problem_is_a_line_and_a_failure_until_it_is_mended(home: Path) -> Non
     assert f"renamed {wrong} to {CHAT}" in mended.stderr
 
 
+def test_a_new_name_that_leaves_a_gap_is_mended_in_one_go(home: Path) -> None:
+    (home / "recordings" / CHAT).rename(home / "recordings" / f"{'a' * 64}-3.json")
+    mended = checked(home, "--fix")
+    assert (mended.returncode, mended.stdout) == (0, ""), mended.stderr
+    assert mended.stderr.count("renamed ") == 2
+    assert (home / "recordings" / CHAT).exists()
+
+
 def test_named_files_limit_what_is_told(home: Path) -> None:
     (home / "recordings" / "stray.mp3").write_text("")
     assert checked(home, f"recordings/{CHAT}").returncode == 0
