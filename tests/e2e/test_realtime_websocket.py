@@ -349,7 +349,7 @@ def test_memory_does_not_grow_with_a_session(proxies: Both) -> None:
     for running, run in ((proxies.recorder, recorded_long), (proxies.replayer, replayed_long)):
         before = resident_kib(running)
         run(proxies, act)
-        # 19 MB of sound passed, in 26 MB of messages. `scripts/bench memory` has 10,000 of them.
+        # 19 MB of sound passed, in 26 MB of messages.
         assert resident_kib(running) - before < 16 * 1024
 
 
