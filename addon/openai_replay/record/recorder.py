@@ -85,7 +85,7 @@ class Series:
     `name` is the name of their files without the number. Requests that mean the same may have several names; the
     first answered request decides. `numbers` are the numbers of its files by place, some of them yet to be written.
     `earlier` are files of an earlier run by place; the answers at the same places replace them. `removed` are successes
-    of an earlier run that were removed with their series, by number, and `put_back` the files of those that a failure
+    of an earlier run that were removed with their series, by number; `put_back` are the files that a failure
     brought back. `has_gaps` until the numbers of removed tickets are given to later tickets.
     """
 
