@@ -112,9 +112,8 @@ def test_the_key_of_azure_is_in_no_file(proxies: Both) -> None:
     azure(proxies.recorder, "azure key", "gpt-4o", "2024-10-21")
     proxies.recorder.ask("/report")
 
-    assert not any(
-        b"0123456789abcdef0123456789abcdef" in path.read_bytes() for path in proxies.folder.iterdir()
-    )
+    files = [path for path in proxies.folder.rglob("*") if path.is_file()]
+    assert not any(b"0123456789abcdef0123456789abcdef" in path.read_bytes() for path in files)
 
 
 @pytest.mark.parametrize(
