@@ -10,6 +10,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 _ESCAPE = re.compile(r'\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt])|%[0-9a-fA-F]{2}')
 _SHORT_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
@@ -20,53 +21,51 @@ _MOST_LEVELS = 6
 type Span = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Unescaped:
-    """A text with one level of escapes undone.
-
-    `places` are the indexes in `text` of the characters that were escaped; `extra` has one more item: how many
-    characters of the original text before each of them (and in all) have no counterpart in `text`.
-    """
-
-    text: str
-    places: list[int]
-    extra: list[int]
-
-    def original(self, span: Span) -> Span:
-        """Return the span of the original text that a span of `text` was read from."""
-        start, end = span
-        return self._index(start), self._index(end)
-
-    def _index(self, index: int) -> int:
-        return index + self.extra[bisect_left(self.places, index)]
-
-
-def unescaped(text: str) -> Unescaped | None:
-    """Undo one level of escapes; None if the text has none. An escape means the same in both notations' mixture."""
-    pieces: list[str] = []
-    places: list[int] = []
-    extra = [0]
-    done = length = 0
-    for match in _ESCAPE.finditer(text):
-        start, end = match.span()
-        pieces += (text[done:start], _meaning(match[0]))
-        length += start - done
-        places.append(length)
-        length += 1
-        extra.append(extra[-1] + end - start - 1)
-        done = end
-    if not places:
-        return None
-    pieces.append(text[done:])
-    return Unescaped("".join(pieces), places, extra)
-
-
+@lru_cache(4096)  # a text may have a million escapes, and few different ones
 def _meaning(escape: str) -> str:
     if escape.startswith("%"):
         return chr(int(escape[1:], 16))
     if escape.startswith("\\u"):
         return chr(int(escape[2:], 16))
     return _SHORT_ESCAPES.get(escape[1], escape[1])
+
+
+@dataclass(frozen=True)
+class Unescaped:
+    """A text with one level of escapes undone, and the text that it was read from."""
+
+    text: str
+    source: str
+
+    def original(self, span: Span) -> Span:
+        """Return the span of `source` that a span of `text` was read from."""
+        start, end = span
+        return self._index(start), self._index(end)
+
+    def _index(self, index: int) -> int:
+        places, extra = self._map
+        return index + extra[bisect_left(places, index)]
+
+    @cached_property
+    def _map(self) -> tuple[list[int], list[int]]:
+        """Return the indexes in `text` of the characters that were escaped, and the lengths that were lost.
+
+        The second list has one more item: how many characters of `source` before each of them, and in all, have no
+        counterpart in `text`. Few texts hold a secret, so it is made when a place is needed.
+        """
+        places: list[int] = []
+        extra = [0]
+        for match in _ESCAPE.finditer(self.source):
+            start, end = match.span()
+            places.append(start - extra[-1])
+            extra.append(extra[-1] + end - start - 1)
+        return places, extra
+
+
+def unescaped(text: str) -> Unescaped | None:
+    """Undo one level of escapes; None if the text has none. An escape means the same in both notations' mixture."""
+    plain, number = _ESCAPE.subn(lambda match: _meaning(match[0]), text)
+    return Unescaped(plain, text) if number else None
 
 
 def levels(text: str) -> Iterator[tuple[str, list[Unescaped]]]:
