@@ -194,7 +194,7 @@ TEST = """
 import subprocess
 
 def test_ask(openai_replay):
-    url = CHAT_URL
+    url = "{url}"
     body = {body!r}
     answer = subprocess.check_output(["curl", "-sS", url, "-H", "content-type: application/json", "-d", body])
     assert b"chat.completion" in answer, answer
@@ -207,7 +207,7 @@ def test_the_tests_of_a_cassette_run_without_the_recorder_that_made_it(tmp_path:
     folder.mkdir(parents=True)
     shutil.copy(CASSETTES / "vcr.py" / "as_json.json", folder / "test_ask.json")
     [exchange] = [one for one in exchanges_of("vcr.py") if one.cassette == "as_json"]
-    (tmp_path / "tests" / "test_chat.py").write_text(TEST.format(body=exchange.request_body.decode()))
+    (tmp_path / "tests" / "test_chat.py").write_text(TEST.format(url=CHAT_URL, body=exchange.request_body.decode()))
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
     assert imported(tmp_path, "tests").returncode == 0
     (tmp_path / "recordings" / "openai-replay.toml").write_text("test_match = 'require'\n")
