@@ -16,7 +16,7 @@ from support.base_url import REVERSE, BaseURL, Reply
 from support.both import Wire, body_of
 from support.cassettes import CASSETTES, Exchange, exchanges_of
 from support.proxy import CEILING_S, bare_environment, proxy, recordings
-from support.requests import chat_body
+from support.requests import CHAT_URL, chat_body
 
 OPENAI_REPLAY = str(Path(sys.executable).with_name("openai-replay"))
 TOOLS = ("vcr.py", "ruby", "go-vcr", "har", "mitmproxy", "batch")
@@ -207,7 +207,9 @@ def test_the_tests_of_a_cassette_run_without_the_recorder_that_made_it(tmp_path:
     folder.mkdir(parents=True)
     shutil.copy(CASSETTES / "vcr.py" / "as_json.json", folder / "test_ask.json")
     [exchange] = [one for one in exchanges_of("vcr.py") if one.cassette == "as_json"]
-    (tmp_path / "tests" / "test_chat.py").write_text(TEST.format(url=CHAT_URL, body=exchange.request_body.decode()))
+    (tmp_path / "tests" / "test_chat.py").write_text(
+        TEST.format(url=CHAT_URL, body=exchange.request_body.decode())
+    )
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
     assert imported(tmp_path, "tests").returncode == 0
     (tmp_path / "recordings" / "openai-replay.toml").write_text("test_match = 'require'\n")

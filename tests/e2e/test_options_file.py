@@ -12,7 +12,7 @@ from openai_replay.mock import Upstream
 from openai_replay.options_file import NAME
 from support.base_url import REVERSE, BaseURL
 from support.proxy import CEILING_S, bare_environment, mitmdump_command, proxy
-from support.requests import chat_body
+from support.requests import CHAT_URL, chat_body
 
 OPENAI_REPLAY = str(Path(sys.executable).with_name("openai-replay"))
 OPTIONS = """\
@@ -25,7 +25,7 @@ import json, os, subprocess
 
 def test_ask(openai_replay):
     body = json.dumps({body})
-    url = CHAT_URL
+    url = "{url}"
     answer = json.loads(subprocess.check_output(["curl", "-sS", url, "-d", body]))
     assert "choices" in answer, answer
 """
@@ -63,7 +63,7 @@ def test_mitmdump_replays_by_the_same_options(recorded: Path) -> None:
 
 def test_run_replays_by_the_same_options(recorded: Path) -> None:
     body = shlex.quote(json.dumps(request("3")))
-    command = f"curl -sS CHAT_URL -d {body}"
+    command = f"curl -sS {CHAT_URL} -d {body}"
     result = subprocess.run(
         [OPENAI_REPLAY, "run", "--fail-on-miss", "--", "sh", "-c", command],
         capture_output=True,
@@ -77,7 +77,7 @@ def test_run_replays_by_the_same_options(recorded: Path) -> None:
 
 def test_pytest_replays_by_the_same_options(recorded: Path) -> None:
     (recorded / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
-    (recorded / "test_it.py").write_text(TEST.replace("{body}", repr(request("4"))))
+    (recorded / "test_it.py").write_text(TEST.format(url=CHAT_URL, body=request("4")))
     result = subprocess.run(
         [sys.executable, "-m", "pytest", "-q"],
         capture_output=True,
