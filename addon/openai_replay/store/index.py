@@ -49,12 +49,17 @@ CREATE TABLE IF NOT EXISTS files (
     path BLOB PRIMARY KEY, mtime_ns INTEGER, size INTEGER, inode INTEGER,
     key TEXT, stream_options TEXT, test_id BLOB, endpoint BLOB, sketch BLOB, problem BLOB
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS files_by_key ON files (key);
-CREATE INDEX IF NOT EXISTS files_by_endpoint ON files (endpoint);
 CREATE TABLE IF NOT EXISTS texts (leaf INTEGER PRIMARY KEY, place BLOB, text BLOB);
 """
+_INDEXES = {
+    "files_by_key": "CREATE INDEX IF NOT EXISTS files_by_key ON files (key)",
+    "files_by_endpoint": "CREATE INDEX IF NOT EXISTS files_by_endpoint ON files (endpoint)",
+}
 _INSERT_FILE = "INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?,?,?)"
 _INSERT_TEXT = "INSERT OR IGNORE INTO texts VALUES (?,?,?)"
+
+# With so many new rows it is faster to make SQLite's indexes after them than to keep them in order.
+_MANY_ROWS = 3000
 
 # A folder or file that changed so recently may change again without its time moving: file systems tick coarsely.
 _SETTLED_AFTER_NS = 100_000_000
@@ -324,8 +329,13 @@ class Index:
         self._has_new_rows = True
         with self._database() as database:
             database.executemany("DELETE FROM files WHERE path = ?", lost)
+            if len(job.files) >= _MANY_ROWS:
+                for name in _INDEXES:
+                    database.execute(f"DROP INDEX IF EXISTS {name}")
             for described in describe_files(job):
                 _write_rows(database, described)
+            for statement in _INDEXES.values():
+                database.execute(statement)
 
 
 def _write_rows(database: sqlite3.Connection, described: Described) -> None:
@@ -375,7 +385,7 @@ def _prepared(database: sqlite3.Connection) -> sqlite3.Connection:
         database.execute(
             "PRAGMA synchronous=OFF"
         )  # a cache may be lost; it is checked against the files anyway
-        database.executescript(_SCHEMA)
+        database.executescript(";".join((_SCHEMA, *_INDEXES.values())))
         database.execute("SELECT count(*) FROM (SELECT * FROM files LIMIT 1)").fetchone()
     except sqlite3.Error:
         database.close()

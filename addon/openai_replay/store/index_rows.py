@@ -137,7 +137,8 @@ def _rows_of(
     opened = f"{job.directory}/{path}"
     full_path = Path(opened)  # for errors alone: a path takes long to make, and longer to be opened
     try:
-        recording = read_request(read_file(opened)[1], full_path)
+        raw = read_file(opened)[1]
+        recording = read_request(raw, full_path)
         identity = identity_of(recording, full_path, job.rules)
     except FileNotFoundError:
         return
@@ -146,17 +147,23 @@ def _rows_of(
     except (BadRecording, OSError) as exc:
         yield FileRow(path, signature, None, problem=_LOOKS.text(str(exc)))
     else:
-        sketched = sketch(_LOOKS.json(job.rules.matched_body(recording.request.body)))
+        body = job.rules.matched_body(recording.request.body)
+        test_id = recording.test_id
+        endpoint = canonical_path(path_of(recording.request.url))
+        if _may_hold_secrets(raw):
+            body, endpoint = _LOOKS.json(body), _LOOKS.text(endpoint)
+            test_id = test_id and _LOOKS.text(test_id)
+        sketched = sketch(body)
         texts |= sketched.texts
         yield FileRow(
-            path,
-            signature,
-            identity.key,
-            identity.stream_options,
-            recording.test_id and _LOOKS.text(recording.test_id),
-            _LOOKS.text(canonical_path(path_of(recording.request.url))),
-            sketched.packed,
+            path, signature, identity.key, identity.stream_options, test_id, endpoint, sketched.packed
         )
+
+
+def _may_hold_secrets(raw: bytes) -> bool:
+    """Tell quickly whether the request in a recording may hold something to redact; most hold nothing."""
+    end = raw.find(_RESPONSE)
+    return _LOOKS.may_match((raw[:end] if end > 0 else raw).decode("utf-8", "replace"))
 
 
 def read_request(raw: bytes, path: Path) -> Recording:
