@@ -16,6 +16,7 @@ async def test_the_script_loads_and_registers_the_addon_with_its_options() -> No
         for option in OPTIONS:
             assert option.name in tctx.options
             assert tctx.options._options[option.name].help == option.help
+        await module.addons[0].done()  # gives back the internals of mitmproxy that other tests look at
 
 
 def test_the_script_has_nothing_that_mitmproxy_would_take_for_a_hook() -> None:
