@@ -329,12 +329,12 @@ class Index:
         self._has_new_rows = True
         with self._database() as database:
             database.executemany("DELETE FROM files WHERE path = ?", lost)
-            if len(job.files) >= _MANY_ROWS:
-                for name in _INDEXES:
-                    database.execute(f"DROP INDEX IF EXISTS {name}")
+            renewed = _INDEXES if len(job.files) >= _MANY_ROWS else {}
+            for name in renewed:
+                database.execute(f"DROP INDEX IF EXISTS {name}")
             for described in describe_files(job):
                 _write_rows(database, described)
-            for statement in _INDEXES.values():
+            for statement in renewed.values():
                 database.execute(statement)
 
 
