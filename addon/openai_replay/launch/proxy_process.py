@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,11 +147,13 @@ class ProxyProcess:
         assert process is not None
         assert process.stdin is not None
         process.stdin.close()
+        # Popen.wait with a time limit looks at growing intervals, without one it returns at once.
+        killing = threading.Timer(_LONGEST_END_S, process.kill)
+        killing.start()
         try:
-            return process.wait(_LONGEST_END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
             return process.wait()
+        finally:
+            killing.cancel()
 
     def has_ended(self) -> bool:
         """Tell whether the proxy has ended by itself."""

@@ -31,6 +31,7 @@ from mitmproxy.master import Master
 
 from ..replay.shared_run import shared_folder
 from .companion import ANNOUNCE_FD
+from .shortcuts.authority_key import AUTHORITY_KEY, read_authority_without_check
 from .shortcuts.elliptic_certificates import ELLIPTIC_CERTIFICATES, EllipticTlsConfig
 from .shortcuts.guarded import Undo, apply
 from .shortcuts.hook_dispatch import HANDLER_TABLE, Addons
@@ -49,9 +50,9 @@ class ReplayMaster(Master):
 
     def __init__(self, opts: options.Options) -> None:
         super().__init__(opts, with_termlog=True)
-        self._undo: list[Undo] = []
+        self._undo: list[Undo] = apply([(AUTHORITY_KEY, read_authority_without_check)])
         if shared_folder(os.environ) is not None:
-            self._undo = [listen_with_others(), *apply([(REVERSE_WITHOUT_UDP, listen_without_udp)])]
+            self._undo += [listen_with_others(), *apply([(REVERSE_WITHOUT_UDP, listen_without_udp)])]
         termlog = self.addons.get("termlog")
         self.addons = Addons(self) if HANDLER_TABLE.is_possible() else AddonManager(self)
         self.addons.add(

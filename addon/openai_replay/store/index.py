@@ -222,8 +222,11 @@ class Index:
         self._checked_at = changes if self._has_plain_files else None
 
     def _counted_changes(self) -> int | None:
-        """Return the number of changes in the folder, None where it cannot be watched."""
-        if self._watch is None:
+        """Return the number of changes in the folder, None where it is not watched.
+
+        It is watched from the second look on: Linux takes 10 ms to end a watch, and a short run looks once, at its end.
+        """
+        if self._watch is None and self._seen_folders:
             self._watch = watch(self._directory)
         if self._watch is None:
             return None

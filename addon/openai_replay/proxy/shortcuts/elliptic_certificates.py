@@ -54,7 +54,7 @@ class EllipticTlsConfig(tlsconfig.TlsConfig):
             self._read_from = ctx.options.confdir
 
     def running(self) -> None:
-        """Read the authority, unless `configure` has read it: checking its RSA key takes 50 ms."""
+        """Read the authority, unless `configure` has read it."""
         if self._read_from != ctx.options.confdir:
             super().running()  # type: ignore[no-untyped-call]
 
