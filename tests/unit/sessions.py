@@ -45,7 +45,7 @@ def recording(
     path = folder / "x.json"
     path.write_bytes(b"".join(made.pieces({one.holds: f"x{one.ending}" for one in made.companions})))
     read = decode(path.read_bytes(), path)
-    return Stored(path, (0, 0, 0), read, identity_of(read, path, RULES))
+    return Stored(path, (0, 0, 0), read, identity_of(read.request, path, RULES))
 
 
 def append(content: bytes, **more: Any) -> dict[str, Any]:

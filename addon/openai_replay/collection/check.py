@@ -153,7 +153,7 @@ def _looked(directory: Path, rules: Rules, path: str) -> _Looked:
     raw, status = _read(full_path)
     value = load_json(raw, full_path)
     recording = from_json(value, full_path)
-    identity = identity_of(recording, full_path, rules)
+    identity = identity_of(recording.request, full_path, rules)
     stored = Stored(full_path, signature_of(status), recording, identity)
     request = recording.request
     described = describe(request.method, request.url, request.body, recording.test_id, rules)

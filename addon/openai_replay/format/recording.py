@@ -314,15 +314,11 @@ def _response_to_json(response: Response) -> dict[str, JSON]:
 def from_json(value: JSON, path: Path) -> Recording:
     """Read a recording from JSON; see `decode`."""
     reader = _Reader(path)
+    test_id, request = request_from_json(value, path)
     top = reader.object(value, "$")
-    request = reader.object(top.get("request"), "$.request")
-    if not isinstance(request.get("url"), str):
-        raise NotReplayable(
-            path, "expected a url: a recording without one is no HTTP exchange", "$.request.url"
-        )
     return Recording(
-        test_id=reader.maybe_text(top.get("test_id"), "$.test_id"),
-        request=_request_from_json(reader, request),
+        test_id=test_id,
+        request=request,
         response=_response_from_json(reader, reader.object(top.get("response"), "$.response")),
         id_normalization_mapping={
             name: reader.text(wire_id, f"$.id_normalization_mapping.{name}")
@@ -331,6 +327,18 @@ def from_json(value: JSON, path: Path) -> Recording:
             ).items()
         },
     )
+
+
+def request_from_json(value: JSON, path: Path) -> tuple[str | None, Request]:
+    """Read the test id and the request of a recording from JSON; see `decode`."""
+    reader = _Reader(path)
+    top = reader.object(value, "$")
+    request = reader.object(top.get("request"), "$.request")
+    if not isinstance(request.get("url"), str):
+        raise NotReplayable(
+            path, "expected a url: a recording without one is no HTTP exchange", "$.request.url"
+        )
+    return reader.maybe_text(top.get("test_id"), "$.test_id"), _request_from_json(reader, request)
 
 
 def _request_from_json(reader: _Reader, request: dict[str, JSON]) -> Request:

@@ -38,10 +38,12 @@ _SIGNIFICANT_DIGITS = (6, 7, 8, 9)
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,300})(?:\.[0-9]+)?(?:[eE][-+]?[0-9]{1,2})?")
 
+_canonical_encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
 
 def canonical(value: object) -> str:
     """Return the JSON text of a value, its members sorted, without white space."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return _canonical_encoder.encode(value)
 
 
 def normal_body(body: JSON) -> JSON:
@@ -75,6 +77,8 @@ def _with_short_messages(members: dict[str, JSON]) -> dict[str, JSON]:
 
 def _without_nulls(value: JSON) -> JSON:
     """Return a message without the null members of it, its parts and its tool calls."""
+    if isinstance(value, str):
+        return value  # most values are texts
     if isinstance(value, list):
         return [_without_nulls(item) for item in value]
     if not isinstance(value, dict):
@@ -102,6 +106,8 @@ def _with_number(part: JSON) -> JSON:
 
 def normal_value(value: JSON) -> JSON:
     """Return a value whose numbers are equal exactly if they mean the same."""
+    if isinstance(value, str):
+        return value  # most values are texts
     if isinstance(value, dict):
         return {name: normal_value(item) for name, item in value.items()}
     if isinstance(value, list):

@@ -24,6 +24,9 @@ MOST_FILE_BYTES = 1024 * 1024 * 1024
 # Nothing is written for so long: the number of the process in an older name belongs to another process by now.
 _LONGEST_WRITING_S = 600
 
+# O_NONBLOCK: a pipe is not waited for. O_BINARY: Windows leaves the ends of lines alone.
+_READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
 _IGNORED = "# Files that are being written.\n.*.tmp\n"
 
 
@@ -33,10 +36,20 @@ def read_file(path: Path | str, most: int = MOST_FILE_BYTES) -> tuple[os.stat_re
     Raises:
         OSError: it cannot be read, is no regular file, or is larger than `most` bytes.
     """
-    with open_file(path, most) as file:
-        status = os.fstat(file.fileno())
-        # Python allocates all the bytes that may be read, so no more than there are.
-        return status, file.read(min(status.st_size, most))
+    descriptor, status = _opened(path, most)
+    try:
+        return status, _content(descriptor, status.st_size)
+    finally:
+        os.close(descriptor)
+
+
+def _content(descriptor: int, size: int) -> bytes:
+    """Return the first `size` bytes of a file; without a file object, which takes as long as reading."""
+    pieces = []
+    while size > 0 and (piece := os.read(descriptor, size)):
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
 
 
 def open_file(path: Path | str, most: int = MOST_FILE_BYTES) -> BufferedReader:
@@ -47,13 +60,19 @@ def open_file(path: Path | str, most: int = MOST_FILE_BYTES) -> BufferedReader:
     Raises:
         OSError: it cannot be read, is no regular file, or is larger than `most` bytes.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
+    return open(_opened(path, most)[0], "rb")
+
+
+def _opened(path: Path | str, most: int) -> tuple[int, os.stat_result]:
+    """Return the descriptor and the state of a regular file."""
+    descriptor = os.open(path, _READING)
     try:
-        _check(os.fstat(descriptor), most)
-        return open(descriptor, "rb")
+        status = os.fstat(descriptor)
+        _check(status, most)
     except BaseException:
         os.close(descriptor)
         raise
+    return descriptor, status
 
 
 def _check(status: os.stat_result, most: int) -> None:

@@ -29,13 +29,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 from ..request.rules import Rules
 from . import names
-from .index_rows import Described, FileRow, Job, Signature, describe_files
+from .index_rows import Described, Job, Problem, Signature, describe_files, packed
 from .likeness import Neighbours, Sketch
 from .watch import FolderWatch, watch
 
@@ -157,7 +156,7 @@ class Index:
         # Row by row, for there may be very many.
         rows = self._database().execute(
             "SELECT path, test_id, sketch FROM files WHERE endpoint = ? AND problem IS NULL ORDER BY path",
-            (_packed(endpoint),),
+            (packed(endpoint),),
         )
         texts = self._database().execute("SELECT leaf, place, text FROM texts")
         return Neighbours(
@@ -324,8 +323,9 @@ class Index:
     def _store(
         self, changed: Iterable[str], signatures: Mapping[str, Signature], gone: Iterable[str]
     ) -> None:
-        job = Job(self._directory, self._rules, [(path, signatures[path]) for path in changed])
-        lost = [(_packed(path),) for path in gone]
+        # In the order of the table's key, in which rows are written faster.
+        job = Job(self._directory, self._rules, [(path, signatures[path]) for path in sorted(changed)])
+        lost = [(packed(path),) for path in gone]
         if not job.files and not lost:
             return
         self._neighbours.clear()
@@ -342,36 +342,21 @@ class Index:
 
 
 def _write_rows(database: sqlite3.Connection, described: Described) -> None:
-    """Write the description of files, in the order of the tables' keys, which is faster."""
-    for row in described.rows:
-        _tell_problem(row)
-    database.executemany(_INSERT_FILE, sorted(map(_row_to_sql, described.rows), key=itemgetter(0)))
-    texts = sorted(described.texts.items())
-    database.executemany(
-        _INSERT_TEXT, ((leaf, _packed(place), _packed(text)) for leaf, (place, text) in texts)
-    )
+    for problem in described.problems:
+        _tell(problem)
+    database.executemany(_INSERT_FILE, described.rows)
+    database.executemany(_INSERT_TEXT, ((leaf, *text) for leaf, text in sorted(described.texts.items())))
 
 
-def _row_to_sql(row: FileRow) -> tuple[Any, ...]:
-    test_id = None if row.test_id is None else _packed(row.test_id)
-    problem = None if row.problem is None else _packed(row.problem)
-    place, endpoint = _packed(row.path), _packed(row.endpoint)
-    return (place, *row.signature, row.key, row.stream_options, test_id, endpoint, row.sketch, problem)
-
-
-def _tell_problem(row: FileRow) -> None:
-    if row.problem is not None and row.key is None:
-        _warn(row.problem)
-    elif row.problem is not None:
-        log.debug("Not replayable by a proxy: %s", row.problem)
+def _tell(problem: Problem) -> None:
+    if problem.is_foreign:
+        log.debug("Not replayable by a proxy: %s", problem.text)
+    else:
+        _warn(problem.text)
 
 
 def _warn(problem: str) -> None:
     log.warning("Cannot read a recording: %s", problem)
-
-
-def _packed(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
 
 
 def _unpacked(raw: bytes) -> str:

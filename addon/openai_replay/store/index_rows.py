@@ -3,8 +3,8 @@
 Only the request counts here. In files that this project wrote the response is not read; a fault in it is found when the
 recording is replayed or checked. A recording that was made elsewhere may hold secrets: the rows have them redacted.
 
-Many files are described by helper processes, on all processors and beside the event loop: each runs this module, reads
-a `Job` from its standard input and writes `Described` to its standard output, both pickled.
+Many files are described by helper processes, one for each processor: each runs this module, reads one `Job` after
+another from its standard input and writes a `Described` for each to its standard output, all pickled.
 """
 
 from __future__ import annotations
@@ -17,13 +17,15 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import batched
 from pathlib import Path
+from queue import SimpleQueue
 from typing import NamedTuple
 
 from ..errors import BadRecording, NotReplayable
-from ..format.recording import Recording, from_json, load_json
+from ..format.recording import Request, decode, load_json, request_from_json
 from ..request.identity import Identity, identify
 from ..request.redaction import Redactor
 from ..request.rules import Rules
@@ -38,7 +40,8 @@ type Signature = tuple[int, int, int]
 # Fewer files are described sooner than a process starts.
 _FEWEST_FOR_PROCESSES = 3000
 
-_PARTS_PER_PROCESSOR = 3
+# So many files are described at a time, so that these are written to the index while others are still described.
+_FILES_AT_A_TIME = 1000
 
 # How the response begins in a file of this project: a line's end is never inside a JSON string.
 _RESPONSE = b'\n  "response": {'
@@ -46,33 +49,37 @@ _TEST_ID = b'"test_id"'
 
 _LOOKS = Redactor()
 
+# Short lines of files in which there is nothing to redact.
+_SHORT_LINE = 200
+_MOST_CLEAN_LINES = 4096
+_clean_lines: set[bytes] = set()
+
 _ROOT = Path(__file__).resolve().parents[2]
 _HELPER = "import sys; sys.path.insert(0, sys.argv[1]); from openai_replay.store.index_rows import help_out; help_out()"
 
 
-class FileRow(NamedTuple):
-    """A file as the index keeps it: a tuple, because helper processes pickle very many.
+# A row of the index's table of files: path, time of modification in ns, size, inode, key, stream_options, test id,
+# endpoint, packed sketch, problem. Texts that may be no Unicode are `packed`. Plain tuples, for very many are pickled.
+type FileRow = tuple[bytes, int, int, int, str | None, str, bytes | None, bytes, bytes, bytes | None]
 
-    `problem` says why it cannot be replayed as a recording; its `key` is None if it cannot be read at all, and "" if
-    it holds no HTTP exchange.
-    """
 
-    path: str
-    signature: Signature
-    key: str | None = None
-    stream_options: str = ""
-    test_id: str | None = None
-    endpoint: str = ""
-    sketch: bytes = b""
-    problem: str | None = None
+class Problem(NamedTuple):
+    """Why a file cannot be replayed; it `is_foreign` if it can be read and holds no HTTP exchange."""
+
+    text: str
+    is_foreign: bool
 
 
 @dataclass(slots=True)
 class Described:
-    """Rows of files, and the texts in their requests: {leaf: (path in the body, text)}."""
+    """Rows of files, the problems in them, and the texts in their requests.
+
+    `texts` has for each leaf its path in the body and the text, both packed.
+    """
 
     rows: list[FileRow] = field(default_factory=list)
-    texts: dict[Leaf, tuple[str, str]] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    texts: dict[Leaf, tuple[bytes, bytes]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +92,29 @@ class Job:
 
 
 def describe_files(job: Job) -> Iterator[Described]:
-    """Yield the description of files, in parts: of this process or, where there are many, of several others."""
-    processors = os.cpu_count() or 1
+    """Yield the description of files in their order, in parts: by this process or, where there are many, by others."""
     if len(job.files) < _FEWEST_FOR_PROCESSES or not _can_start_helpers():
         yield _described(job)
         return
-    # More parts than processors, so that one is written to the index while others are still described.
-    size = -(-len(job.files) // (_PARTS_PER_PROCESSOR * processors))
-    parts = [Job(job.directory, job.rules, part) for part in batched(job.files, size)]
-    with ThreadPoolExecutor(processors) as pool:
-        yield from pool.map(_helped, parts)
+    processors = os.cpu_count() or 1
+    helpers: SimpleQueue[_Helper] = SimpleQueue()
+    for _ in range(processors):
+        helpers.put(_Helper())
+
+    def described(part: Job) -> Described:
+        helper = helpers.get()
+        try:
+            return helper.describe(part)
+        finally:
+            helpers.put(helper)
+
+    parts = [Job(job.directory, job.rules, part) for part in batched(job.files, _FILES_AT_A_TIME)]
+    try:
+        with ThreadPoolExecutor(processors) as pool:
+            yield from pool.map(described, parts)
+    finally:
+        for _ in range(processors):
+            helpers.get().close()
 
 
 def _can_start_helpers() -> bool:
@@ -102,72 +122,115 @@ def _can_start_helpers() -> bool:
     return bool(sys.executable) and not getattr(sys, "frozen", False)
 
 
-def _helped(job: Job) -> Described:
-    """Describe files in another process; in this one if that fails."""
-    command = [sys.executable, "-c", _HELPER, str(_ROOT)]
-    try:
-        done = subprocess.run(command, input=pickle.dumps(job), stdout=subprocess.PIPE, check=True)
-        described = pickle.loads(done.stdout)  # of a process that this one started
-    except (OSError, subprocess.SubprocessError, pickle.UnpicklingError, EOFError) as exc:
-        log.debug("A helper process of the index failed (%s)", exc)
+class _Helper:
+    """Another process that describes files; this one does it where that fails."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-c", _HELPER, str(_ROOT)]
+        self._process: subprocess.Popen[bytes] | None = None
+        try:
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        except OSError as exc:
+            log.debug("No helper process of the index can be started (%s)", exc)
+
+    def describe(self, job: Job) -> Described:
+        """Return the description of files."""
+        if self._process is not None:
+            try:
+                return _sent(job, self._process)
+            except (OSError, pickle.UnpicklingError, EOFError) as exc:
+                log.debug("A helper process of the index failed (%s)", exc)
+                self.close()
         return _described(job)
+
+    def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            with suppress(OSError):
+                self._process.communicate()
+            self._process = None
+
+
+def _sent(job: Job, process: subprocess.Popen[bytes]) -> Described:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    pickle.dump(job, process.stdin)
+    process.stdin.flush()
+    described = pickle.load(process.stdout)  # of a process that this one started
     assert isinstance(described, Described)
     return described
 
 
 def help_out() -> None:
-    """Describe the files of the job on standard input, and write the result to standard output."""
-    gc.disable()  # all that is made here is kept until the end
-    job = pickle.load(sys.stdin.buffer)  # of the process that started this one
-    pickle.dump(_described(job), sys.stdout.buffer)
+    """Describe the files of the jobs on standard input, and write the results to standard output."""
+    gc.disable()  # nothing that is made here is part of a circle
+    with suppress(EOFError):
+        while job := pickle.load(sys.stdin.buffer):  # of the process that started this one
+            pickle.dump(_described(job), sys.stdout.buffer)
+            sys.stdout.buffer.flush()
 
 
 def _described(job: Job) -> Described:
     result = Described()
     for path, signature in job.files:
-        for row in _rows_of(job, path, signature, result.texts):
-            result.rows.append(row)
+        _describe(path, signature, job, result)
     return result
 
 
-def _rows_of(
-    job: Job, path: str, signature: Signature, texts: dict[Leaf, tuple[str, str]]
-) -> Iterator[FileRow]:
-    """Yield the row of a file, none if it went away in the meantime."""
+def _describe(path: str, signature: Signature, job: Job, result: Described) -> None:
+    """Add a file to a description, unless it went away in the meantime."""
     opened = f"{job.directory}/{path}"
     full_path = Path(opened)  # for errors alone: a path takes long to make, and longer to be opened
+    place = packed(path)
     try:
         raw = read_file(opened)[1]
-        recording = read_request(raw, full_path)
-        identity = identity_of(recording, full_path, job.rules)
+        test_id, request = read_request(raw, full_path)
+        identity = identity_of(request, full_path, job.rules)
     except FileNotFoundError:
         return
-    except NotReplayable as exc:
-        yield FileRow(path, signature, "", problem=_LOOKS.text(str(exc)))
-    except (BadRecording, OSError) as exc:
-        yield FileRow(path, signature, None, problem=_LOOKS.text(str(exc)))
-    else:
-        body = job.rules.matched_body(recording.request.body)
-        test_id = recording.test_id
-        endpoint = canonical_path(path_of(recording.request.url))
-        if _may_hold_secrets(raw):
-            body, endpoint = _LOOKS.json(body), _LOOKS.text(endpoint)
-            test_id = test_id and _LOOKS.text(test_id)
-        sketched = sketch(body)
-        texts |= sketched.texts
-        yield FileRow(
-            path, signature, identity.key, identity.stream_options, test_id, endpoint, sketched.packed
-        )
+    except (BadRecording, NotReplayable, OSError) as exc:
+        problem = Problem(_LOOKS.text(str(exc)), isinstance(exc, NotReplayable))
+        key = "" if problem.is_foreign else None
+        result.problems.append(problem)
+        result.rows.append((place, *signature, key, "", None, b"", b"", packed(problem.text)))
+        return
+    body = job.rules.matched_body(request.body)
+    endpoint = canonical_path(path_of(request.url))
+    if _may_hold_secrets(raw):
+        body, endpoint = _LOOKS.json(body), _LOOKS.text(endpoint)
+        test_id = test_id and _LOOKS.text(test_id)
+    sketched = sketch(body)
+    for leaf, (member, text) in sketched.texts.items():
+        if leaf not in result.texts:
+            result.texts[leaf] = (packed(member), packed(text))
+    packed_id = None if test_id is None else packed(test_id)
+    options = identity.stream_options
+    result.rows.append(
+        (place, *signature, identity.key, options, packed_id, packed(endpoint), sketched.packed, None)
+    )
+
+
+def packed(text: str) -> bytes:
+    """Return a text as the index keeps it: as UTF-8, lone surrogates included."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _may_hold_secrets(raw: bytes) -> bool:
-    """Tell quickly whether the request in a recording may hold something to redact; most hold nothing."""
+    """Tell quickly whether the request in a recording may hold something to redact; most hold nothing.
+
+    Most lines of a file are in others, too, and are searched once.
+    """
     end = raw.find(_RESPONSE)
-    return _LOOKS.may_match((raw[:end] if end > 0 else raw).decode("utf-8", "replace"))
+    lines = set((raw[:end] if end > 0 else raw).split(b"\n")) - _clean_lines
+    if _LOOKS.may_match(b"\n".join(lines).decode("utf-8", "replace")):
+        return True
+    if len(_clean_lines) < _MOST_CLEAN_LINES:
+        _clean_lines.update(line for line in lines if len(line) <= _SHORT_LINE)
+    return False
 
 
-def read_request(raw: bytes, path: Path) -> Recording:
-    """Read a recording; of one that this project wrote, the request alone, with an empty response.
+def read_request(raw: bytes, path: Path) -> tuple[str | None, Request]:
+    """Read the test id and the request of a recording; in a file that this project wrote, nothing else is read.
 
     Raises:
         BadRecording: it cannot be read.
@@ -178,19 +241,23 @@ def read_request(raw: bytes, path: Path) -> Recording:
         try:
             value = load_json(raw[:end].removesuffix(b",") + b"}", path)
         except BadRecording:
-            return from_json(load_json(raw, path), path)  # it says where in the whole file the fault is
+            return _read_whole(raw, path)  # it says where in the whole file the fault is
         if isinstance(value, dict) and value.keys() == {"test_id", "request"}:
-            return from_json({**value, "response": {"body": None}}, path)
-    return from_json(load_json(raw, path), path)
+            return request_from_json(value, path)
+    return _read_whole(raw, path)
 
 
-def identity_of(recording: Recording, path: Path, rules: Rules) -> Identity:
+def _read_whole(raw: bytes, path: Path) -> tuple[str | None, Request]:
+    recording = decode(raw, path)
+    return recording.test_id, recording.request
+
+
+def identity_of(request: Request, path: Path, rules: Rules) -> Identity:
     """Return the identity of a recording's request.
 
     Raises:
         BadRecording: its body is nested deeper than one that was recorded.
     """
-    request = recording.request
     try:
         return identify(request.method, request.url, request.body, rules)
     except RecursionError as exc:

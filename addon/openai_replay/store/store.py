@@ -90,7 +90,9 @@ class Store:
         except OSError as exc:
             raise BadRecording(path, f"expected a readable file, {exc.strerror}") from exc
         recording = decode(raw, path)
-        return Stored(path, signature_of(status), recording, identity_of(recording, path, self._rules))
+        return Stored(
+            path, signature_of(status), recording, identity_of(recording.request, path, self._rules)
+        )
 
     def read_existing(self, path: Path) -> Stored:
         """Read a file that must be there.

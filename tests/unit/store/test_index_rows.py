@@ -30,8 +30,11 @@ def job(folder: Path, rules: Rules = NO_RULES) -> Job:
 def described(of: Job) -> Described:
     """Return all parts of a description as one, its rows in the order of their paths."""
     parts = list(describe_files(of))
-    rows = sorted((row for part in parts for row in part.rows), key=lambda row: row.path)
-    return Described(rows, {leaf: text for part in parts for leaf, text in part.texts.items()})
+    rows = sorted(row for part in parts for row in part.rows)
+    problems = [problem for part in parts for problem in part.problems]
+    return Described(
+        rows, sorted(problems), {leaf: text for part in parts for leaf, text in part.texts.items()}
+    )
 
 
 def filled(folder: Path) -> None:
@@ -64,6 +67,27 @@ def test_without_helpers_the_files_are_described_all_the_same(
     assert described(job(folder)) == here
 
 
+@pytest.mark.parametrize("helper", ["", "raise SystemExit(1)", "print('no result')"])
+def test_files_are_described_all_the_same_when_helpers_end(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, helper: str
+) -> None:
+    filled(folder)
+    here = described(job(folder))
+    monkeypatch.setattr(index_rows, "_FEWEST_FOR_PROCESSES", 1)
+    monkeypatch.setattr(index_rows, "_FILES_AT_A_TIME", 5)
+    monkeypatch.setattr(index_rows, "_HELPER", helper)
+    assert described(job(folder)) == here
+
+
+def test_secrets_in_lines_that_differ_are_all_found(folder: Path) -> None:
+    secret = "sk-proj-0123456789abcdefABCDEF0123"
+    for number, text in enumerate(["same", f"same {secret}", "same", f"{secret} other"]):
+        write_recording(folder, f"{number}.json", chat("x" * 300, user=text), completion())
+    for part in describe_files(job(folder)):
+        assert len(part.rows) == 4
+        assert secret.encode() not in repr(part).encode()
+
+
 def test_a_file_that_went_away_has_no_row(folder: Path) -> None:
     gone = write_recording(folder, "a.json", chat("x"), completion())
     of_all = job(folder)
@@ -75,10 +99,7 @@ def test_the_request_is_read_alike_with_and_without_the_response(folder: Path) -
     filled(folder)
     for path in [folder / "0.json", folder / "sub" / "x.json"]:
         whole = decode(path.read_bytes(), path)
-        assert (read_request(path.read_bytes(), path).request, whole.test_id) == (
-            whole.request,
-            whole.test_id,
-        )
+        assert read_request(path.read_bytes(), path) == (whole.test_id, whole.request)
 
 
 LAYOUTS = {
@@ -100,7 +121,8 @@ def test_files_of_other_layouts_are_read_whole(folder: Path, layout: str) -> Non
     text = LAYOUTS[layout](value)
     if layout == "no test id":
         text = text.replace('"response": {}', '"response": {"body": 1}')
-    assert read_request(text.encode(), path) == decode(text.encode(), path)
+    whole = decode(text.encode(), path)
+    assert read_request(text.encode(), path) == (whole.test_id, whole.request)
 
 
 def test_a_file_that_was_cut_off_cannot_be_read(folder: Path) -> None:
