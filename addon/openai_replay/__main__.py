@@ -1,5 +1,5 @@
 """`python -m openai_replay`, for where the script of that name is not on PATH."""
 
-from .launch.cli import main
+from .launch.program import main
 
-main(prog_name="openai-replay")
+main()

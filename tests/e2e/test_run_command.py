@@ -80,9 +80,7 @@ def processes_with(variable: str) -> list[str]:
 
 
 def proxies_with(variable: str) -> list[str]:
-    return [
-        line for line in processes_with(variable) if "openai_replay.proxy.serve" in line or "mitmdump" in line
-    ]
+    return [line for line in processes_with(variable) if "openai_replay.proxy." in line or "mitmdump" in line]
 
 
 @pytest.fixture(scope="module")

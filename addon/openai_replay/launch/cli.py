@@ -1,7 +1,7 @@
 """The command line `openai-replay`: its commands, grouped, and its help.
 
 `run` is here, because it starts each test run and must start quickly. The other commands are imported when one of them
-is called for.
+is called for. The context's object is the proxy that `program.py` has started for a command, None without one.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import click
 
 from .command_line import DIRECTORY, MODES, guarded
 from .plan import RunOptions
+from .prepared_proxy import PreparedProxy
 from .run import run
 
 # Modules that each have a tuple COMMANDS.
@@ -96,7 +97,9 @@ def main() -> None:
     help="Write the report of the run: a page for .html, JUnit for .xml, else JSON; repeatable.",
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_obj
 def run_command(
+    prepared: PreparedProxy | None,
     mode: str | None,
     directory: str | None,
     test_id: str | None,
@@ -132,7 +135,6 @@ def run_command(
     The other options of the proxy are given with --set, by environment variables such as OPENAI_RECORDING_HOSTS, or in
     the file openai-replay.toml beside the recordings.
     """
-    _occupy_standard_streams()
     options = RunOptions(
         mode,
         directory,
@@ -148,14 +150,4 @@ def run_command(
         log=log,
         reports=tuple(path.absolute() for path in reports),
     )
-    sys.exit(guarded(lambda: run(options, command, os.environ)))
-
-
-def _occupy_standard_streams() -> None:
-    """Open a file in place of each standard stream that the caller has closed, before a pipe takes its number.
-
-    The command finds it closed all the same: files that Python opens are not inherited.
-    """
-    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
-        pass
-    os.close(opened)
+    sys.exit(guarded(lambda: run(options, command, os.environ, prepared)))

@@ -27,7 +27,8 @@ from .environment import (
     through_proxy,
 )
 from .plan import Plan, RunOptions, planned
-from .proxy_process import PROXY_PROGRAM, ProxyProcess, addon_script
+from .prepared_proxy import PreparedProxy
+from .proxy_process import ProxyProcess, addon_script
 from .run import changes_of_run, configuration, trust_of, without_key
 from .trust import Trust
 
@@ -123,7 +124,9 @@ def _leading_to(
     "--against-mock", is_flag=True, help="Record from the mock API: made-up answers, no key, no network."
 )
 @click.option("--test-id", metavar="ID", help="A test id to have in the printed variables.")
+@click.pass_obj
 def proxy_command(
+    prepared: PreparedProxy | None,
     mode: str | None,
     directory: str | None,
     base_url: bool,
@@ -143,7 +146,7 @@ def proxy_command(
         plan = planned(options, os.environ)
         authority = certificate_authority(data_folder(os.environ))
         trust = trust_of(authority)
-        with ProxyProcess(configuration(plan, trust, authority, os.environ)) as proxy:
+        with ProxyProcess(configuration(plan, trust, authority, os.environ), prepared) as proxy:
             changes_of_run(
                 plan, 0, trust, os.environ, test_id
             )  # the files that it needs, while the proxy starts
@@ -174,6 +177,9 @@ def addon_command() -> None:
     """Print the path of the script for mitmdump, mitmproxy and mitmweb: mitmdump -s "$(openai-replay addon)"."""
     click.echo(addon_script())
 
+
+# mitmdump's parts that the addon needs. -P: a file in the working directory is no module of the program's.
+_MITMDUMP = (sys.executable, "-P", "-m", "openai_replay.proxy.serve")
 
 # The engine for load tests, in place of mitmproxy.
 _GRANIAN = (sys.executable, "-P", "-m", "openai_replay.engine")
@@ -208,7 +214,7 @@ def serve_command(engine: str, arguments: Sequence[str]) -> None:
     `mitmdump --help` has the rest.
     """
     # The last of two counts, so a user's own address does.
-    program = _GRANIAN if engine == "granian" else (*PROXY_PROGRAM, "-s", str(addon_script()))
+    program = _GRANIAN if engine == "granian" else (*_MITMDUMP, "-s", str(addon_script()))
     environment = {**os.environ, FRONT_END: FrontEnd.SERVE.value}
     os.execve(sys.executable, [*program, *_LISTEN_HERE, *arguments], environment)
 

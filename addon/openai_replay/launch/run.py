@@ -24,6 +24,7 @@ from .keys import missing_key, real_keys, replaced_keys
 from .old_node import old_node
 from .outcome import Conditions, failures, other_apis, recorded_failures, saw_request, summary
 from .plan import Plan, RunOptions, planned
+from .prepared_proxy import PreparedProxy
 from .proxy_process import ProxyConfiguration, ProxyProcess
 from .running_proxy import ProxyFailed
 from .title_counter import TitleCounter
@@ -47,8 +48,16 @@ def say(text: str) -> None:
         pass
 
 
-def run(options: RunOptions, command: Sequence[str], environment: Mapping[str, str]) -> int:
+def run(
+    options: RunOptions,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    prepared: PreparedProxy | None = None,
+) -> int:
     """Run a command behind a proxy, and return the exit status for both.
+
+    Args:
+        prepared: the process of the proxy, None to start one.
 
     Raises:
         BadOption: an option, or the variable for one, makes no sense.
@@ -57,7 +66,7 @@ def run(options: RunOptions, command: Sequence[str], environment: Mapping[str, s
     plan = planned(_with_base_url_for_old_node(options, command, environment), environment)
     authority = certificate_authority(data_folder(environment))
     trust = trust_of(authority)
-    proxy = ProxyProcess(configuration(plan, trust, authority, environment))
+    proxy = ProxyProcess(configuration(plan, trust, authority, environment), prepared)
     # From here on a signal is for the command: the proxy ends after it, in any case.
     with held_signals() as held_before:
         with proxy:

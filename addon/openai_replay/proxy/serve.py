@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 
 from ..service.garbage_collection import collect_garbage_rarely
@@ -23,6 +24,9 @@ try:
     import resource
 except ImportError:  # Windows has no such limit
     resource = None  # type: ignore[assignment]
+
+# With the modules that they import, all that a proxy needs until it listens.
+_MODULES = ("mitmproxy.tools.main", "openai_replay.proxy.replay_master", "openai_replay.proxy.addon")
 
 # One of several workers.
 _WORKER = (sys.executable, "-P", "-m", "openai_replay.proxy.serve")
@@ -42,7 +46,7 @@ def serve(arguments: Sequence[str] | None = None) -> None:
     _have_home()
     _allow_many_connections()
     gc.disable()  # imports make nothing but objects that stay: a tenth of their time
-    import_addons_singly()
+    import_all()
     from mitmproxy.tools import cmdline, main
 
     from .replay_master import ReplayMaster
@@ -52,6 +56,13 @@ def serve(arguments: Sequence[str] | None = None) -> None:
     logging.getLogger("mitmproxy.proxy.server").setLevel(logging.WARNING)
     main.run(ReplayMaster, cmdline.mitmdump, others)
     _exit_at_once()
+
+
+def import_all() -> None:
+    """Import mitmproxy, and the addon that the script `replay.py` will name."""
+    import_addons_singly()
+    for name in _MODULES:
+        import_module(name)
 
 
 def _have_home() -> None:

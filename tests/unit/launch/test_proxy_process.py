@@ -6,28 +6,32 @@ from pathlib import Path
 
 import pytest
 
+from openai_replay.launch.prepared_proxy import PreparedProxy
 from openai_replay.launch.proxy_process import ProxyConfiguration, ProxyProcess, addon_script
 from openai_replay.launch.running_proxy import ProxyFailed
 from openai_replay.proxy.certificate_authority import CertificateAuthority
 
-type Configure = Callable[..., ProxyConfiguration]
+type Start = Callable[..., ProxyProcess]
 
 
 @pytest.fixture
-def configure(tmp_path: Path, authority: CertificateAuthority) -> Iterator[Configure]:
-    def configured(*options: tuple[str, str], mode: str = "regular") -> ProxyConfiguration:
+def proxy_with(tmp_path: Path, authority: CertificateAuthority) -> Iterator[Start]:
+    """Return a proxy with options, which writes its log to the file `log`."""
+
+    def made(*options: tuple[str, str], mode: str = "regular") -> ProxyProcess:
         (tmp_path / "recordings").mkdir(exist_ok=True)
         given = (("recording_dir", str(tmp_path / "recordings")), *options)
         environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "PYTHONWARNINGS": "error"}
-        return ProxyConfiguration(authority.folder, mode, given, environment, log=log.fileno())
+        configuration = ProxyConfiguration(authority.folder, mode, given, environment)
+        return ProxyProcess(configuration, PreparedProxy(environment, log.fileno()))
 
     with open(tmp_path / "log", "wb") as log:
-        yield configured
+        yield made
 
 
 @pytest.mark.parametrize("mode", ["regular", "reverse:https://api.openai.com"])
-def test_a_proxy_runs_to_the_end_of_the_block(configure: Configure, mode: str) -> None:
-    with ProxyProcess(configure(mode=mode)) as proxy:
+def test_a_proxy_runs_to_the_end_of_the_block(proxy_with: Start, mode: str) -> None:
+    with proxy_with(mode=mode) as proxy:
         running = proxy.wait()
         assert running == proxy.running
         assert running.is_reverse == mode.startswith("reverse:")
@@ -39,10 +43,10 @@ def test_a_proxy_runs_to_the_end_of_the_block(configure: Configure, mode: str) -
 
 
 def test_a_proxy_that_does_not_start_is_an_error_and_its_reason_is_in_the_log(
-    configure: Configure, tmp_path: Path
+    proxy_with: Start, tmp_path: Path
 ) -> None:
     with pytest.raises(ProxyFailed, match="the proxy did not start"):
-        with ProxyProcess(configure(("recording_mode", "rewind"))) as proxy:
+        with proxy_with(("recording_mode", "rewind")) as proxy:
             proxy.wait()
     assert "openai-replay: recording_mode='rewind': expected one of" in (tmp_path / "log").read_text()
 
@@ -50,3 +54,22 @@ def test_a_proxy_that_does_not_start_is_an_error_and_its_reason_is_in_the_log(
 def test_the_script_of_a_checkout_is_beside_the_package() -> None:
     assert addon_script().name == "replay.py"
     assert addon_script().is_file()
+
+
+def test_a_proxy_starts_its_process_itself_if_it_gets_none(
+    tmp_path: Path, authority: CertificateAuthority
+) -> None:
+    given = (("recording_dir", str(tmp_path)),)
+    environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    with ProxyProcess(ProxyConfiguration(authority.folder, "regular", given, environment)) as proxy:
+        assert proxy.wait().report()["totals"]["unused"] == 0
+
+
+def test_a_process_that_has_ended_before_its_configuration_is_an_error(proxy_with: Start) -> None:
+    proxy = proxy_with(("recording_test_id", "long" * 100_000))
+    assert proxy.prepared is not None
+    proxy.prepared.process.kill()
+    proxy.prepared.process.wait()
+    with pytest.raises(ProxyFailed, match="the proxy did not start"):
+        with proxy:
+            proxy.wait()

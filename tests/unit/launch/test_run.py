@@ -56,7 +56,7 @@ def test_the_real_key_goes_to_the_proxy_by_a_pipe_alone(
     dummy = dummy_of("OPENAI_API_KEY")
     assert made.real_keys == {dummy: KEY}
     assert made.environment == {"HOME": "/home"}
-    assert KEY not in " ".join(made.command())
+    assert KEY not in " ".join(made.arguments())
     assert KEY not in repr(made)
     assert changes_of_run(recording, 1, trust, environment)["OPENAI_API_KEY"] == dummy
     passing = plan_of(environment, mode="record", pass_key=True)
@@ -67,7 +67,7 @@ def test_the_real_key_goes_to_the_proxy_by_a_pipe_alone(
 def test_options_are_words_of_the_command_line_of_the_proxy(
     plan_of: Planner, trust: Trust, authority: CertificateAuthority
 ) -> None:
-    command = configuration(plan_of(more=("http2=false",)), trust, authority, {}).command()
+    command = configuration(plan_of(more=("http2=false",)), trust, authority, {}).arguments()
     assert command[command.index("http2=false") - 1] == "--set"
     assert f"confdir={authority.folder}" in command
     assert command[command.index("--listen-host") + 1] == "127.0.0.1"

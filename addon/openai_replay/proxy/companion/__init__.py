@@ -1,9 +1,10 @@
-"""Paths of the scripts that `openai-replay run` loads into its proxy."""
+"""Paths of the scripts that `openai-replay run` loads into its proxy, and variables of that proxy."""
 
-from pathlib import Path
+import os
 
-SCRIPT = Path(__file__).with_name("companion.py")
-MOCK_SCRIPT = Path(__file__).with_name("mock.py")
+# Not with pathlib: the start of the command line would wait for its import.
+SCRIPT = os.path.join(os.path.dirname(__file__), "companion.py")
+MOCK_SCRIPT = os.path.join(os.path.dirname(__file__), "mock.py")
 
 # The environment variable that chooses a log line per request, see service/request_log.py.
 REQUEST_LOG = "OPENAI_REPLAY_REQUEST_LOG"

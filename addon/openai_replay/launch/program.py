@@ -1,0 +1,46 @@
+"""The program `openai-replay`: starts the proxy of a command first, and then looks at the command line.
+
+The proxy takes longer to start than all the rest of a short run, which therefore goes on beside it. A command line that
+makes no sense ends the proxy again.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Callable
+
+from .prepared_proxy import PreparedProxy
+
+# The commands that need a proxy.
+_WITH_PROXY = ("run", "proxy")
+
+
+def main() -> None:
+    """Run the command of the command line."""
+    _occupy_standard_streams()
+    prepared = PreparedProxy(os.environ) if sys.argv[1:2] in ([name] for name in _WITH_PROXY) else None
+    try:
+        _imported_command_line()(prog_name="openai-replay", obj=prepared)
+    finally:
+        if prepared is not None:
+            prepared.discard()
+
+
+def _imported_command_line() -> Callable[..., object]:
+    gc.disable()  # imports make nothing but objects that stay: a tenth of their time
+    from .cli import main as command_line
+
+    gc.enable()
+    return command_line
+
+
+def _occupy_standard_streams() -> None:
+    """Open a file in place of each standard stream that the caller has closed, before a pipe takes its number.
+
+    The command finds it closed all the same: files that Python opens are not inherited.
+    """
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(opened)
