@@ -26,7 +26,7 @@ LAYERS = (
     {"store", "wire", "trouble"},
     {"request", "sdk"},
     {"format"},
-    {"errors", "limits", "modes", "front_end"},
+    {"errors", "limits", "modes", "front_end", "dataclass_code"},
 )
 # Exceptions to the table, each with its reason.
 ALSO_ALLOWED = {

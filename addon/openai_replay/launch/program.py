@@ -30,8 +30,10 @@ def main() -> None:
 
 def _imported_command_line() -> Callable[..., object]:
     gc.disable()  # imports make nothing but objects that stay: a tenth of their time
-    from .cli import main as command_line
+    from ..dataclass_code import kept_dataclass_code
 
+    with kept_dataclass_code("command-line"):
+        from .cli import main as command_line
     gc.enable()
     return command_line
 

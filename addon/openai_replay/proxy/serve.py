@@ -16,9 +16,11 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
+from ..dataclass_code import kept_dataclass_code
 from ..service.garbage_collection import collect_garbage_rarely
 from ..service.workers import run_workers, split_workers
 from .shortcuts.addon_imports import import_addons_singly
+from .shortcuts.late_imports import import_late
 
 try:
     import resource
@@ -60,9 +62,11 @@ def serve(arguments: Sequence[str] | None = None) -> None:
 
 def import_all() -> None:
     """Import mitmproxy, and the addon that the script `replay.py` will name."""
-    import_addons_singly()
-    for name in _MODULES:
-        import_module(name)
+    with kept_dataclass_code("proxy"):
+        import_late()
+        import_addons_singly()
+        for name in _MODULES:
+            import_module(name)
 
 
 def _have_home() -> None:

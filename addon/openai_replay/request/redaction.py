@@ -33,7 +33,7 @@ _SIGNS = tuple(sign for sign in _ALL_SIGNS if not any(o in sign for o in _ALL_SI
 _MOST_QUOTED = 64
 
 # In JSON these may be written with a backslash.
-_ESCAPABLE = re.compile(r'["\\/\x00-\x1f\x7f-\U0010ffff]')
+_ESCAPABLE = re.compile(r"[^ !#-.0-\[\]-~]")
 
 
 class RedactedRequest(NamedTuple):
