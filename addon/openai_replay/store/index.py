@@ -9,6 +9,9 @@ modification time moved, which is so whenever a file came, went or was replaced.
 does not move it: before a request counts as missing, every file is compared. Where the folder can be watched (`watch`),
 that is done once, and again after a change.
 
+The first look at a large folder takes seconds. It is done by another process, so that this one answers other requests
+meanwhile. Processes that need the same index wait for the first one, and find its rows.
+
 An example. A folder has `a.json` and `sub/b.json`, and is as the last run left it:
 
     rows(key of b)      both folders are new to this run: every signature is compared, no file is read   -> sub/b.json
@@ -19,23 +22,26 @@ An example. A folder has `a.json` and `sub/b.json`, and is as the last run left 
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import logging
 import os
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ..request.rules import Rules
-from . import names
+from . import names, other_process
 from .index_rows import Described, Job, Problem, Signature, describe_files, packed
 from .likeness import Neighbours, Sketch
+from .other_process import OtherProcess
 from .watch import FolderWatch, watch
 
 log = logging.getLogger(__name__)
@@ -50,15 +56,18 @@ CREATE TABLE IF NOT EXISTS files (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS texts (leaf INTEGER PRIMARY KEY, place BLOB, text BLOB);
 """
-_INDEXES = {
-    "files_by_key": "CREATE INDEX IF NOT EXISTS files_by_key ON files (key)",
-    "files_by_endpoint": "CREATE INDEX IF NOT EXISTS files_by_endpoint ON files (endpoint)",
-}
+_BY_KEY = "CREATE INDEX IF NOT EXISTS files_by_key ON files (key)"
 _INSERT_FILE = "INSERT OR REPLACE INTO files VALUES (?,?,?,?,?,?,?,?,?,?)"
 _INSERT_TEXT = "INSERT OR IGNORE INTO texts VALUES (?,?,?)"
 
-# With so many new rows it is faster to make SQLite's indexes after them than to keep them in order.
+# With so many new rows it is faster to make SQLite's index after them than to keep it in order, with so much memory.
 _MANY_ROWS = 3000
+_CACHE_KIB = 200_000
+
+# So long it is waited for another process that builds the same index.
+_LONGEST_BUILD_S = 300
+
+_BUILDER = "store.index:build"
 
 # A folder or file that changed so recently may change again without its time moving: file systems tick coarsely.
 _SETTLED_AFTER_NS = 100_000_000
@@ -80,6 +89,15 @@ class Row:
     def number(self) -> int:
         """Return the place in the sequence, from 1."""
         return names.split_number(self.path)[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look at all files of a folder: the modification times of its folders, and how it was (see `Index`)."""
+
+    folders: Mapping[str, int]
+    has_plain_files: bool
+    has_new_rows: bool
 
 
 def signature_of(status: os.stat_result) -> Signature:
@@ -254,10 +272,11 @@ class Index:
         for attempt in (1, 2):
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                return _prepared(sqlite3.connect(path, timeout=30, check_same_thread=False))
+                return _prepared(sqlite3.connect(path, timeout=_LONGEST_BUILD_S, check_same_thread=False))
             except (sqlite3.Error, OSError) as exc:
                 log.debug("The index %s cannot be used (%s), attempt %d", path, exc, attempt)
                 self._discard(path)
+        self._folder = None
         return _prepared(sqlite3.connect(":memory:", check_same_thread=False))
 
     def _discard(self, path: Path) -> None:
@@ -279,13 +298,44 @@ class Index:
     def _refresh(self, *, every_file: bool) -> None:
         """Bring the index up to date: with the folders that changed, or with every file."""
         try:
-            self._bring_up_to_date(every_file=every_file)
+            if self._seen_folders or not self._first_look_elsewhere():
+                self._bring_up_to_date(every_file=every_file)
         except sqlite3.Error as exc:
             # A full disk, say. A cache must not cost an answer or a recording.
             log.warning("The index of the recordings cannot be kept (%s); this run has one in memory.", exc)
             self.close()
             self._folder = None
             self._bring_up_to_date(every_file=True)
+
+    def _first_look_elsewhere(self) -> bool:
+        """Let another process bring the kept index of a large folder up to date; False where that is not done."""
+        self._database()
+        if self._folder is None or not other_process.can_start() or not _holds_many_files(self._directory):
+            return False
+        builder = OtherProcess(_BUILDER)
+        result = builder.call((self._directory, self._rules, self._folder))
+        builder.close()
+        if result is None:
+            return False
+        look, warnings = result
+        for warning in warnings:
+            log.warning("%s", warning)
+        self._seen_folders = dict(look.folders)
+        self._has_plain_files = look.has_plain_files
+        self._has_new_rows |= look.has_new_rows
+        return True
+
+    def first_look(self) -> Look:
+        """Bring the kept index up to date in place of the process that ordered it.
+
+        Raises:
+            sqlite3.Error: it cannot be kept.
+        """
+        self._database()
+        if self._folder is None:
+            raise sqlite3.OperationalError("there is no place for the index")
+        self._bring_up_to_date(every_file=True)
+        return Look(self._seen_folders, self._has_plain_files, self._has_new_rows)
 
     def _bring_up_to_date(self, *, every_file: bool) -> None:
         folders = dict(_folders(self._directory))
@@ -301,9 +351,9 @@ class Index:
         self._has_plain_files &= all(is_plain for _, _, is_plain in found)
         on_disk = {path: signature for path, signature, _ in found}
         changed = [path for path, signature in on_disk.items() if known.get(path) != signature]
+        described = self._store(changed, on_disk, gone=known.keys() - on_disk.keys())
         if not self._seen_folders:
-            self._warn_of_known_problems(set(on_disk).difference(changed))
-        self._store(changed, on_disk, gone=known.keys() - on_disk.keys())
+            self._warn_of_known_problems(set(on_disk).difference(described))
         self._seen_folders = folders
 
     def _warn_of_known_problems(self, unchanged: AbstractSet[str]) -> None:
@@ -321,24 +371,71 @@ class Index:
         return ((_unpacked(path), (mtime_ns, size, inode)) for path, mtime_ns, size, inode in rows)
 
     def _store(
-        self, changed: Iterable[str], signatures: Mapping[str, Signature], gone: Iterable[str]
-    ) -> None:
-        # In the order of the table's key, in which rows are written faster.
-        job = Job(self._directory, self._rules, [(path, signatures[path]) for path in sorted(changed)])
-        lost = [(packed(path),) for path in gone]
-        if not job.files and not lost:
-            return
+        self, changed: Sequence[str], signatures: Mapping[str, Signature], gone: AbstractSet[str]
+    ) -> Sequence[str]:
+        """Write rows of changed files, and remove rows of others; return the files that this process described."""
+        if not changed and not gone:
+            return ()
         self._neighbours.clear()
         self._has_new_rows = True
         with self._database() as database:
-            database.executemany("DELETE FROM files WHERE path = ?", lost)
-            renewed = _INDEXES if len(job.files) >= _MANY_ROWS else {}
-            for name in renewed:
-                database.execute(f"DROP INDEX IF EXISTS {name}")
+            if len(changed) >= _MANY_ROWS:
+                changed = self._left_by_others(changed, signatures)
+                database.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+                database.execute("DROP INDEX IF EXISTS files_by_key")
+            database.executemany("DELETE FROM files WHERE path = ?", ((packed(path),) for path in gone))
+            # In the order of the table's key, in which rows are written faster.
+            job = Job(self._directory, self._rules, [(path, signatures[path]) for path in sorted(changed)])
             for described in describe_files(job):
                 _write_rows(database, described)
-            for statement in renewed.values():
-                database.execute(statement)
+            database.execute(_BY_KEY)
+        return changed
+
+    def _left_by_others(self, changed: Sequence[str], signatures: Mapping[str, Signature]) -> Sequence[str]:
+        """Begin to write, after other processes; return the files that none of them has described meanwhile."""
+        self._database().execute("BEGIN IMMEDIATE")
+        known = dict(self._known())
+        return [path for path in changed if known.get(path) != signatures[path]]
+
+
+def build() -> None:
+    """Bring the indexes of large folders up to date in a process beside the one with the event loop."""
+    gc.disable()  # very much is made here, and nothing of it is part of a circle
+    other_process.answer(_first_look)
+
+
+def _first_look(order: tuple[Path, Rules, Path]) -> tuple[Look, list[str]]:
+    """Return a first look at (directory, rules, folder of the index), and the warnings for the log."""
+    warnings = _Warnings()
+    log.addHandler(warnings)
+    with closing(Index(*order)) as index:
+        return index.first_look(), warnings.messages
+
+
+class _Warnings(logging.Handler):
+    """Keeps the warnings of a log."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+
+
+def _holds_many_files(folder: Path) -> bool:
+    """Tell whether a folder holds many files, or folders, on any level."""
+    with suppress(OSError):
+        return next(islice(_entries(folder), _MANY_ROWS, None), None) is not None
+    return False
+
+
+def _entries(folder: Path | str) -> Iterator[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            yield entry
+            if entry.is_dir(follow_symlinks=False):
+                yield from _entries(entry.path)
 
 
 def _write_rows(database: sqlite3.Connection, described: Described) -> None:
@@ -373,7 +470,7 @@ def _prepared(database: sqlite3.Connection) -> sqlite3.Connection:
         database.execute(
             "PRAGMA synchronous=OFF"
         )  # a cache may be lost; it is checked against the files anyway
-        database.executescript(";".join((_SCHEMA, *_INDEXES.values())))
+        database.executescript(f"{_SCHEMA};{_BY_KEY}")
         database.execute("SELECT count(*) FROM (SELECT * FROM files LIMIT 1)").fetchone()
     except sqlite3.Error:
         database.close()

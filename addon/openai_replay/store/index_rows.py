@@ -3,21 +3,15 @@
 Only the request counts here. In files that this project wrote the response is not read; a fault in it is found when the
 recording is replayed or checked. A recording that was made elsewhere may hold secrets: the rows have them redacted.
 
-Many files are described by helper processes, one for each processor: each runs this module, reads one `Job` after
-another from its standard input and writes a `Described` for each to its standard output, all pickled.
+Many files are described by helper processes, one for each processor, a part of the files at a time.
 """
 
 from __future__ import annotations
 
 import gc
-import logging
 import os
-import pickle
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import batched
 from pathlib import Path
@@ -30,10 +24,10 @@ from ..request.identity import Identity, identify
 from ..request.redaction import Redactor
 from ..request.rules import Rules
 from ..request.urls import canonical_path
+from . import other_process
 from .files import read_file
 from .likeness import Leaf, sketch
-
-log = logging.getLogger(__name__)
+from .other_process import OtherProcess
 
 type Signature = tuple[int, int, int]
 
@@ -54,9 +48,7 @@ _SHORT_LINE = 200
 _MOST_CLEAN_LINES = 4096
 _clean_lines: set[bytes] = set()
 
-_ROOT = Path(__file__).resolve().parents[2]
-_HELPER = "import sys; sys.path.insert(0, sys.argv[1]); from openai_replay.store.index_rows import help_out; help_out()"
-
+_HELPER = "store.index_rows:help_out"
 
 # A row of the index's table of files: path, time of modification in ns, size, inode, key, stream_options, test id,
 # endpoint, packed sketch, problem. Texts that may be no Unicode are `packed`. Plain tuples, for very many are pickled.
@@ -93,20 +85,21 @@ class Job:
 
 def describe_files(job: Job) -> Iterator[Described]:
     """Yield the description of files in their order, in parts: by this process or, where there are many, by others."""
-    if len(job.files) < _FEWEST_FOR_PROCESSES or not _can_start_helpers():
+    if len(job.files) < _FEWEST_FOR_PROCESSES or not other_process.can_start():
         yield _described(job)
         return
     processors = os.cpu_count() or 1
-    helpers: SimpleQueue[_Helper] = SimpleQueue()
+    helpers: SimpleQueue[OtherProcess] = SimpleQueue()
     for _ in range(processors):
-        helpers.put(_Helper())
+        helpers.put(OtherProcess(_HELPER))
 
     def described(part: Job) -> Described:
         helper = helpers.get()
         try:
-            return helper.describe(part)
+            result = helper.call(part)
         finally:
             helpers.put(helper)
+        return result if isinstance(result, Described) else _described(part)
 
     parts = [Job(job.directory, job.rules, part) for part in batched(job.files, _FILES_AT_A_TIME)]
     try:
@@ -117,57 +110,10 @@ def describe_files(job: Job) -> Iterator[Described]:
             helpers.get().close()
 
 
-def _can_start_helpers() -> bool:
-    """Tell whether this program is Python itself; a frozen mitmdump would start another mitmdump."""
-    return bool(sys.executable) and not getattr(sys, "frozen", False)
-
-
-class _Helper:
-    """Another process that describes files; this one does it where that fails."""
-
-    def __init__(self) -> None:
-        command = [sys.executable, "-c", _HELPER, str(_ROOT)]
-        self._process: subprocess.Popen[bytes] | None = None
-        try:
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        except OSError as exc:
-            log.debug("No helper process of the index can be started (%s)", exc)
-
-    def describe(self, job: Job) -> Described:
-        """Return the description of files."""
-        if self._process is not None:
-            try:
-                return _sent(job, self._process)
-            except (OSError, pickle.UnpicklingError, EOFError) as exc:
-                log.debug("A helper process of the index failed (%s)", exc)
-                self.close()
-        return _described(job)
-
-    def close(self) -> None:
-        """End the process."""
-        if self._process is not None:
-            with suppress(OSError):
-                self._process.communicate()
-            self._process = None
-
-
-def _sent(job: Job, process: subprocess.Popen[bytes]) -> Described:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    pickle.dump(job, process.stdin)
-    process.stdin.flush()
-    described = pickle.load(process.stdout)  # of a process that this one started
-    assert isinstance(described, Described)
-    return described
-
-
 def help_out() -> None:
-    """Describe the files of the jobs on standard input, and write the results to standard output."""
+    """Describe files in a helper process."""
     gc.disable()  # nothing that is made here is part of a circle
-    with suppress(EOFError):
-        while job := pickle.load(sys.stdin.buffer):  # of the process that started this one
-            pickle.dump(_described(job), sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+    other_process.answer(_described)
 
 
 def _described(job: Job) -> Described:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import pickle
 import sqlite3
 import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -16,8 +19,11 @@ from openai_replay.request.identity import ApiRequest
 from openai_replay.request.ignoring import ignore_rule
 from openai_replay.request.redaction import redactor
 from openai_replay.request.rules import Rules
+from openai_replay.store import index as index_module
 from openai_replay.store.index import Index, cache_folder
+from openai_replay.store.index_rows import Described, Job, describe_files
 from openai_replay.store.likeness import sketch
+from openai_replay.store.other_process import OtherProcess
 from unit.exchanges import NO_RULES, chat, completion, get, write_recording
 
 REQUEST = chat("Hi")
@@ -328,6 +334,98 @@ def test_many_at_once_share_an_index(folder: Path, cache: Path) -> None:
         thread.join()
 
     assert results == [[f"{number:02}.json" for number in range(30)]] * 6
+
+
+# --- large folders ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def large(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder that counts as large, though it has few files; some cannot be read."""
+    monkeypatch.setattr(index_module, "_MANY_ROWS", 20)
+    for number in range(60):
+        write_recording(folder, f"{number % 3}/{number:02}.json", chat(f"{number}"), completion())
+    for name in ("a.json", "2/b.json"):
+        write_recording(folder, name, REQUEST, completion())
+    (folder / "broken.json").write_text("{")
+    (folder / "tool.json").write_text(json.dumps({"request": {"tool_name": "x"}, "response": {"body": 1}}))
+    return folder
+
+
+def test_the_index_of_a_large_folder_is_made_by_another_process(
+    large: Path, cache: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("openai_replay.store.index_rows.read_request", None)  # this process reads none
+    for _ in range(2):
+        caplog.clear()
+        with closing(Index(large, NO_RULES, cache)) as index:
+            assert paths_of(index) == ["2/b.json", "a.json"]
+            assert len(index.paths()) == 62
+            assert len(index.problems()) == 1
+        [warning] = caplog.records
+        assert "broken.json: expected JSON" in warning.getMessage()
+
+
+def test_changes_to_a_large_folder_count_at_once(large: Path, cache: Path) -> None:
+    with closing(Index(large, NO_RULES, cache)) as index:
+        assert paths_of(index) == ["2/b.json", "a.json"]
+        write_recording(large, "1/c.json", REQUEST, completion())
+        (large / "a.json").unlink()
+        assert paths_of(index) == ["1/c.json", "2/b.json"]
+        write_recording(large, "1/c.json", chat("Another one"), completion())
+        assert index.rows_after_full_check(KEY) == index.rows(KEY)
+        assert paths_of(index) == ["2/b.json"]
+
+
+@pytest.mark.parametrize("builder", ["store.names:not_there", "store.other_process:can_start"])
+def test_a_large_folder_is_read_here_when_the_other_process_ends(
+    large: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, builder: str
+) -> None:
+    monkeypatch.setattr(index_module, "_BUILDER", builder)
+    assert looked_up(large, cache) == ["2/b.json", "a.json"]
+
+
+def test_a_large_folder_without_a_place_for_its_index_is_read_here(large: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert looked_up(large, tmp_path / "file") == ["2/b.json", "a.json"]
+    assert looked_up(large, None) == ["2/b.json", "a.json"]
+
+
+def test_a_process_that_is_killed_while_it_makes_the_index_breaks_nothing(
+    large: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed_when_it_writes(self: OtherProcess, argument: object) -> object:
+        assert self._process is not None
+        pickle.dump(argument, self._process.stdin)  # type: ignore[arg-type]
+        self._process.stdin.flush()  # type: ignore[union-attr]
+        [journal] = cache.glob("*-wal")
+        size = journal.stat().st_size
+        while journal.stat().st_size == size and self._process.poll() is None:
+            pass
+        self._process.kill()
+        return None
+
+    with monkeypatch.context() as patched:
+        patched.setattr(OtherProcess, "call", killed_when_it_writes)
+        assert looked_up(large, cache) == ["2/b.json", "a.json"]
+    assert looked_up(large, cache) == ["2/b.json", "a.json"]
+
+
+def test_processes_that_make_one_index_at_once_share_the_work(
+    large: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts: list[int] = []
+
+    def counted(job: Job) -> Iterator[Described]:
+        counts.append(len(job.files))
+        return describe_files(job)
+
+    monkeypatch.setattr(index_module, "describe_files", counted)
+    monkeypatch.setattr(index_module, "_BUILDER", "")
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda _: looked_up(large, cache), range(4)))
+    assert results == [["2/b.json", "a.json"]] * 4
+    assert sum(counts) == len(list(large.rglob("*.json")))
 
 
 def test_an_index_is_not_in_the_folder_of_the_recordings(folder: Path, cache: Path) -> None:
