@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
+from functools import partial
 
 from mitmproxy import ctx, options
 from mitmproxy.addonmanager import AddonManager
@@ -33,8 +34,10 @@ from ..replay.shared_run import shared_folder
 from .companion import ANNOUNCE_FD
 from .shortcuts.authority_key import AUTHORITY_KEY, read_authority_without_check
 from .shortcuts.elliptic_certificates import ELLIPTIC_CERTIFICATES, EllipticTlsConfig
-from .shortcuts.guarded import Undo, apply
+from .shortcuts.guarded import Shortcut, Undo, apply
 from .shortcuts.hook_dispatch import HANDLER_TABLE, Addons
+from .shortcuts.hooks_in_place import HOOKS_IN_PLACE, call_hooks_in_place
+from .shortcuts.joined_writes import JOINED_WRITES, join_writes
 from .shortcuts.log_events import LOG_EVENTS, format_log_lines_once
 from .shortcuts.shared_port import REVERSE_WITHOUT_UDP, listen_with_others, listen_without_udp
 from .start_errors import STOPS_START
@@ -69,8 +72,14 @@ class ReplayMaster(Master):
             update_alt_svc.UpdateAltSvc(),
             errorcheck.ErrorCheck(),
         )
+        self._undo += apply(self._shortcuts())
         if LOG_EVENTS.is_possible():
             format_log_lines_once(self)
+
+    def _shortcuts(self) -> Iterator[tuple[Shortcut, Callable[[], Undo]]]:
+        yield JOINED_WRITES, join_writes
+        if isinstance(self.addons, Addons):
+            yield HOOKS_IN_PLACE, partial(call_hooks_in_place, self.addons)
 
     async def done(self) -> None:
         """End the addons, and put back the replaced internals."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any
 
 from mitmproxy import addonmanager, exceptions, flow, hooks
@@ -24,6 +24,9 @@ from .guarded import Shortcut, Undo
 # mypy: allow-untyped-calls
 
 type Handler = Callable[..., Any]
+
+# The handlers of a hook that are still to be called.
+type Rest = Coroutine[Any, Any, None]
 
 UNHANDLED_HOOKS = Shortcut(
     "unhandled hooks",
@@ -130,20 +133,44 @@ class Addons(AddonManager):
 
     async def trigger_event(self, event: hooks.Hook) -> None:
         """Call the handlers of a hook; if one fails, that is logged, and the next is called."""
+        rest = self._begin(event)
+        if rest is not None:
+            await rest
+
+    def begin_lifecycle(self, event: hooks.Hook) -> Rest | None:
+        """Do the same as `handle_lifecycle` at once; return the rest if a handler has to be waited for."""
+        return self.handle_lifecycle(event) if self._handlers_of(_UPDATE) else self._begin(event)
+
+    def _begin(self, event: hooks.Hook) -> Rest | None:
         handlers = self._handlers_of(event)
-        if not handlers:
-            return
-        arguments = event.args()
+        return self._call(iter(handlers), event.args()) if handlers else None
+
+    def _call(self, handlers: Iterator[Handler], arguments: list[Any]) -> Rest | None:
         for handler in handlers:
             try:
                 result = handler(*arguments)
-                if result is not None and inspect.isawaitable(result):
-                    await result
             except exceptions.AddonHalt:
-                return
+                return None
             except Exception:
                 with addonmanager.safecall():  # mitmproxy's own words for it
                     raise
+            else:
+                if result is not None and inspect.isawaitable(result):
+                    return self._wait(result, handlers, arguments)
+        return None
+
+    async def _wait(self, result: Awaitable[Any], handlers: Iterator[Handler], arguments: list[Any]) -> None:
+        """Wait for the result of a handler, and call the handlers after it."""
+        try:
+            await result
+        except exceptions.AddonHalt:
+            return
+        except Exception:
+            with addonmanager.safecall():
+                raise
+        rest = self._call(handlers, arguments)
+        if rest is not None:
+            await rest
 
     def _handlers_of(self, event: hooks.Hook) -> tuple[Handler, ...]:
         handlers = self._handlers.get(event.name)
