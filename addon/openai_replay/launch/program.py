@@ -10,8 +10,11 @@ import gc
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from .prepared_proxy import PreparedProxy
+
+_NAME = "openai-replay"
 
 # The commands that need a proxy.
 _WITH_PROXY = ("run", "proxy")
@@ -20,12 +23,22 @@ _WITH_PROXY = ("run", "proxy")
 def main() -> None:
     """Run the command of the command line."""
     _occupy_standard_streams()
-    prepared = PreparedProxy(os.environ) if sys.argv[1:2] in ([name] for name in _WITH_PROXY) else None
+    if sys.argv[1:2] in ([name] for name in _WITH_PROXY):
+        _run_beside_proxy()
+    else:
+        _imported_command_line()(prog_name=_NAME)
+
+
+def _run_beside_proxy() -> None:
+    prepared = PreparedProxy(os.environ)
+    status: object = 0
     try:
-        _imported_command_line()(prog_name="openai-replay", obj=prepared)
+        _imported_command_line()(prog_name=_NAME, obj=prepared)
+    except SystemExit as ending:  # as click ends each command
+        status = ending.code
     finally:
-        if prepared is not None:
-            prepared.discard()
+        prepared.discard()
+    _exit_at_once(status if isinstance(status, int) else 1)
 
 
 def _imported_command_line() -> Callable[..., object]:
@@ -36,6 +49,14 @@ def _imported_command_line() -> Callable[..., object]:
         from .cli import main as command_line
     gc.enable()
     return command_line
+
+
+def _exit_at_once(status: int) -> None:
+    """End the process without freeing each object first, which takes Python 10 ms."""
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        with suppress(OSError):  # its reader is gone
+            stream.flush()
+    os._exit(status)
 
 
 def _occupy_standard_streams() -> None:

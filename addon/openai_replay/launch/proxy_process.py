@@ -6,6 +6,7 @@ by itself when this process is gone, for any reason: its standard input is a pip
 
 from __future__ import annotations
 
+import importlib
 import json
 import threading
 from collections.abc import Mapping, Sequence
@@ -115,6 +116,7 @@ class ProxyProcess:
         }
         keys = json.dumps(dict(configuration.real_keys)).encode()
         self.prepared.configure(json.dumps(described).encode() + b"\n", keys)
+        importlib.import_module("http.client")  # for the report at the end; here it takes no time from a run
 
     def wait(self) -> RunningProxy:
         """Return the proxy when it listens.

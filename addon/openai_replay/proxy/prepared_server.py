@@ -17,7 +17,7 @@ import sys
 def serve_when_configured() -> None:
     """Run the proxy of the configuration that comes; end when none comes."""
     gc.disable()  # imports make nothing but objects that stay: a tenth of their time
-    from .serve import import_all, serve
+    from .serve import import_all, run_proxy
 
     import_all()
     line = sys.stdin.buffer.readline()
@@ -27,7 +27,7 @@ def serve_when_configured() -> None:
     os.environ.clear()
     os.environ.update(configuration["environment"])
     sys.argv[1:] = configuration["arguments"]
-    serve()
+    run_proxy(configuration["arguments"])
 
 
 if __name__ == "__main__":

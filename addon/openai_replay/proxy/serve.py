@@ -40,24 +40,13 @@ def serve(arguments: Sequence[str] | None = None) -> None:
     `--workers N` besides runs N of them on one port.
     """
     workers, others = split_workers(sys.argv[1:] if arguments is None else arguments)
-    sys.argv[0] = "openai-replay serve"  # as which mitmproxy tells of options that it does not know
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # the log may go to a file that is watched with `tail -f`
     if workers > 1:
         sys.exit(run_workers(workers, _WORKER, others))
-    _have_home()
-    _allow_many_connections()
     gc.disable()  # imports make nothing but objects that stay: a tenth of their time
     import_all()
-    from mitmproxy.tools import cmdline, main
-
-    from .replay_master import ReplayMaster
-
-    collect_garbage_rarely()
-    # No log lines for connections that open and close: they are noise, and cost time.
-    logging.getLogger("mitmproxy.proxy.server").setLevel(logging.WARNING)
-    main.run(ReplayMaster, cmdline.mitmdump, others)
-    _exit_at_once()
+    run_proxy(others)
 
 
 def import_all() -> None:
@@ -67,6 +56,22 @@ def import_all() -> None:
         import_addons_singly()
         for name in _MODULES:
             import_module(name)
+
+
+def run_proxy(arguments: Sequence[str]) -> None:
+    """Run the proxy, once all is imported, until it is told to end, and end the process; `arguments` are mitmdump's."""
+    sys.argv[0] = "openai-replay serve"  # as which mitmproxy tells of options that it does not know
+    _have_home()
+    _allow_many_connections()
+    from mitmproxy.tools import cmdline, main
+
+    from .replay_master import ReplayMaster
+
+    collect_garbage_rarely()
+    # No log lines for connections that open and close: they are noise, and cost time.
+    logging.getLogger("mitmproxy.proxy.server").setLevel(logging.WARNING)
+    main.run(ReplayMaster, cmdline.mitmdump, arguments)
+    _exit_at_once()
 
 
 def _have_home() -> None:
