@@ -1,42 +1,63 @@
 """The command line `openai-replay`: its commands, grouped, and its help.
 
-`run` is here, because it starts each test run and must start quickly. The other commands are imported when one of them
-is called for. The context's object is the proxy that `program.py` has started for a command, None without one.
+The module of a command is imported when the command is called for, so that each starts as quickly as it can. The
+context's object is the proxy that `program.py` has started for a command, None without one.
 """
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Sequence
+import gc
+from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
+from types import ModuleType
 
 import click
 
-from .command_line import DIRECTORY, MODES, guarded
-from .plan import RunOptions
-from .prepared_proxy import PreparedProxy
-from .run import run
+from ..dataclass_code import kept_dataclass_code
 
-# Modules that each have a tuple COMMANDS.
-_COMMAND_MODULES = ("proxy_commands", "mock_command", "collection_commands")
+# The module of each command, in the order of the help. The command `list` is `list_command` there.
+_MODULES: Mapping[str, str] = {
+    "run": "run_command",
+    "env": "proxy_commands",
+    "proxy": "proxy_commands",
+    "addon": "proxy_commands",
+    "serve": "proxy_commands",
+    "completion": "proxy_commands",
+    "mock": "mock_command",
+    "init": "init_command",
+    "import": "import_command",
+    "export": "export_command",
+    "list": "list_command",
+    "show": "list_command",
+    "check": "check_command",
+    "diff": "diff_command",
+    "drift": "drift_command",
+    "prune": "list_command",
+}
 
 
 class Commands(click.Group):
-    """The group of all commands: `run`, and the commands of `_COMMAND_MODULES`."""
+    """The group of all commands."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command by its name."""
-        return super().get_command(ctx, cmd_name) or self._others().get(cmd_name)
+        """Return a command by its name, None for another name."""
+        if cmd_name not in _MODULES:
+            return None
+        command: click.Command = getattr(_imported(_MODULES[cmd_name]), f"{cmd_name}_command")
+        return command
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of all commands, `run` first."""
-        return [*super().list_commands(ctx), *self._others()]
+        """Return the names of all commands."""
+        return list(_MODULES)
 
-    def _others(self) -> dict[str, click.Command]:
-        modules = (import_module(f".{name}", __package__) for name in _COMMAND_MODULES)
-        return {command.name: command for module in modules for command in module.COMMANDS}
+
+def _imported(name: str) -> ModuleType:
+    gc.disable()  # imports make nothing but objects that stay: a tenth of their time
+    try:
+        with kept_dataclass_code(name):
+            return import_module(f".{name}", __package__)
+    finally:
+        gc.enable()
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,102 +73,3 @@ def main() -> None:
 
     `openai-replay COMMAND --help` explains a command and its options.
     """
-
-
-@main.command("run", context_settings={"ignore_unknown_options": False, "allow_interspersed_args": False})
-@click.option("--mode", type=MODES, help="How requests are answered; replay without this.")
-@DIRECTORY
-@click.option("--test-id", metavar="ID", help="The test id of requests that bring none themselves.")
-@click.option(
-    "--base-url", is_flag=True, help="Set OPENAI_BASE_URL, instead of proxy variables and certificates."
-)
-@click.option(
-    "--pass-key",
-    is_flag=True,
-    help="Leave the real API keys to the command while recording; without this it gets dummies, and the proxy puts the "
-    "real keys into its requests.",
-)
-@click.option(
-    "--set",
-    "more",
-    metavar="NAME=VALUE",
-    multiple=True,
-    help="Set another option of the proxy, the addon's or mitmproxy's; repeatable.",
-)
-@click.option(
-    "--fail-on-miss", is_flag=True, help="Fail when a request had no recording, though the command succeeds."
-)
-@click.option("--fail-on-unused", is_flag=True, help="Fail when a recording was not used.")
-@click.option(
-    "--fail-on-no-request",
-    is_flag=True,
-    help="Fail when the proxy saw no request (the program may be bypassing it).",
-)
-@click.option("--prune", is_flag=True, help="After a success, remove the unused recordings.")
-@click.option(
-    "--against-mock", is_flag=True, help="Record from the mock API: made-up answers, no key, no network."
-)
-@click.option("--log", is_flag=True, help="Show a line per request on standard error.")
-@click.option(
-    "--report",
-    "reports",
-    metavar="FILE",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Write the report of the run: a page for .html, JUnit for .xml, else JSON; repeatable.",
-)
-@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-@click.pass_obj
-def run_command(
-    prepared: PreparedProxy | None,
-    mode: str | None,
-    directory: str | None,
-    test_id: str | None,
-    base_url: bool,
-    pass_key: bool,
-    more: tuple[str, ...],
-    fail_on_miss: bool,
-    fail_on_unused: bool,
-    fail_on_no_request: bool,
-    prune: bool,
-    against_mock: bool,
-    log: bool,
-    reports: Sequence[Path],
-    command: Sequence[str],
-) -> None:
-    """Run a command behind a proxy that records or replays its OpenAI traffic.
-
-    The proxy listens on a free port of 127.0.0.1, and ends with the command. Standard streams, signals and the exit
-    status are the command's; a line on standard error says at the end how many requests were replayed, recorded and
-    missed, and how many recordings are unused.
-
-    \b
-    Examples:
-      openai-replay run --mode record -- npm test
-      openai-replay run --fail-on-miss --fail-on-no-request -- go test ./...
-      openai-replay run --base-url -- ./my-program
-      openai-replay run --set recording_hosts=openrouter.ai -- ./my-program
-
-    The exit status is the command's, or else 127 when the command is not there, 126 when it cannot be run, 128 + n when
-    signal n ended it, 125 when the proxy did not start, 2 when this command line makes no sense, and 1 when the command
-    succeeded and a condition of --fail-on-… did not hold.
-
-    The other options of the proxy are given with --set, by environment variables such as OPENAI_RECORDING_HOSTS, or in
-    the file openai-replay.toml beside the recordings.
-    """
-    options = RunOptions(
-        mode,
-        directory,
-        test_id,
-        base_url=base_url,
-        pass_key=pass_key,
-        more=more,
-        fail_on_miss=fail_on_miss,
-        fail_on_unused=fail_on_unused,
-        fail_on_no_request=fail_on_no_request,
-        prune=prune,
-        against_mock=against_mock,
-        log=log,
-        reports=tuple(path.absolute() for path in reports),
-    )
-    sys.exit(guarded(lambda: run(options, command, os.environ, prepared)))

@@ -36,6 +36,3 @@ def mock_command(port: int) -> None:
     except OSError as exc:
         reason = os.strerror(exc.errno) if exc.errno else str(exc)
         raise click.ClickException(f"--port {port}: expected a free port, {reason}") from exc
-
-
-COMMANDS = (mock_command,)

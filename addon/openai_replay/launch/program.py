@@ -6,15 +6,11 @@ makes no sense ends the proxy again.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 
 from .prepared_proxy import PreparedProxy
-
-_NAME = "openai-replay"
 
 # The commands that need a proxy.
 _WITH_PROXY = ("run", "proxy")
@@ -26,14 +22,14 @@ def main() -> None:
     if sys.argv[1:2] in ([name] for name in _WITH_PROXY):
         _run_beside_proxy()
     else:
-        _imported_command_line()(prog_name=_NAME)
+        _run_command_line(None)
 
 
 def _run_beside_proxy() -> None:
     prepared = PreparedProxy(os.environ)
     status: object = 0
     try:
-        _imported_command_line()(prog_name=_NAME, obj=prepared)
+        _run_command_line(prepared)
     except SystemExit as ending:  # as click ends each command
         status = ending.code
     finally:
@@ -41,14 +37,11 @@ def _run_beside_proxy() -> None:
     _exit_at_once(status if isinstance(status, int) else 1)
 
 
-def _imported_command_line() -> Callable[..., object]:
-    gc.disable()  # imports make nothing but objects that stay: a tenth of their time
-    from ..dataclass_code import kept_dataclass_code
+def _run_command_line(prepared: PreparedProxy | None) -> None:
+    # Imported here, when the proxy has been started.
+    from .cli import main as command_line
 
-    with kept_dataclass_code("command-line"):
-        from .cli import main as command_line
-    gc.enable()
-    return command_line
+    command_line(prog_name="openai-replay", obj=prepared)
 
 
 def _exit_at_once(status: int) -> None:

@@ -234,6 +234,3 @@ def completion_command(shell: str) -> None:
     assert complete is not None
     group = click.get_current_context().find_root().command
     click.echo(complete(group, {}, _PROGRAM, _COMPLETE_VARIABLE).source())
-
-
-COMMANDS = (env_command, proxy_command, addon_command, serve_command, completion_command)

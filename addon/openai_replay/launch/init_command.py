@@ -1,4 +1,4 @@
-"""The commands for a folder of recordings, and `openai-replay init`."""
+"""`openai-replay init`: write an options file."""
 
 from __future__ import annotations
 
@@ -9,13 +9,7 @@ import click
 from ..errors import BadOption
 from ..options import Mode
 from ..options_file import NAME, template
-from .check_command import check_command
 from .command_line import DIRECTORY, NOT_DONE, folder_settings, guarded
-from .diff_command import diff_command
-from .drift_command import drift_command
-from .export_command import export_command
-from .import_command import import_command
-from .list_command import list_command, prune_command, show_command
 
 
 @click.command("init")
@@ -45,16 +39,3 @@ def init_command(directory: str | None) -> None:
         return 0
 
     sys.exit(guarded(written, NOT_DONE))
-
-
-COMMANDS = (
-    init_command,
-    import_command,
-    export_command,
-    list_command,
-    show_command,
-    check_command,
-    diff_command,
-    drift_command,
-    prune_command,
-)
