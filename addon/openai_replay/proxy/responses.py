@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from copy import copy
 
 from mitmproxy import http
 from mitmproxy.net.http import status_codes
@@ -21,9 +20,8 @@ def recorded_response(
 ) -> http.Response:
     """Return a recorded answer as mitmproxy sends it: whole."""
     content = b"" if request.method == "HEAD" else body
-    # A copy: `Response.make` checks the type of each member, which is a thirtieth of the time of a whole request.
-    response = copy(_RESPONSE)
-    response.data = data = copy(_RESPONSE.data)
+    response = _copied(_RESPONSE)
+    data = response.data
     data.status_code = status
     data.reason = status_codes.RESPONSES.get(status, "").encode()
     data.headers = http.Headers([*_header_bytes(headers), (b"content-length", b"%d" % len(content))])
@@ -41,9 +39,16 @@ _UNAVAILABLE = http.Response.make(
 
 def unavailable() -> http.Response:
     """Return the refusal that stands until the answer is known. It depends on nothing that could fail."""
-    response = copy(_UNAVAILABLE)
-    response.data = copy(_UNAVAILABLE.data)
-    return response
+    return _copied(_UNAVAILABLE)
+
+
+def _copied(response: http.Response) -> http.Response:
+    """Return a copy: `Response.make` checks the type of each member, a thirtieth of the time of a whole request."""
+    copied = http.Response.__new__(http.Response)
+    vars(copied).update(vars(response))
+    copied.data = http.ResponseData.__new__(http.ResponseData)
+    vars(copied.data).update(vars(response.data))
+    return copied
 
 
 def refused(request: http.Request, refusal: Refusal) -> http.Response:

@@ -100,8 +100,9 @@ async def recorded_answer(
     service.run.report.add_replayed(test_id, name)
     if service.run.requests.is_on:
         ms = (time.monotonic() - started_s) * 1000
-        line = RequestLine(Outcome.REPLAYED, answer.label, test_id, name, answer.chunks(), ms)
-        service.run.requests.write(replace(line, trouble=trouble_of(answer)))
+        trouble = trouble_of(answer)
+        line = RequestLine(Outcome.REPLAYED, answer.label, test_id, name, answer.chunks(), ms, trouble)
+        service.run.requests.write(line)
     if isinstance(answer, Delivery):
         report_trouble(service, test_id, answer)
     return answer if service.settings.made_headers.are_none() else _with_made_headers(service, answer)

@@ -8,7 +8,9 @@ import pytest
 from mitmproxy import http, optmanager
 from mitmproxy.addons import next_layer
 from mitmproxy.master import Master
+from mitmproxy.net.http import url
 from mitmproxy.options import Options
+from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.websocket import WebsocketConnection
 from mitmproxy.utils import asyncio_utils
 
@@ -23,6 +25,8 @@ def internals(master: Master) -> list[object]:
         vars(next_layer)["parse_client_hello"],
         optmanager._Option.current,
         vars(master.addons).get("handle_lifecycle"),
+        url.parse_authority,
+        Context.fork,
         WebsocketConnection.send2,
     ]
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 
+import pytest
+
 from openai_replay.request.secret_gate import SecretGate
 from openai_replay.service.log_gate import LogGate
 
@@ -42,3 +44,23 @@ def test_other_records_stay() -> None:
 
     assert LogGate(SecretGate()).filter(line)
     assert (line.msg, line.args) == ("read %d files in %s", (3, "recordings"))
+
+
+def test_a_text_that_was_clean_is_looked_at_again_when_another_credential_is_known() -> None:
+    gate = SecretGate()
+    log_gate = LogGate(gate)
+
+    assert [log_gate.cleaned("sent my-own-credential-0") for _ in range(2)] == [
+        "sent my-own-credential-0"
+    ] * 2
+    gate.learn(["my-own-credential-0"])
+    assert log_gate.cleaned("sent my-own-credential-0") == "sent REDACTED"
+
+
+def test_clean_texts_do_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("openai_replay.service.log_gate._MOST_KEPT", 2)
+    log_gate = LogGate(SecretGate())
+    texts = [f"line {number}" for number in range(5)]
+
+    assert [log_gate.cleaned(text) for text in texts] == texts
+    assert len(log_gate._clean) <= 2

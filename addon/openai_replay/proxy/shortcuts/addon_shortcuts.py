@@ -7,7 +7,9 @@ from functools import partial
 from mitmproxy.addonmanager import AddonManager
 
 from . import guarded
+from .authorities import AUTHORITIES, parse_authorities_once
 from .client_hello import CLIENT_HELLO, parse_client_hello_once
+from .forked_contexts import FORKED_CONTEXTS, fork_without_server
 from .hook_dispatch import TASK_NAMES, UNHANDLED_HOOKS, skip_test_lookup_in_task_names, skip_unhandled_hooks
 from .option_reads import OPTION_READS, read_options_without_copies
 from .type_checks import TYPE_CHECKS, cache_type_checks
@@ -23,6 +25,8 @@ def take_shortcuts(manager: AddonManager) -> list[guarded.Undo]:
             (TYPE_CHECKS, cache_type_checks),
             (CLIENT_HELLO, parse_client_hello_once),
             (OPTION_READS, read_options_without_copies),
+            (AUTHORITIES, parse_authorities_once),
+            (FORKED_CONTEXTS, fork_without_server),
             (WEBSOCKET_BREAKS, relay_breaks),
         )
     )

@@ -29,7 +29,7 @@ def read_options_without_copies() -> Undo:
     original = option.current
 
     def current(self: Any) -> Any:
-        value = self.default if self.value is optmanager.unset else self.value
+        value = self._default if self.value is optmanager.unset else self.value
         return value if type(value) in _UNCHANGEABLE else original(self)
 
     setattr(option, "current", current)  # noqa: B010  # mypy forbids the other
