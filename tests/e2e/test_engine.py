@@ -19,7 +19,7 @@ import trustme
 from support.proxy import CEILING_S, PROGRAMS, Proxy, bare_environment, wait_until
 from support.requests import chat_body
 
-COMMAND = (sys.executable, "-m", "openai_replay", "serve", "--engine", "granian")
+COMMAND = (sys.executable, "-m", "openai_replay", "serve", "--engine", "uvicorn")
 ALIASED = "/@openai-replay-process-1/v1/chat/completions"
 CHAT = chat_body("Is it done?")
 
@@ -126,7 +126,7 @@ def test_an_option_that_makes_no_sense_ends_it_with_one_line(
 
 def test_without_the_extra_it_says_how_to_install_it(tmp_path: Path) -> None:
     (tmp_path / "recordings").mkdir()
-    (tmp_path / "granian.py").write_text("raise ImportError('not installed')\n")
+    (tmp_path / "uvicorn.py").write_text("raise ImportError('not installed')\n")
     ended = subprocess.run(
         [*PROGRAMS["engine"], "-p", "0"],
         capture_output=True,

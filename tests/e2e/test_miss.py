@@ -94,9 +94,6 @@ def test_the_client_is_told_which_request_and_which_recording_is_nearest(replaye
     headers = {name.lower(): value for name, value in reply.headers.items()}
     assert reply.status == 400
     assert headers.pop("content-length") == str(len(reply.body))
-    if PROGRAM_NAME == "engine":  # its server says when it answers, and its own name
-        assert headers.pop("date")
-        assert headers.pop("server") == "granian"
     assert headers == {"content-type": "application/json", "x-should-retry": "false"}
 
 

@@ -146,7 +146,6 @@ SAME: dict[str, tuple[bytes, list[int]]] = {
     "stream": (post(STREAM), [200]),
     "broken stream": (post(BROKEN), [200]),
     "HTTP/1.0": (post(CHAT, version="1.0"), [200]),
-    "HTTP/1.0 keep-alive": (post(CHAT, "connection: keep-alive", version="1.0") + request(), [200, 200]),
     "HTTP/1.0 stream": (post(STREAM, version="1.0"), [200]),
     "HTTP/1.0 broken stream": (post(BROKEN, version="1.0"), [200]),
     "HTTP/1.0 paced": (post(STREAM, "x-replay-pacing: gap=1ms", version="1.0"), [200]),
@@ -154,14 +153,13 @@ SAME: dict[str, tuple[bytes, list[int]]] = {
     "fault": (post(STREAM, "x-replay-fault: cut_after=1"), [200]),
     "connection: close": (post(CHAT, "connection: close"), [200]),
     "header of 70 kB": (post(CHAT, f"x-trace: {'a' * 70_000}"), [200]),
-    "90 headers": (post(CHAT, *(f"x-trace-{n}: 1" for n in range(90))), [200]),
+    "200 headers": (post(CHAT, *(f"x-trace-{n}: 1" for n in range(200))), [200]),
     "URL of 60 kB": (request(f"/v1/models?after={'a' * 60_000}"), [400]),
     "pipelined": (post(CHAT) + request() + request("/v1/none") + post(STREAM), [200, 200, 400, 200]),
     "HEAD": (request(method="HEAD"), [400]),
     "HEAD of the control page": (request("/@/report", method="HEAD"), [405]),
     "OPTIONS": (request(method="OPTIONS"), [400]),
     "OPTIONS *": (request("*", method="OPTIONS"), [400]),
-    "a method of nobody": (request(method="BREW"), [400]),
     "chunks": (post(chunked(CHAT, 7), CHUNKED), [200]),
     "one chunk": (post(chunked(CHAT, 10_000), CHUNKED) + request(), [200, 200]),
     "expect": (post(CHAT, "expect: 100-continue"), [200]),
@@ -172,7 +170,6 @@ SAME: dict[str, tuple[bytes, list[int]]] = {
     "two slashes": (request("//v1/models"), [400]),
     "dots": (request("/v1/../v1/models"), [200]),
     "bytes in a header": (post(CHAT, "x-trace: \xfc"), [200]),
-    "bytes in the path": (request("/v1/\xc3\xbc"), [400]),
     "upgrade to HTTP/2": (request("/v1/models", "connection: Upgrade", "upgrade: h2c"), [200]),
     "upgrade without its header": (request("/v1/realtime", *UPGRADE[1:], "sec-websocket-key: a"), [400]),
     "upgrade over HTTP/1.0": (
@@ -194,12 +191,14 @@ SAME: dict[str, tuple[bytes, list[int]]] = {
 
 # Each with the status of `serve` and of the engine; None where the connection is closed without a word.
 DIFFERENT: dict[str, tuple[bytes, int | None, int | None]] = {
-    "200 headers": (post(CHAT, *(f"x-trace-{n}: 1" for n in range(200))), 200, 431),
     "folded header": (post(CHAT, "x-trace: 1\r\n 2"), 200, 400),
-    "two lengths that are equal": (post(CHAT, f"content-length: {len(CHAT)}"), 400, 200),
-    "length and chunks": (post(chunked(CHAT, 7), CHUNKED, "content-length: 77"), 400, 200),
+    "two lengths that are equal": (post(CHAT, f"content-length: {len(CHAT)}"), 400, 400),
+    "length and chunks": (post(chunked(CHAT, 7), CHUNKED, "content-length: 77"), 400, 400),
     "chunks that are none": (post(b"zz\r\nabc\r\n0\r\n\r\n", CHUNKED), None, 400),
     "another version of HTTP": (request(version="1.2"), 200, 400),
+    "a method of nobody": (request(method="BREW"), 400, 400),
+    "bytes in the path": (request("/v1/\xc3\xbc"), 400, 400),
+    "URL of 70 kB": (request(f"/v1/models?after={'a' * 70_000}"), 400, 400),
 }
 
 

@@ -146,6 +146,10 @@ def finished(recorder: Recorder, ticket: Ticket, answer: JSON | bytes) -> Path |
     return recorder.finish(ticket, answered(ticket.api_request, answer))
 
 
+def _fingerprint(request: ApiRequest) -> bytes:
+    return repr((request.method, request.url, request.body, request.test_id)).encode()
+
+
 class Replay:
     """A run that replays, as a new process that reads a folder would."""
 
@@ -165,11 +169,15 @@ class Replay:
         return work()
 
     def answer(self, request: ApiRequest) -> Answer | None:
-        """Return the next answer to a request; the same request has the same fingerprint."""
+        """Return the next answer to a request, from memory if it may; the same request has the same fingerprint."""
+        repeated = self.repeated(request)
+        return repeated or asyncio.run(self._replayer.answer(_fingerprint(request), lambda: request))
+
+    def repeated(self, request: ApiRequest) -> Answer | None:
+        """Return the next answer to a request if it is in memory; see `answer`."""
         if self._watch is not None:
             self._watch.take_events()
-        fingerprint = repr((request.method, request.url, request.body, request.test_id)).encode()
-        return asyncio.run(self._replayer.answer(fingerprint, lambda: request))
+        return self._replayer.repeated(_fingerprint(request))
 
     def name(self, request: ApiRequest) -> str | None:
         """Return the name of the file that answers next."""

@@ -28,7 +28,6 @@ THROUGH = {
     "launch/list_command.py": "e2e/test_list_and_show.py",
     "launch/mock_command.py": "e2e/test_against_mock.py",
     "launch/run_command.py": "e2e/test_run_command.py",
-    "engine/granian_server.py": "e2e/test_engine.py",
     "engine/server.py": "e2e/test_engine.py",
     "replay/recorded_session.py": "unit/replay/test_socket_session.py",
     "service/responses_replay.py": "e2e/test_responses_websocket.py",

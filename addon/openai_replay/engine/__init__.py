@@ -1,1 +1,1 @@
-"""Replay for load tests: recorded hosts by base URL, on Granian, a server made for many requests a second."""
+"""Replay for load tests: recorded hosts by base URL, on uvicorn, a server made for many requests a second."""

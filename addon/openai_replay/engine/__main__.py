@@ -1,4 +1,4 @@
-"""Run the engine: `python -m openai_replay.engine`, which `openai-replay serve --engine granian` starts."""
+"""Run the engine: `python -m openai_replay.engine`, which `openai-replay serve --engine uvicorn` starts."""
 
 from .server import serve
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from functools import partial
 
 from ..options import WebSocketPolicy
@@ -24,35 +24,24 @@ from ..service.answering import (
     bad_upgrade,
     explained_miss,
     recorded_answer,
+    repeated_answer,
 )
 from ..service.service import Service
 from ..service.socket_replay import replayed_upgrade
 from ..service.telemetry import NO_CONTENT, is_telemetry
 from ..service.web_socket import Accepted
+from ..trouble.terms import NO_OWN_HEADERS
 from . import messages
 from .command_line import Target
-from .messages import HTTP2, Message, Receive, Scope, Send
+from .known import Known, KnownRequests
+from .messages import HTTP2, Message, Receive, Scope, Send, request_bytes
 from .playback import Streams
 from .request import ReceivedRequest, fingerprint, received
 from .web_socket import converse
 
 log = logging.getLogger(__name__)
 
-# Requests and their ready answers in memory, in bytes; beyond it all are forgotten, and made ready again.
-_MOST_READY_BYTES = 64 * 1024 * 1024
-
-
-# To a client that has not left, but has said no more, or chunks that are none.
-_INCOMPLETE = messages.whole(400, (("connection", "close"),), b"The request is incomplete.\n", is_head=False)
-
-
-@dataclass(slots=True)
-class Known:
-    """A request that was answered before, and its latest answer, ready to be sent."""
-
-    request: ReceivedRequest
-    answer: Answer | None = None
-    messages: tuple[Message, ...] = ()
+_BUG = "A bug of the engine"
 
 
 class ClientLeft(Exception):
@@ -66,18 +55,22 @@ class Application:
         self._service = service
         self._target = target
         self._streams = Streams(service.run.progress)
-        self._known: dict[bytes, Known] = {}
-        self._known_bytes = 0
+        self.known = KnownRequests()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; an application of ASGI 3."""
-        if scope["type"] == "websocket":
-            await self._upgraded(scope, receive, send)
-            return
+        answered = self._upgraded if scope["type"] == "websocket" else self._requested
+        try:
+            await answered(scope, receive, send)
+        except Exception:
+            log.exception(_BUG)
+            raise
+
+    async def _requested(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             reply = await self._reply(scope, await _body(receive))
         except ClientLeft:
-            reply = _INCOMPLETE
+            return
         if isinstance(reply, Delivery):
             await self._streams.play(reply, scope, receive, send)
             return
@@ -88,25 +81,31 @@ class Application:
         digest = fingerprint(scope, body)
         # Let the loop handle its events first, such as changes of the watched folder.
         await asyncio.sleep(0)
-        known = self._known.get(digest) or Known(received(scope, body, self._service))
+        known = self.known.of_digest(digest)
+        if known is None:
+            request = received(scope, body, self._service)
+            known = Known(request, request.of_test(digest))
         try:
-            return await self._answered(digest, known)
+            return await self._answered(digest, known, request_bytes(scope))
         except Exception:
-            log.exception("A bug of the engine")
+            log.exception(_BUG)
             return _refused(known.request, REPLAY_FAILED)
 
-    async def _answered(self, digest: bytes, known: Known) -> Sequence[Message] | Delivery:
+    async def _answered(self, digest: bytes, known: Known, data: bytes) -> Sequence[Message] | Delivery:
         request = known.request
         if known.answer is None and (special := await self._special(request)):
             return special
         describe = partial(request.describe, self._service, self._target)
         answer = await recorded_answer(
-            self._service, request.of_test(digest), describe, request.test_id, own_headers=request.own_headers
+            self._service, known.fingerprint, describe, request.test_id, own_headers=request.own_headers
         )
         if isinstance(answer, Answer):
             if answer.is_broken and request.version == HTTP2:
                 return _delivered(request, at_once(answer))
-            return self._ready(digest, known, answer)
+            known.take(answer)
+            if not request.has_alias:
+                self.known.keep(digest, known, data if request.own_headers == NO_OWN_HEADERS else b"")
+            return known.messages
         if isinstance(answer, Delivery):
             return _delivered(request, answer)
         return _refused(request, answer or await explained_miss(self._service, describe()))
@@ -115,11 +114,12 @@ class Application:
         """Answer an upgrade to a WebSocket, and its messages."""
         await receive()  # the connection
         reply = await self._upgrade_reply(received(scope, b"", self._service))
-        if isinstance(reply, Accepted):
-            await converse(reply, scope, receive, send)
-            return
-        for message in messages.denial(reply):
-            await send(message)
+        with suppress(OSError):  # the client has left
+            if isinstance(reply, Accepted):
+                await converse(reply, scope, receive, send)
+                return
+            for message in messages.denial(reply):
+                await send(message)
 
     async def _upgrade_reply(self, request: ReceivedRequest) -> Sequence[Message] | Accepted:
         if request.is_control():
@@ -129,7 +129,7 @@ class Application:
         try:
             answer = await replayed_upgrade(request.upgrade(self._service, self._target))
         except Exception:
-            log.exception("A bug of the engine")
+            log.exception(_BUG)
             return _refused(request, REPLAY_FAILED)
         if isinstance(answer, Delivery):
             return messages.whole(answer.status, answer.headers, answer.body(), is_head=False)
@@ -156,21 +156,12 @@ class Application:
             answer.status, answer.headers(), answer.content, is_head=request.method == "HEAD"
         )
 
-    def _ready(self, digest: bytes, known: Known, answer: Answer) -> Sequence[Message]:
-        """Return an answer as messages, which are made once."""
-        if known.answer is not answer:
-            known.answer, known.messages = answer, _recorded(known.request, answer)
-            self._keep(digest, known)
-        return known.messages
-
-    def _keep(self, digest: bytes, known: Known) -> None:
-        if digest in self._known or known.answer is None or known.request.has_alias:
-            return
-        self._known_bytes += len(known.request.body) + known.answer.size()
-        if self._known_bytes > _MOST_READY_BYTES:
-            self._known.clear()
-            self._known_bytes = 0
-        self._known[digest] = known
+    def repeat(self, known: Known) -> bool:
+        """Make the next answer to a known request ready; False where it needs a look at files, or a schedule."""
+        answer = repeated_answer(self._service, known.fingerprint, known.request.test_id)
+        if answer is not None:
+            known.take(answer)
+        return answer is not None
 
 
 async def _body(receive: Receive) -> bytes:
@@ -187,13 +178,6 @@ async def _body(receive: Receive) -> bytes:
         pieces.append(message["body"])
         if not message["more_body"]:
             return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-
-def _recorded(request: ReceivedRequest, answer: Answer) -> tuple[Message, ...]:
-    is_head = request.method == "HEAD"
-    if answer.is_broken and not is_head:
-        return messages.broken(answer, request.version)
-    return messages.whole(answer.status, answer.headers, b"".join(answer.pieces), is_head=is_head)
 
 
 def _delivered(request: ReceivedRequest, delivery: Delivery) -> Sequence[Message] | Delivery:

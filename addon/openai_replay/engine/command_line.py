@@ -73,7 +73,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="openai-replay serve --engine granian", allow_abbrev=False)
+    parser = _Parser(prog="openai-replay serve --engine uvicorn", allow_abbrev=False)
     parser.add_argument("--listen-host", dest="host", default="", metavar="HOST")
     parser.add_argument("-p", "--listen-port", dest="port", type=int, default=DEFAULT_PORT, metavar="PORT")
     parser.add_argument("-m", "--mode", default=_DEFAULT_MODE, metavar="reverse:URL")

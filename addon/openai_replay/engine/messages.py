@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from ..replay.answer import Answer
@@ -15,14 +17,32 @@ type Message = dict[str, Any]
 type Receive = Callable[[], Awaitable[Message]]
 type Send = Callable[[Message], Awaitable[None]]
 
+# Keys in a scope's extensions. Over HTTP/1 and in WebSockets: the client's transport; over HTTP/1.1 the bytes of the
+# whole request, if it came alone, on a connection that lasts.
+TRANSPORT = "openai_replay.transport"
+REQUEST_BYTES = "openai_replay.request_bytes"
+
+_EXTENSIONS = "extensions"
+
 # Versions of HTTP that answers depend on, as ASGI names them.
 HTTP1_0, HTTP1_1, HTTP2 = "1.0", "1.1", "2"
 
 
-def version_of(scope: Scope) -> str:
-    """Return the version of HTTP. ASGI's name of HTTP/1.0 is "1.0"; Granian says "1"."""
-    version: str = scope["http_version"]
-    return HTTP1_0 if version == "1" else version
+def extend(scope: Any, key: str, value: object) -> None:
+    """Add an extension to a scope."""
+    scope.setdefault(_EXTENSIONS, {})[key] = value
+
+
+def transport_of(scope: Scope) -> asyncio.Transport | None:
+    """Return the client's connection; None over HTTP/2, where several requests share it."""
+    transport: asyncio.Transport | None = scope.get(_EXTENSIONS, {}).get(TRANSPORT)
+    return transport
+
+
+def request_bytes(scope: Scope) -> bytes:
+    """Return the bytes of the whole request, b"" where they are not known."""
+    data: bytes = scope.get(_EXTENSIONS, {}).get(REQUEST_BYTES, b"")
+    return data
 
 
 END: Message = {"type": "http.response.body", "body": b"", "more_body": False}
@@ -69,3 +89,25 @@ def start(status: int, headers: Headers) -> Message:
 def piece(data: bytes) -> Message:
     """Return a part of the body that is not the last one."""
     return {"type": "http.response.body", "body": data, "more_body": True}
+
+
+def http1(response: Sequence[Message]) -> bytes:
+    """Return the bytes of a response in HTTP/1.1 (RFC 9112), on a connection that lasts.
+
+    Without a last message it breaks off: its chunks lack the last one.
+    """
+    head, *body = response
+    fields = [*head["headers"]]
+    is_chunked = all(name != b"content-length" for name, _ in fields)
+    if is_chunked:
+        fields.append((b"transfer-encoding", b"chunked"))
+    lines = [_status_line(head["status"]), *(b"%b: %b" % (name.lower(), value) for name, value in fields)]
+    pieces = [message["body"] for message in body]
+    if is_chunked:
+        pieces = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece]
+    return b"".join((b"\r\n".join(lines), b"\r\n\r\n", *pieces))
+
+
+def _status_line(status: int) -> bytes:
+    known = status in HTTPStatus
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase if known else ''}".encode()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+from typing import Any
 
 from ..replay.delivery import Delivery, Ending, with_length
 from ..service.progress import Progress
 from ..service.timeline import Timeline
 from . import messages
-from .messages import HTTP1_0, HTTP2, Receive, Scope, Send
-from .sockets import ClientSocket, client_socket
+from .messages import HTTP1_0, HTTP2, Receive, Scope, Send, transport_of
+from .sockets import can_reset, has_received_all, reset
 
 # How often it is looked whether a client has acknowledged all bytes.
 _ACKNOWLEDGED_INTERVAL_S = 0.005
@@ -59,21 +60,18 @@ class Streams:
         """
         self._progress.began()
         leaving = asyncio.ensure_future(receive())
-        version = messages.version_of(scope)
+        version: str = scope["http_version"]
         if version == HTTP1_0:  # which has no chunks (RFC 9112, section 6.1)
             delivery = with_length(delivery)
-        # The other streams of an HTTP/2 connection are none of this fault's business.
-        is_reset = delivery.ending is Ending.RESET and version != HTTP2
-        connection = client_socket(scope["client"]) if is_reset else None
         try:
             await self._play(delivery, leaving, send, version)
-            if connection is not None:
-                await _reset(connection, delivery, leaving)
+            # The other streams of an HTTP/2 connection are none of this fault's business.
+            client = transport_of(scope)
+            if delivery.ending is Ending.RESET and client is not None:
+                await end_by_reset(client, leaving)
         finally:
             self._progress.ended()
             leaving.cancel()
-            if connection is not None:
-                connection.close()
 
     async def _play(
         self, delivery: Delivery, leaving: asyncio.Future[messages.Message], send: Send, version: str
@@ -98,14 +96,12 @@ class Streams:
             await pauses.until(start_s + delivery.end_at_ms / 1000)
 
 
-async def _reset(
-    connection: ClientSocket, delivery: Delivery, leaving: asyncio.Future[messages.Message]
-) -> None:
-    """End a connection with a TCP reset, once the client has all bytes."""
-    size = sum(len(step.data) for step in delivery.steps)
-    while not connection.has_received(size) and not leaving.done():
-        await asyncio.wait((leaving,), timeout=_ACKNOWLEDGED_INTERVAL_S)
-    connection.reset()
+async def end_by_reset(client: asyncio.Transport, leaving: asyncio.Future[Any]) -> None:
+    """End a connection with a TCP reset, once the client has all bytes; only where the system can tell that."""
+    if can_reset():
+        while not leaving.done() and not has_received_all(client):
+            await asyncio.wait((leaving,), timeout=_ACKNOWLEDGED_INTERVAL_S)
+        reset(client)
 
 
 def _plan(delivery: Delivery, version: str) -> list[tuple[float, messages.Message]]:

@@ -20,7 +20,7 @@ from ..service.socket_requests import Upgrade
 from ..trouble.terms import FAULT_HEADER, PACING_HEADER, OwnHeaders
 from ..wire.content_coding import decoded_request
 from .command_line import Target
-from .messages import Scope, version_of
+from .messages import Scope
 
 # Headers that have a say in the answer, besides credentials, which are taken out of the body: how to read the body, and
 # whose request it is. The others, tracing headers among them, do not tell two requests apart.
@@ -127,7 +127,7 @@ def received(scope: Scope, body: bytes, service: Service) -> ReceivedRequest:
     test_id = service.test_id(given, credentials)
     own_headers = OwnHeaders(_joined(headers, PACING_HEADER), _joined(headers, FAULT_HEADER))
     return ReceivedRequest(
-        version_of(scope),
+        scope["http_version"],
         scope.get("method", "GET"),
         path,
         prefix,

@@ -1,14 +1,13 @@
-"""Run the engine on Granian: check the options, listen, say so, and end in order at a signal."""
+"""Run the engine on uvicorn: check the options, listen, say so, and end in order at a signal."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
-import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..errors import BadOption
 from ..options import Settings, WebSocketPolicy
@@ -29,7 +28,7 @@ FAILED_TO_START = 1
 _WORKER = (sys.executable, "-P", "-m", "openai_replay.engine")
 
 _MISSING_EXTRA = (
-    "openai-replay: error: --engine granian needs packages that are not installed: "
+    "openai-replay: error: --engine uvicorn needs packages that are not installed: "
     "pip install 'openai-replay[load]'"
 )
 
@@ -56,6 +55,8 @@ def _log_to_standard_output(command_line: CommandLine) -> None:
     handler.setFormatter(_WithTime("%(message)s"))
     logging.basicConfig(level=logging.ERROR if command_line.is_quiet else logging.INFO, handlers=[handler])
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    # Its messages are about clients that send nonsense; the application tells its errors itself.
+    logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     for name in command_line.foreign:
         log.warning("The option %s is mitmproxy's, and has no effect on this engine.", name)
 
@@ -68,7 +69,7 @@ class _WithTime(logging.Formatter):
 
 def _run(command_line: CommandLine, api: Target, settings: Settings) -> None:
     try:
-        from .granian_server import new_event_loop
+        from .uvicorn_server import new_event_loop
     except ImportError:
         print(_MISSING_EXTRA, file=sys.stderr)
         sys.exit(FAILED_TO_START)
@@ -85,43 +86,30 @@ async def _serve(command_line: CommandLine, api: Target, settings: Settings) -> 
     service.announce_terms()
     if folder_watch is not None:
         asyncio.get_running_loop().add_reader(folder_watch.fileno(), folder_watch.take_events)
-    port = command_line.port or _free_port(command_line.host)
     if command_line.port and run.shared is None:
-        refuse_taken(command_line.host, port)
-
-    def listening() -> None:
-        log.info("reverse proxy to %s listening at %s:%d.", api.origin(), command_line.host or "*", port)
-        if run.shared is not None:
-            mark_ready(run.shared)
-
-    upgrades = settings.websocket is not WebSocketPolicy.REFUSE
-    await _serve_until_signal(Application(service, api), command_line, port, listening, upgrades=upgrades)
+        refuse_taken(command_line.host, command_line.port)
+    await _serve_until_signal(Application(service, api), service, command_line, api)
     await service.finish()
     service.close()
     run.worker.close()
 
 
-def _free_port(host: str) -> int:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 async def _serve_until_signal(
-    application: Application,
-    command_line: CommandLine,
-    port: int,
-    listening: Callable[[], None],
-    *,
-    upgrades: bool,
+    application: Application, service: Service, command_line: CommandLine, api: Target
 ) -> None:
-    from .granian_server import GranianServer
+    from .uvicorn_server import UvicornServer, listening_socket
 
-    host = command_line.host or ("::" if socket.has_dualstack_ipv6() else "0.0.0.0")
-    server = GranianServer(application, host, port, command_line.certificate, listening, upgrades=upgrades)
+    listener = listening_socket(command_line.host, command_line.port)
+
+    def listening() -> None:
+        address = f"{command_line.host or '*'}:{listener.getsockname()[1]}"
+        log.info("reverse proxy to %s listening at %s.", api.origin(), address)
+        if service.run.shared is not None:
+            mark_ready(service.run.shared)
+
+    upgrades = service.settings.websocket is not WebSocketPolicy.REFUSE
+    server = UvicornServer(application, command_line.certificate, listening, upgrades=upgrades)
     loop = asyncio.get_running_loop()
     for number in ending_signals():
         loop.add_signal_handler(number, server.stop)
-    await server.serve()
+    await server.serve([listener])

@@ -8,15 +8,12 @@ from contextlib import suppress
 from ..request.upgrade import chosen_subprotocol
 from ..service.web_socket import Accepted, Gone, Inbox
 from ..wire.socket_notes import Close
-from .messages import Receive, Scope, Send
-from .sockets import client_socket
+from .messages import Receive, Scope, Send, transport_of
+from .playback import end_by_reset
 
 
 class AsgiSocket:
-    """A WebSocket whose upgrade was accepted. Its end is taken note of, and carried out by `finish`.
-
-    The server drops messages to a client that has left, and raises nothing.
-    """
+    """A WebSocket whose upgrade was accepted. Its end is taken note of, and carried out by `finish`."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope = scope
@@ -38,9 +35,10 @@ class AsgiSocket:
         return message
 
     async def send(self, message: str | bytes) -> None:
-        """Send a message, as soon as the client reads."""
+        """Send a message, as soon as the client reads; none to a client that has left."""
         kind = "text" if isinstance(message, str) else "bytes"
-        await self._send({"type": "websocket.send", kind: message})
+        with suppress(OSError):  # how ASGI's servers say that the client has left
+            await self._send({"type": "websocket.send", kind: message})
 
     def close(self, close: Close) -> None:
         """End the WebSocket with a close frame."""
@@ -62,26 +60,19 @@ class AsgiSocket:
         await self._inbox.end()
 
     async def finish(self) -> None:
-        """End the WebSocket as it was told. No call of `listen` may be under way: it keeps the server from closing.
+        """End the WebSocket as it was told.
 
-        The client answers with its own close frame, which is waited for.
+        A client answers a close frame with another one, which is waited for. The server closes the connection of a
+        conversation that was broken off, without a close frame.
         """
-        if self._is_broken:
-            self._shut_down()
-        elif self._close is not None:
+        client = transport_of(self._scope)
+        if self._is_reset and client is not None:
+            await end_by_reset(client, asyncio.ensure_future(self._receive()))
+        elif self._close is not None and not self._is_broken:
             code, reason = self._close.code, self._close.reason
             await self._send({"type": "websocket.close", "code": code, "reason": reason})
             while (await self._receive())["type"] != "websocket.disconnect":
                 pass
-
-    def _shut_down(self) -> None:
-        connection = client_socket(self._scope["client"])
-        if connection is not None:
-            if self._is_reset:
-                connection.reset()
-            else:
-                connection.shut_down()
-            connection.close()
 
 
 async def converse(accepted: Accepted, scope: Scope, receive: Receive, send: Send) -> None:

@@ -182,16 +182,16 @@ def addon_command() -> None:
 _MITMDUMP = (sys.executable, "-P", "-m", "openai_replay.proxy.serve")
 
 # The engine for load tests, in place of mitmproxy.
-_GRANIAN = (sys.executable, "-P", "-m", "openai_replay.engine")
+_ENGINE = (sys.executable, "-P", "-m", "openai_replay.engine")
 
 
 @click.command("serve", context_settings={"ignore_unknown_options": True})
 @click.option(
     "--engine",
-    type=click.Choice(["mitmproxy", "granian"]),
+    type=click.Choice(["mitmproxy", "uvicorn"]),
     default="mitmproxy",
     show_default=True,
-    help="The server: granian answers many times as many requests a second, replays by base URL only, and needs the "
+    help="The server: uvicorn answers many times as many requests a second, replays by base URL only, and needs the "
     "extra [load].",
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[MITMDUMP'S OPTIONS]")
@@ -209,12 +209,12 @@ def serve_command(engine: str, arguments: Sequence[str]) -> None:
     Examples:
       openai-replay serve --set recording_mode=record
       openai-replay serve --mode reverse:https://api.openai.com -p 9000
-      openai-replay serve --engine granian --workers 4
+      openai-replay serve --engine uvicorn --workers 4
 
     `mitmdump --help` has the rest.
     """
     # The last of two counts, so a user's own address does.
-    program = _GRANIAN if engine == "granian" else (*_MITMDUMP, "-s", str(addon_script()))
+    program = _ENGINE if engine == "uvicorn" else (*_MITMDUMP, "-s", str(addon_script()))
     environment = {**os.environ, FRONT_END: FrontEnd.SERVE.value}
     os.execve(sys.executable, [*program, *_LISTEN_HERE, *arguments], environment)
 

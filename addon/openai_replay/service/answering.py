@@ -108,6 +108,21 @@ async def recorded_answer(
     return answer if service.settings.made_headers.are_none() else _with_made_headers(service, answer)
 
 
+def repeated_answer(service: Service, fingerprint: bytes, test_id: str | None) -> Answer | None:
+    """Return the next answer to a request that was answered before; None where `recorded_answer` is needed.
+
+    Args:
+        fingerprint: see there; of a request that does not say how it is to be answered.
+    """
+    settings = service.settings
+    if not settings.terms.are_plain() or not settings.made_headers.are_none() or service.run.requests.is_on:
+        return None
+    answer = service.replayer.repeated(fingerprint)
+    if answer is not None:
+        service.run.report.add_replayed(test_id, service.name_of(answer.path))
+    return answer
+
+
 def _with_made_headers[T: Answer | Delivery](service: Service, answer: T) -> T:
     """Return an answer with made-up headers, except names that its recording or a fault has already set."""
     made = service.run.allowance.headers(service.settings.made_headers, answer.size(), time.monotonic())

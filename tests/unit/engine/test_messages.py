@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
-from openai_replay.engine.messages import END, broken, denial, start, version_of, whole
+from openai_replay.engine.messages import (
+    END,
+    REQUEST_BYTES,
+    TRANSPORT,
+    broken,
+    denial,
+    extend,
+    http1,
+    request_bytes,
+    start,
+    transport_of,
+    whole,
+)
 from openai_replay.replay.answer import Answer
 
 
@@ -37,6 +50,20 @@ def test_the_answer_to_an_upgrade_is_a_response_under_other_names() -> None:
     assert (body["type"], body["body"]) == ("websocket.http.response.body", b"no")
 
 
-def test_versions_have_the_names_of_asgi() -> None:
-    names = [version_of({"http_version": name}) for name in ("1", "1.0", "1.1", "2")]
-    assert names == ["1.0", "1.0", "1.1", "2"]
+def test_a_response_as_bytes_has_a_length_or_chunks() -> None:
+    assert http1(whole(200, (("A", "b"),), b"text", is_head=False)) == (
+        b"HTTP/1.1 200 OK\r\na: b\r\ncontent-length: 4\r\n\r\ntext"
+    )
+    answer = Answer(Path("a.json"), 777, (), (b"one", b""), is_broken=True)
+    assert http1(broken(answer, "1.1")) == b"HTTP/1.1 777 \r\ntransfer-encoding: chunked\r\n\r\n3\r\none\r\n"
+
+
+def test_a_scope_is_extended() -> None:
+    scope: dict[str, object] = {}
+    assert transport_of(scope) is None
+    assert request_bytes(scope) == b""
+    transport = asyncio.Transport()
+    extend(scope, REQUEST_BYTES, b"GET")
+    extend(scope, TRANSPORT, transport)
+    assert transport_of(scope) is transport
+    assert request_bytes(scope) == b"GET"

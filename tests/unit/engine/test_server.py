@@ -27,4 +27,4 @@ def test_an_unknown_argument_is_told_by_the_name_of_the_command(capsys: pytest.C
     with pytest.raises(SystemExit) as ended:
         serve(["--wokers", "2"])
     assert ended.value.code == FAILED_TO_START
-    assert "openai-replay serve --engine granian: error: unrecognized arguments" in capsys.readouterr().err
+    assert "openai-replay serve --engine uvicorn: error: unrecognized arguments" in capsys.readouterr().err

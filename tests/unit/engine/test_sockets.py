@@ -1,65 +1,62 @@
-"""`sockets`: a port that is listened on, and the connection of a client, shut down or ended with a TCP reset."""
+"""`sockets`: a client reads all bytes before the connection ends with a TCP reset."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
+import uvloop
 
-from openai_replay.engine.sockets import client_socket, is_listening
+from openai_replay.engine.sockets import can_reset, has_received_all, reset
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc and tcp_info are Linux's")
+pytestmark = pytest.mark.skipif(
+    not can_reset(), reason="only Linux tells which bytes a client has acknowledged"
+)
 
-
-@pytest.fixture
-def connected() -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Both ends of a connection: the server's and the client's."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        client = socket.create_connection(listening.getsockname())
-        server, _ = listening.accept()
-        with client, server:
-            yield server, client
+_MORE_THAN_BUFFERS_HOLD = 16 * 1024 * 1024
 
 
-def test_a_client_reads_all_bytes_before_the_reset(connected: tuple[socket.socket, socket.socket]) -> None:
-    server, client = connected
-    found = client_socket(client.getsockname())
-    assert found is not None
-    assert not found.has_received(1)
-    server.sendall(b"the end")
-    while not found.has_received(7):
-        pass
-    found.reset()
-    found.close()
+async def accepted(client: socket.socket) -> asyncio.Transport:
+    """Return the server's end of a connection to a port that is listened on for it."""
+    loop = asyncio.get_running_loop()
+    made: asyncio.Future[asyncio.Transport] = loop.create_future()
+
+    class Accepting(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            made.set_result(transport)  # type: ignore[arg-type]
+
+    server = await loop.create_server(Accepting, "127.0.0.1", 0)
+    await loop.sock_connect(client, server.sockets[0].getsockname())
+    transport = await made
     server.close()
-    assert client.recv(100) == b"the end"
-    with pytest.raises(ConnectionResetError):
-        client.recv(100)
+    return transport
 
 
-def test_a_connection_is_shut_down_while_the_server_still_has_it(
-    connected: tuple[socket.socket, socket.socket],
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize("size", [7, _MORE_THAN_BUFFERS_HOLD])
+def test_a_client_reads_all_bytes_before_the_reset(
+    new_loop: Callable[[], asyncio.AbstractEventLoop], size: int
 ) -> None:
-    server, client = connected
-    server.sendall(b"the end")
-    found = client_socket(client.getsockname())
-    assert found is not None
-    found.shut_down()
-    found.close()
-    assert [client.recv(100), client.recv(100)] == [b"the end", b""]
+    async def main() -> tuple[bool, int]:
+        loop = asyncio.get_running_loop()
+        with socket.socket() as client:
+            client.setblocking(False)
+            transport = await accepted(client)
+            transport.write(bytes(size))
+            was_at_once = has_received_all(transport)
+            read = 0
+            while read < size:
+                read += len(await loop.sock_recv(client, 65536))
+            while not has_received_all(transport):
+                await asyncio.sleep(0)
+            reset(transport)
+            with pytest.raises(ConnectionResetError):
+                await loop.sock_recv(client, 1)
+            return was_at_once, read
 
-
-def test_an_unknown_client_is_not_found() -> None:
-    assert client_socket(("192.0.2.1", 1)) is None
-
-
-def test_a_port_is_listened_on_from_listen_to_close() -> None:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port = listening.getsockname()[1]
-        assert not is_listening(port)
-        listening.listen()
-        assert is_listening(port)
-    assert not is_listening(port)
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        was_at_once, read = runner.run(main())
+    assert read == size
+    assert size == 7 or not was_at_once

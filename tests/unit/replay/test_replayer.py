@@ -322,6 +322,18 @@ def test_what_was_read_once_is_not_read_again(folder: Path, replay: Replay) -> N
     assert replay.answer(REQUEST) is not first
 
 
+def test_a_repeat_is_answered_from_memory_once_all_its_answers_were_read(
+    folder: Path, replay: Replay
+) -> None:
+    for name in (NAME, f"{NAME}-2"):
+        write(folder, f"{name}.json", name)
+    assert [replay.repeated(REQUEST) for _ in range(2)] == [None, None]
+    answers = [replay.answer(REQUEST) for _ in range(2)]
+    assert [replay.repeated(REQUEST) for _ in range(2)] == [answers[1]] * 2
+    (folder / f"{NAME}-2.json").unlink()
+    assert replay.repeated(REQUEST) is None
+
+
 # --- requests that are near one another ---------------------------------------------------------------------------
 
 

@@ -1,37 +1,25 @@
-"""`granian_server`: it says that it listens once it does, answers, upgrades, and ends when it is told to."""
+"""`uvicorn_server`: it says that it listens once it does, answers, upgrades, and ends when it is told to."""
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from openai_replay.engine.application import Application
-from openai_replay.engine.command_line import Target
-from openai_replay.engine.granian_server import GranianServer, new_event_loop
-from openai_replay.options import OPTIONS, settings
 from openai_replay.request.identity import describe
 from openai_replay.request.upgrade import upgrade_body
-from openai_replay.service.service import Run, Service
 from support.proxy import CEILING_S
 from support.requests import API
 from support.websocket import WebSocket
+from unit.engine.serving import application, during
 from unit.exchanges import NO_RULES, write_recording
 
 RESPONSES = "/v1/responses"
 REALTIME = "/v1/realtime?model=gpt-realtime"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def status_of(port: int) -> int:
@@ -42,37 +30,6 @@ def status_of(port: int) -> int:
     response.read()
     connection.close()
     return response.status
-
-
-@contextmanager
-def application(folder: Path, **options: str) -> Iterator[Application]:
-    """Give an application that answers from a folder."""
-    values: dict[str, object] = {option.name: option.default for option in OPTIONS}
-    service = Service.opened(Run.new({}), settings({**values, "recording_dir": str(folder), **options}), {})
-    try:
-        yield Application(service, Target("https", "api.openai.com", 443))
-    finally:
-        service.close()
-        service.run.worker.close()
-
-
-def during[T](application: Application, act: Callable[[int], T], *, upgrades: bool = True) -> T:
-    """Return the result of an act on the server's port; the server ends behind it."""
-
-    async def main() -> T:
-        listens = asyncio.Event()
-        port = free_port()
-        server = GranianServer(application, "127.0.0.1", port, None, listens.set, upgrades=upgrades)
-        serving = asyncio.ensure_future(server.serve())
-        await listens.wait()
-        try:
-            return await asyncio.to_thread(act, port)
-        finally:
-            server.stop()  # type: ignore[no-untyped-call]  # Granian has no annotations here
-            await serving
-
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        return runner.run(main())
 
 
 @contextmanager

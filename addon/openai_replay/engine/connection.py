@@ -1,0 +1,138 @@
+"""A client's connection: uvicorn's for HTTP/1.1 and WebSockets, with a short way for requests that repeat to the byte.
+
+A request whose bytes were answered before is looked up by them, and its ready answer is written: no parsing, no
+message of ASGI. Any other request goes the way of uvicorn. HTTP/2 is passed on to `http2.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar, override
+
+import uvicorn
+from uvicorn.protocols.http import httptools_impl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
+from uvicorn.server import ServerState
+from wsproto.events import Request
+
+from ..request.upgrade import problem_of
+from .application import Application
+from .http2 import PREFACE, Http2Server
+from .known import Known
+from .messages import REQUEST_BYTES, TRANSPORT, extend
+
+_HTTP2_IN_TLS = "h2"
+
+# uvicorn has no status line for the statuses from 600 on, which recordings of other servers have.
+httptools_impl.STATUS_LINE.update({status: b"HTTP/1.1 %d \r\n" % status for status in range(600, 1000)})
+
+
+class Configuration(uvicorn.Config):
+    """uvicorn's settings, the application, and the server of HTTP/2."""
+
+    def __init__(self, application: Application, http2: Http2Server, **settings: Any) -> None:
+        super().__init__(application, **settings)
+        self.application = application
+        self.http2_server = http2
+
+
+class Connection(HttpToolsProtocol):
+    """A connection of HTTP; it hands itself over when it becomes a WebSocket's, or HTTP/2's."""
+
+    # The protocols that a server offers in TLS (RFC 7301); uvicorn reads this name.
+    alpn_protocols: ClassVar[list[str]] = [_HTTP2_IN_TLS, "http/1.1"]
+
+    def __init__(
+        self,
+        config: Configuration,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._application = config.application
+        self._http2_server = config.http2_server
+        self._begun = 0  # requests, also such that are incomplete
+        self._is_within_request = False
+        self._repeated = b""  # a request that repeats an earlier one, until it is answered
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        in_tls = transport.get_extra_info("ssl_object")
+        if in_tls is not None and in_tls.selected_alpn_protocol() == _HTTP2_IN_TLS:
+            self._become_http2(b"")
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        if self._repeated:
+            self._repeated += data
+        elif self._is_between_requests():
+            known = self._application.known.of_bytes(data)
+            if known is not None:
+                self._repeated = data
+                # Let the loop handle its events first, such as changes of the watched folder.
+                self.loop.call_soon(self._repeat, data, known)
+            elif not self._begun and data.startswith(PREFACE):
+                self._become_http2(data)
+            else:
+                self._parse_first(data)
+        else:
+            super().data_received(data)
+
+    def _is_between_requests(self) -> bool:
+        has_answered = self.cycle is None or self.cycle.response_complete
+        return has_answered and not self._is_within_request and not self.flow.write_paused
+
+    def _repeat(self, data: bytes, known: Known) -> None:
+        """Answer a request whose bytes are known, unless more came behind it, or files have to be looked at."""
+        received, self._repeated = self._repeated, b""
+        if self.transport.is_closing():
+            return
+        if received is not data or not self._application.repeat(known):
+            self._parse_first(received)
+            return
+        self._unset_keepalive_if_required()
+        self.transport.write(known.response_bytes())
+        if known.is_broken():
+            self.transport.close()
+
+    def _parse_first(self, data: bytes) -> None:
+        """Read bytes that begin a request; where they are one, the application learns them with it."""
+        begun = self._begun
+        super().data_received(data)
+        is_one = self._begun == begun + 1 and not self._is_within_request
+        if is_one and self.cycle is not None and self.cycle.keep_alive:
+            extend(self.scope, REQUEST_BYTES, data)
+
+    def _become_http2(self, data: bytes) -> None:
+        self.connections.discard(self)
+        self._http2_server.take(self.transport, data)
+
+    @override
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._begun += 1
+        self._is_within_request = True
+        extend(self.scope, TRANSPORT, self.transport)
+
+    @override
+    def _should_upgrade(self) -> bool:
+        """Tell whether a request becomes a WebSocket; the application refuses an upgrade with a mistake."""
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.headers]
+        return super()._should_upgrade() and not problem_of(self.parser.get_http_version(), headers)
+
+    @override
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self._is_within_request = False
+
+
+class SocketConnection(WSProtocol):
+    """A connection that became a WebSocket's."""
+
+    @override
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        extend(self.scope, TRANSPORT, self.transport)

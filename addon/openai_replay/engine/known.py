@@ -1,0 +1,97 @@
+"""Requests that were answered before, and their latest answers in the form in which the server takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..replay.answer import Answer
+from . import messages
+from .messages import Message
+from .request import ReceivedRequest
+
+# Requests and their ready answers in memory, in bytes; beyond it all are forgotten, and made ready again.
+_MOST_BYTES = 64 * 1024 * 1024
+
+# Ways to write the same request that are known by their bytes: headers that clients change with each request, such as
+# those for tracing, would fill the memory.
+_MOST_FORMS = 16
+
+
+@dataclass(slots=True)
+class Known:
+    """A request, its fingerprint, and its latest answer, ready to be sent.
+
+    `response` has the bytes of the answer in HTTP/1.1, b"" until they are needed. `forms` counts the ways to write the
+    request that are known by their bytes.
+    """
+
+    request: ReceivedRequest
+    fingerprint: bytes
+    answer: Answer | None = None
+    messages: Sequence[Message] = ()
+    response: bytes = b""
+    forms: int = 0
+
+    def is_broken(self) -> bool:
+        """Tell whether the latest answer breaks off."""
+        return self.answer is not None and self.answer.is_broken
+
+    def take(self, answer: Answer) -> None:
+        """Make an answer ready, unless it is the latest one."""
+        if self.answer is not answer:
+            self.answer, self.messages, self.response = answer, _messages(self.request, answer), b""
+
+    def response_bytes(self) -> bytes:
+        """Return the latest answer as the bytes of HTTP/1.1."""
+        if not self.response:
+            self.response = messages.http1(self.messages)
+        return self.response
+
+    def size(self) -> int:
+        """Return about how many bytes its answer takes in memory, once as messages and once as bytes."""
+        return 0 if self.answer is None else 2 * self.answer.size()
+
+
+def _messages(request: ReceivedRequest, answer: Answer) -> tuple[Message, ...]:
+    is_head = request.method == "HEAD"
+    if answer.is_broken and not is_head:
+        return messages.broken(answer, request.version)
+    return messages.whole(answer.status, answer.headers, b"".join(answer.pieces), is_head=is_head)
+
+
+class KnownRequests:
+    """Requests in memory, by their digest and by the bytes of a whole request of HTTP/1.1."""
+
+    def __init__(self) -> None:
+        self._by_digest: dict[bytes, Known] = {}
+        self._by_bytes: dict[bytes, Known] = {}
+        self._size = 0
+
+    def __len__(self) -> int:
+        return len(self._by_digest)
+
+    def of_digest(self, digest: bytes) -> Known | None:
+        """Return the request of a digest, None for one that was not answered."""
+        return self._by_digest.get(digest)
+
+    def of_bytes(self, data: bytes) -> Known | None:
+        """Return the request that came as these bytes before, None for any other."""
+        return self._by_bytes.get(data)
+
+    def keep(self, digest: bytes, known: Known, data: bytes) -> None:
+        """Keep a request that was answered; `data` are its bytes in HTTP/1.1, b"" where they are not known."""
+        if digest not in self._by_digest:
+            self._add(len(known.request.body) + known.size())
+            self._by_digest[digest] = known
+        if data and data not in self._by_bytes and known.forms < _MOST_FORMS:
+            self._add(len(data))
+            self._by_bytes[data] = known
+            known.forms += 1
+
+    def _add(self, size: int) -> None:
+        if self._size + size > _MOST_BYTES:
+            self._by_digest.clear()
+            self._by_bytes.clear()
+            self._size = 0
+        self._size += size

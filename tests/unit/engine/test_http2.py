@@ -1,0 +1,87 @@
+"""`http2`: connections of HTTP/2 are passed on to Granian and back, and end with the server."""
+
+from __future__ import annotations
+
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import httpx
+import pytest
+
+from openai_replay.engine.http2 import PREFACE
+from support.proxy import CEILING_S
+from unit.engine.serving import application, during
+from unit.exchanges import chat, write_recording
+
+REQUESTS = 20
+
+
+def client(port: int) -> httpx.Client:
+    """Return a client that knows that the server speaks HTTP/2 (RFC 9113, section 3.3)."""
+    return httpx.Client(
+        base_url=f"http://127.0.0.1:{port}", http1=False, http2=True, timeout=CEILING_S, trust_env=False
+    )
+
+
+def ask(through: httpx.Client, text: str) -> httpx.Response:
+    return through.post("/v1/chat/completions", json=chat(text).body)
+
+
+@pytest.mark.parametrize("size", [1, 300_000])
+def test_requests_share_a_connection(folder: Path, size: int) -> None:
+    texts = [f"{number} {'x' * size}" for number in range(2)]
+    for text in texts:
+        write_recording(folder, f"{chat(text).name()}.json", chat(text), {"said": text})
+
+    def act(port: int) -> list[httpx.Response]:
+        with client(port) as through, ThreadPoolExecutor() as threads:
+            return list(threads.map(lambda number: ask(through, texts[number % 2]), range(REQUESTS)))
+
+    with application(folder) as answering:
+        responses = during(answering, act)
+    assert {response.http_version for response in responses} == {"HTTP/2"}
+    assert [response.json()["said"] for response in responses] == [
+        texts[number % 2] for number in range(REQUESTS)
+    ]
+
+
+def test_http1_and_http2_share_a_port(folder: Path) -> None:
+    write_recording(folder, "a.json", chat("Hi"), {"n": 1})
+
+    def act(port: int) -> list[str]:
+        url = f"http://127.0.0.1:{port}"
+        with client(port) as newer, httpx.Client(base_url=url, trust_env=False) as older:
+            return [ask(through, "Hi").raise_for_status().http_version for through in (newer, older, newer)]
+
+    with application(folder) as answering:
+        assert during(answering, act) == ["HTTP/2", "HTTP/1.1", "HTTP/2"]
+
+
+def test_the_server_ends_while_a_connection_is_open(folder: Path) -> None:
+    write_recording(folder, "a.json", chat("Hi"), {"n": 1})
+
+    def act(port: int) -> httpx.Client:
+        through = client(port)
+        ask(through, "Hi").raise_for_status()
+        return through
+
+    with application(folder) as answering:
+        through = during(answering, act)
+    with closing(through), pytest.raises(httpx.TransportError):
+        ask(through, "Hi")
+
+
+def test_a_client_that_leaves_at_once_is_no_trouble(folder: Path) -> None:
+    write_recording(folder, "a.json", chat("Hi"), {"n": 1})
+
+    def act(port: int) -> int:
+        for _ in range(10):
+            with socket.create_connection(("127.0.0.1", port), timeout=CEILING_S) as leaving:
+                leaving.sendall(PREFACE)
+        with client(port) as through:
+            return ask(through, "Hi").status_code
+
+    with application(folder) as answering:
+        assert during(answering, act) == 200
