@@ -27,6 +27,7 @@ THROUGH = {
     "launch/init_command.py": "e2e/test_options_file.py",
     "launch/list_command.py": "e2e/test_list_and_show.py",
     "launch/mock_command.py": "e2e/test_against_mock.py",
+    "launch/proxy_command.py": "e2e/test_pytest_plugin.py",
     "launch/run_command.py": "e2e/test_run_command.py",
     "engine/server.py": "e2e/test_engine.py",
     "replay/recorded_session.py": "unit/replay/test_socket_session.py",

@@ -18,8 +18,8 @@ from ..dataclass_code import kept_dataclass_code
 # The module of each command, in the order of the help. The command `list` is `list_command` there.
 _MODULES: Mapping[str, str] = {
     "run": "run_command",
-    "env": "proxy_commands",
-    "proxy": "proxy_commands",
+    "env": "env_command",
+    "proxy": "proxy_command",
     "addon": "proxy_commands",
     "serve": "proxy_commands",
     "completion": "proxy_commands",
