@@ -39,7 +39,7 @@ class PreparedProxy:
         """Start the process, and return at once.
 
         Args:
-            environment: its variables until it is configured; those that may hold a key are left out.
+            environment: its variables until it is configured; variables that may hold a key are left out.
             log: the file descriptor that warnings and errors are written to, None for this process's standard error.
         """
         self.announcement, announcing = os.pipe()
@@ -85,7 +85,7 @@ class PreparedProxy:
 
 
 def for_the_proxy(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables without those that would change a proxy."""
+    """Return the variables of a proxy, without variables that would change its work."""
     return {name: value for name, value in environment.items() if name not in _NOT_FOR_THE_PROXY}
 
 
