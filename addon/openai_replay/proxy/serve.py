@@ -18,7 +18,6 @@ from pathlib import Path
 
 from ..dataclass_code import kept_dataclass_code
 from ..service.garbage_collection import collect_garbage_rarely
-from ..service.workers import run_workers, split_workers
 from .shortcuts.addon_imports import import_addons_singly
 from .shortcuts.late_imports import import_late
 
@@ -39,12 +38,15 @@ def serve(arguments: Sequence[str] | None = None) -> None:
 
     `--workers N` besides runs N of them on one port.
     """
+    gc.disable()  # imports make nothing but objects that stay: a tenth of their time
+    with kept_dataclass_code("serve"):
+        from ..service.workers import run_workers, split_workers
     workers, others = split_workers(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # the log may go to a file that is watched with `tail -f`
     if workers > 1:
+        gc.enable()
         sys.exit(run_workers(workers, _WORKER, others))
-    gc.disable()  # imports make nothing but objects that stay: a tenth of their time
     import_all()
     run_proxy(others)
 
