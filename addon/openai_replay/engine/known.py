@@ -8,22 +8,17 @@ from dataclasses import dataclass
 from ..replay.answer import Answer
 from . import messages
 from .messages import Message
-from .request import ReceivedRequest
+from .request import ReceivedRequest, without_weightless
 
 # Requests and their ready answers in memory, in bytes; beyond it all are forgotten, and made ready again.
 _MOST_BYTES = 64 * 1024 * 1024
-
-# Ways to write the same request that are known by their bytes: headers that clients change with each request, such as
-# those for tracing, would fill the memory.
-_MOST_FORMS = 16
 
 
 @dataclass(slots=True)
 class Known:
     """A request, its fingerprint, and its latest answer, ready to be sent.
 
-    `response` has the bytes of the answer in HTTP/1.1, b"" until they are needed. `forms` counts the ways to write the
-    request that are known by their bytes.
+    `response` has the bytes of the answer in HTTP/1.1, b"" until they are needed.
     """
 
     request: ReceivedRequest
@@ -31,7 +26,6 @@ class Known:
     answer: Answer | None = None
     messages: Sequence[Message] = ()
     response: bytes = b""
-    forms: int = 0
 
     def is_broken(self) -> bool:
         """Tell whether the latest answer breaks off."""
@@ -61,7 +55,7 @@ def _messages(request: ReceivedRequest, answer: Answer) -> tuple[Message, ...]:
 
 
 class KnownRequests:
-    """Requests in memory, by their digest and by the bytes of a whole request of HTTP/1.1."""
+    """Requests in memory, by their digest and by their bytes in HTTP/1.1, headers without weight apart."""
 
     def __init__(self) -> None:
         self._by_digest: dict[bytes, Known] = {}
@@ -77,17 +71,16 @@ class KnownRequests:
 
     def of_bytes(self, data: bytes) -> Known | None:
         """Return the request that came as these bytes before, None for any other."""
-        return self._by_bytes.get(data)
+        return self._by_bytes.get(data) or self._by_bytes.get(without_weightless(data))
 
     def keep(self, digest: bytes, known: Known, data: bytes) -> None:
         """Keep a request that was answered; `data` are its bytes in HTTP/1.1, b"" where they are not known."""
         if digest not in self._by_digest:
             self._add(len(known.request.body) + known.size())
             self._by_digest[digest] = known
-        if data and data not in self._by_bytes and known.forms < _MOST_FORMS:
+        if data and self.of_bytes(data) is None:
             self._add(len(data))
-            self._by_bytes[data] = known
-            known.forms += 1
+            self._by_bytes[without_weightless(data)] = known
 
     def _add(self, size: int) -> None:
         if self._size + size > _MOST_BYTES:

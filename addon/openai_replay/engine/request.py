@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -37,14 +38,57 @@ _TELLING = frozenset(
     }
 )
 
+# Headers that say how long a request is and whether its connection lasts.
+_OF_CONNECTION = frozenset(
+    {
+        "connection",
+        "content-length",
+        "expect",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+    }
+)
 
 _DIGEST_BYTES = 16
+
+# A head whose lines any parser ends at the same places (RFC 9110, section 5.5), and a header's name (section 5.6.2).
+_SOUND_HEAD = re.compile(rb"(?:[\t\x20-\x7e\x80-\xff]*\r\n)*[\t\x20-\x7e\x80-\xff]*")
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 @lru_cache(maxsize=1024)
 def _is_telling(name: bytes) -> bool:
     text = name.decode("latin-1")
     return text in _TELLING or may_hold_secrets(text)
+
+
+@lru_cache(maxsize=1024)
+def _is_weightless(name: bytes) -> bool:
+    text = name.decode("latin-1").lower()
+    return (
+        _TOKEN.fullmatch(text) is not None and text not in _OF_CONNECTION and not _is_telling(text.encode())
+    )
+
+
+def without_weightless(data: bytes) -> bytes:
+    """Return the bytes of a request of HTTP/1 without the headers that tell no requests apart.
+
+    Two requests of which the same is left have one fingerprint, and one length. Bytes that are no whole head, or that
+    parsers may read differently, come back as they are.
+    """
+    head, end, body = data.partition(b"\r\n\r\n")
+    if not end or not _SOUND_HEAD.fullmatch(head):
+        return data
+    kept = [line for line in head.split(b"\r\n") if not _is_weightless_line(line)]
+    return b"\r\n".join((*kept, b"", body))
+
+
+def _is_weightless_line(line: bytes) -> bool:
+    name, colon, _ = line.partition(b":")
+    return bool(colon) and _is_weightless(name)
 
 
 def fingerprint(scope: Scope, body: bytes) -> bytes:

@@ -121,6 +121,13 @@ def test_the_short_way_gives_the_bytes_of_the_long_one(
     assert len(slow_ways) == 1
 
 
+def test_a_header_for_tracing_makes_no_other_request(folder: Path, slow_ways: list[bytes]) -> None:
+    write(folder, "Hi", {"n": 1})
+    first, *others = answered(folder, *(request("Hi", f"traceparent: {number}") for number in range(5)))
+    assert others == [first] * 4
+    assert len(slow_ways) == 1
+
+
 def test_a_broken_stream_breaks_again(folder: Path, slow_ways: list[bytes]) -> None:
     write(folder, "Hi", ['data: {"n": 1}', "", 'data: {"n": 2}', ""], is_streaming=True, **CUT)
 

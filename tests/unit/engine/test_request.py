@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from openai_replay.engine.command_line import Target
-from openai_replay.engine.request import fingerprint, received
+from openai_replay.engine.request import fingerprint, received, without_weightless
 from openai_replay.options import OPTIONS, settings
 from openai_replay.service.service import Run, Service
 
@@ -104,3 +104,52 @@ def test_a_compressed_body_is_described_as_what_it_holds(service: Service) -> No
     damaged = received(sent, b"{}", service).describe(service, TARGET)
     assert described.url == "https://api.openai.com/v1/x?b=2"
     assert (described.method, described.body, damaged.body) == ("POST", {"a": 1}, {})
+
+
+REQUEST = b"POST /v1/models HTTP/1.1\r\nHost: a\r\ncontent-type: t\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"traceparent: 00-1", b"X-Request-Id:1", b"accept: \xc3\xbc", b"a:", b"x-note: content-length: 3"],
+)
+def test_lines_without_weight_are_left_out(line: bytes) -> None:
+    head, _, body = REQUEST.partition(b"\r\n\r\n")
+    for place in range(1, 5):
+        lines = head.split(b"\r\n")
+        lines.insert(place, line)
+        assert without_weightless(b"\r\n".join((*lines, b"", body))) == REQUEST
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"authorization: a",
+        b"X-My-Api-Key: a",
+        b"X-Test-Id: a",
+        b"x-replay-fault: a",
+        b"User-Agent: a",
+        b"connection: close",
+        b"Proxy-Connection: close",
+        b"Transfer-Encoding: chunked",
+        b"content-length: 3",
+        b"expect: 100-continue",
+        b"upgrade: websocket",
+        b"no header",
+        b" folded: b",
+        b"blank : b",
+        b"\xc3\xbc: b",
+        b": b",
+        b"",
+    ],
+)
+def test_lines_of_weight_and_lines_that_are_no_header_stay(line: bytes) -> None:
+    data = b"GET / HTTP/1.1\r\n" + line + b"\r\n\r\n"
+    assert without_weightless(data) == data
+
+
+@pytest.mark.parametrize("byte", [b"\r", b"\n", b"\0", b"\x7f"])
+def test_a_head_that_parsers_may_read_differently_stays(byte: bytes) -> None:
+    data = b"GET / HTTP/1.1\r\na: b" + byte + b"c\r\nd: e\r\n\r\n"
+    assert without_weightless(data) == data
+    assert without_weightless(b"GET / HTTP/1.1\r\na: b\r\n") == b"GET / HTTP/1.1\r\na: b\r\n"
