@@ -14,6 +14,7 @@ from typing import Protocol
 
 from ..options import MatchPolicy
 from ..request.identity import ApiRequest
+from ..request.literals import literals
 from ..store import names
 from ..store.store import Store
 from ..trouble.fault_rules import FaultRule
@@ -181,7 +182,7 @@ class Replayer:
         rows = (
             index.rows_after_full_check(api_request.identity.key)
             if is_sure
-            else index.rows(api_request.identity.key)
+            else index.rows(api_request.identity.key, partial(literals, api_request))
         )
         return self._store.chosen(api_request, rows, own_test_only=self._own_test_only, but=but)
 

@@ -39,9 +39,9 @@ from typing import Any
 
 from ..request.rules import Rules
 from . import names, other_process
-from .index_rows import Described, Job, Problem, Signature, describe_files, packed
+from .first_look import Early, FirstLook, FoundRow, Look, Order
+from .index_rows import Described, Job, Problem, Search, Signature, describe_files, packed, search_files
 from .likeness import Neighbours, Sketch
-from .other_process import OtherProcess
 from .watch import FolderWatch, watch
 
 log = logging.getLogger(__name__)
@@ -67,8 +67,6 @@ _CACHE_KIB = 200_000
 # So long it is waited for another process that builds the same index.
 _LONGEST_BUILD_S = 300
 
-_BUILDER = "store.index:build"
-
 # A folder or file that changed so recently may change again without its time moving: file systems tick coarsely.
 _SETTLED_AFTER_NS = 100_000_000
 UNSETTLED = -1
@@ -92,12 +90,19 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """A look at all files of a folder: the modification times of its folders, and how it was (see `Index`)."""
+class _Comparison:
+    """The files on disk against the rows of the index; `is_first` when there are no rows."""
 
-    folders: Mapping[str, int]
+    folders: dict[str, int]
+    on_disk: Mapping[str, Signature]
+    changed: Sequence[str]
+    gone: AbstractSet[str]
     has_plain_files: bool
-    has_new_rows: bool
+    is_first: bool
+
+    def changed_files(self) -> list[tuple[str, Signature]]:
+        """Return the changed files with their signatures, in the order of the table's key."""
+        return [(path, self.on_disk[path]) for path in sorted(self.changed)]
 
 
 def signature_of(status: os.stat_result) -> Signature:
@@ -125,11 +130,18 @@ class Index:
         self._neighbours: dict[str, Neighbours] = {}
         self._watch: FolderWatch | None = None
         self._checked_at: int | None = None
+        self._first_look: FirstLook | None = None
         self._has_plain_files = True
         self._has_new_rows = False
 
-    def rows(self, key: str) -> list[Row]:
-        """Return the recordings of the requests with this identity key, in file-name order."""
+    def rows(self, key: str, literals: Callable[[], tuple[bytes, ...]] = tuple) -> list[Row]:
+        """Return the recordings of the requests with this identity key, in file-name order.
+
+        Args:
+            literals: gives texts that these recordings hold (`request.literals`), which the first look goes by.
+        """
+        if not self._seen_folders and (found := self._safely(lambda: self._early_rows(key, literals()))):
+            return found
         self._safely(self._refresh_changed_folders)
         return self._safely(lambda: self._rows(key)) or self.rows_after_full_check(key)
 
@@ -188,6 +200,7 @@ class Index:
         Args:
             needles: credentials, one of which a recording that was made elsewhere may hold.
         """
+        self._finish_first_look()
         if self._has_new_rows and self._folder is not None and needles:
             holds = re.compile(b"|".join(map(re.escape, needles))).search
             if self._safely(lambda: any(holds(blob) for blob in self._kept_blobs())):
@@ -211,6 +224,9 @@ class Index:
         if self._watch is not None:
             self._watch.close()
             self._watch = None
+        if self._first_look is not None:
+            self._first_look.give_up()
+            self._first_look = None
         self._checked_at = None
 
     def _found(self, query: str) -> list[tuple[Any, ...]]:
@@ -218,6 +234,7 @@ class Index:
 
     def _safely[Result](self, work: Callable[[], Result]) -> Result:
         """Do work with the database; if that fails on the way, once more with a new one in memory."""
+        self._finish_first_look()
         try:
             return work()
         except sqlite3.DatabaseError as exc:
@@ -254,10 +271,7 @@ class Index:
         query = (
             "SELECT path, stream_options, test_id FROM files WHERE key = ? AND problem IS NULL ORDER BY path"
         )
-        return [
-            Row(_unpacked(path), stream_options, _maybe_unpacked(test_id))
-            for path, stream_options, test_id in self._database().execute(query, (key,))
-        ]
+        return list(map(_row, self._database().execute(query, (key,))))
 
     def _database(self) -> sqlite3.Connection:
         if self._maybe_database is None:
@@ -298,7 +312,7 @@ class Index:
     def _refresh(self, *, every_file: bool) -> None:
         """Bring the index up to date: with the folders that changed, or with every file."""
         try:
-            if self._seen_folders or not self._first_look_elsewhere():
+            if self._seen_folders or not self._looked_elsewhere():
                 self._bring_up_to_date(every_file=every_file)
         except sqlite3.Error as exc:
             # A full disk, say. A cache must not cost an answer or a recording.
@@ -307,37 +321,69 @@ class Index:
             self._folder = None
             self._bring_up_to_date(every_file=True)
 
-    def _first_look_elsewhere(self) -> bool:
-        """Let another process bring the kept index of a large folder up to date; False where that is not done."""
+    def _early_rows(self, key: str, texts: tuple[bytes, ...]) -> list[Row]:
+        """Let another process make the kept index of a large folder; return the rows that it finds first."""
         self._database()
         if self._folder is None or not other_process.can_start() or not _holds_many_files(self._directory):
+            return []
+        changes = self._counted_changes()
+        first_look = FirstLook(Order(self._directory, self._rules, self._folder, key, texts), changes)
+        early = first_look.early()
+        if early is None:
+            return []
+        self._first_look = first_look
+        self._seen_folders = dict(early.folders)
+        return list(map(_row, early.rows))
+
+    def _looked_elsewhere(self) -> bool:
+        """Let another process bring the kept index of a large folder up to date; False where that is not done."""
+        self._early_rows("", ())
+        return self._finish_first_look()
+
+    def _finish_first_look(self) -> bool:
+        """Wait for the other process; False where there is none, or it failed and the look is still to be done."""
+        first_look, self._first_look = self._first_look, None
+        if first_look is None:
             return False
-        builder = OtherProcess(_BUILDER)
-        result = builder.call((self._directory, self._rules, self._folder))
-        builder.close()
-        if result is None:
+        look = first_look.look()
+        if look is None:
+            self._seen_folders = {}
             return False
-        look, warnings = result
-        for warning in warnings:
+        for warning in look.warnings:
             log.warning("%s", warning)
-        self._seen_folders = dict(look.folders)
-        self._has_plain_files = look.has_plain_files
         self._has_new_rows |= look.has_new_rows
+        self._has_plain_files = look.has_plain_files
+        self._checked_at = first_look.changes if look.has_plain_files else None
         return True
 
-    def first_look(self) -> Look:
-        """Bring the kept index up to date in place of the process that ordered it.
+    def first_look(self, order: Order) -> Iterator[Early | Look]:
+        """Bring the kept index up to date for the process that ordered it: yield the first rows, and the end.
 
         Raises:
             sqlite3.Error: it cannot be kept.
         """
+        warnings = _Warnings()
+        log.addHandler(warnings)
         self._database()
         if self._folder is None:
             raise sqlite3.OperationalError("there is no place for the index")
-        self._bring_up_to_date(every_file=True)
-        return Look(self._seen_folders, self._has_plain_files, self._has_new_rows)
+        comparison = self._compared(every_file=True)
+        yield Early(comparison.folders, self._found_first(order, comparison))
+        self._apply(comparison)
+        yield Look(self._has_plain_files, self._has_new_rows, warnings.messages)
+
+    def _found_first(self, order: Order, comparison: _Comparison) -> list[FoundRow]:
+        """Return the rows of a request, in file-name order, where the changed files alone can hold it."""
+        if not order.texts or not comparison.is_first:
+            return []
+        files = search_files(Search(self._directory, comparison.changed_files(), order.texts))
+        parts = describe_files(Job(self._directory, self._rules, files))
+        return sorted((row[0], row[5], row[6]) for part in parts for row in part.rows if row[4] == order.key)
 
     def _bring_up_to_date(self, *, every_file: bool) -> None:
+        self._apply(self._compared(every_file=every_file))
+
+    def _compared(self, *, every_file: bool) -> _Comparison:
         folders = dict(_folders(self._directory))
         looked_at = {
             folder for folder, mtime in folders.items() if every_file or not self._is_as_seen(folder, mtime)
@@ -348,13 +394,22 @@ class Index:
             if os.path.dirname(path) in looked_at or os.path.dirname(path) not in folders
         }
         found = [file for folder in looked_at for file in _files(self._directory, folder)]
-        self._has_plain_files &= all(is_plain for _, _, is_plain in found)
         on_disk = {path: signature for path, signature, _ in found}
-        changed = [path for path, signature in on_disk.items() if known.get(path) != signature]
-        described = self._store(changed, on_disk, gone=known.keys() - on_disk.keys())
+        return _Comparison(
+            folders,
+            on_disk,
+            changed=[path for path, signature in on_disk.items() if known.get(path) != signature],
+            gone=known.keys() - on_disk.keys(),
+            has_plain_files=all(is_plain for _, _, is_plain in found),
+            is_first=not known,
+        )
+
+    def _apply(self, comparison: _Comparison) -> None:
+        self._has_plain_files &= comparison.has_plain_files
+        described = self._store(comparison.changed, comparison.on_disk, comparison.gone)
         if not self._seen_folders:
-            self._warn_of_known_problems(set(on_disk).difference(described))
-        self._seen_folders = folders
+            self._warn_of_known_problems(set(comparison.on_disk).difference(described))
+        self._seen_folders = comparison.folders
 
     def _warn_of_known_problems(self, unchanged: AbstractSet[str]) -> None:
         """Say once in each run which unchanged files an earlier run could not read."""
@@ -399,17 +454,14 @@ class Index:
 
 
 def build() -> None:
-    """Bring the indexes of large folders up to date in a process beside the one with the event loop."""
+    """Make the indexes of large folders in a process beside the one with the event loop (see `FirstLook`)."""
     gc.disable()  # very much is made here, and nothing of it is part of a circle
     other_process.answer(_first_look)
 
 
-def _first_look(order: tuple[Path, Rules, Path]) -> tuple[Look, list[str]]:
-    """Return a first look at (directory, rules, folder of the index), and the warnings for the log."""
-    warnings = _Warnings()
-    log.addHandler(warnings)
-    with closing(Index(*order)) as index:
-        return index.first_look(), warnings.messages
+def _first_look(order: Order) -> Iterator[Early | Look]:
+    with closing(Index(order.directory, order.rules, order.folder)) as index:
+        yield from index.first_look(order)
 
 
 class _Warnings(logging.Handler):
@@ -454,6 +506,11 @@ def _tell(problem: Problem) -> None:
 
 def _warn(problem: str) -> None:
     log.warning("Cannot read a recording: %s", problem)
+
+
+def _row(found: FoundRow) -> Row:
+    path, stream_options, test_id = found
+    return Row(_unpacked(path), stream_options, _maybe_unpacked(test_id))
 
 
 def _unpacked(raw: bytes) -> str:

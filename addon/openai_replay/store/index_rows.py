@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import batched
@@ -40,6 +40,8 @@ _FILES_AT_A_TIME = 1000
 # How the response begins in a file of this project: a line's end is never inside a JSON string.
 _RESPONSE = b'\n  "response": {'
 _TEST_ID = b'"test_id"'
+
+_ESCAPE = rb"\u"
 
 _LOOKS = Redactor()
 
@@ -83,37 +85,80 @@ class Job:
     files: Sequence[tuple[str, Signature]]
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Files to search for texts: paths relative to the folder, each with its signature."""
+
+    directory: Path
+    files: Sequence[tuple[str, Signature]]
+    texts: tuple[bytes, ...]
+
+
+def search_files(search: Search) -> list[tuple[str, Signature]]:
+    r"""Return the files that hold all the texts, or `\u` escapes, which may hide a text."""
+    if not _are_many(search.files):
+        return _found(search)
+    parts = (Search(search.directory, part, search.texts) for part in batched(search.files, _FILES_AT_A_TIME))
+    return [file for found in _in_helpers(_found, parts) for file in found]
+
+
 def describe_files(job: Job) -> Iterator[Described]:
     """Yield the description of files in their order, in parts: by this process or, where there are many, by others."""
-    if len(job.files) < _FEWEST_FOR_PROCESSES or not other_process.can_start():
+    if not _are_many(job.files):
         yield _described(job)
         return
+    parts = (Job(job.directory, job.rules, part) for part in batched(job.files, _FILES_AT_A_TIME))
+    yield from _in_helpers(_described, parts)
+
+
+def _are_many(files: Sequence[tuple[str, Signature]]) -> bool:
+    return len(files) >= _FEWEST_FOR_PROCESSES and other_process.can_start()
+
+
+def _in_helpers[Part, Result](work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
+    """Yield the results of work on parts, in their order, done by a helper process for each processor."""
     processors = os.cpu_count() or 1
     helpers: SimpleQueue[OtherProcess] = SimpleQueue()
     for _ in range(processors):
         helpers.put(OtherProcess(_HELPER))
 
-    def described(part: Job) -> Described:
+    def helped(part: Part) -> Result:
         helper = helpers.get()
         try:
-            result = helper.call(part)
+            results: list[Result] | None = helper.call((work, part))
         finally:
             helpers.put(helper)
-        return result if isinstance(result, Described) else _described(part)
+        return work(part) if results is None else results[0]
 
-    parts = [Job(job.directory, job.rules, part) for part in batched(job.files, _FILES_AT_A_TIME)]
     try:
         with ThreadPoolExecutor(processors) as pool:
-            yield from pool.map(described, parts)
+            yield from pool.map(helped, parts)
     finally:
         for _ in range(processors):
             helpers.get().close()
 
 
 def help_out() -> None:
-    """Describe files in a helper process."""
+    """Do the work of a helper process."""
     gc.disable()  # nothing that is made here is part of a circle
-    other_process.answer(_described)
+    other_process.answer(_helped)
+
+
+def _helped[Part](order: tuple[Callable[[Part], object], Part]) -> Iterator[object]:
+    work, part = order
+    yield [work(part)]
+
+
+def _found(search: Search) -> list[tuple[str, Signature]]:
+    return [file for file in search.files if _may_hold(f"{search.directory}/{file[0]}", search.texts)]
+
+
+def _may_hold(path: str, texts: Sequence[bytes]) -> bool:
+    try:
+        raw = read_file(path)[1]
+    except OSError:
+        return False
+    return all(text in raw for text in texts) or _ESCAPE in raw
 
 
 def _described(job: Job) -> Described:

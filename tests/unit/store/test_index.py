@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import pickle
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -17,8 +16,10 @@ import pytest
 
 from openai_replay.request.identity import ApiRequest
 from openai_replay.request.ignoring import ignore_rule
+from openai_replay.request.literals import literals
 from openai_replay.request.redaction import redactor
 from openai_replay.request.rules import Rules
+from openai_replay.store import first_look
 from openai_replay.store import index as index_module
 from openai_replay.store.index import Index, cache_folder
 from openai_replay.store.index_rows import Described, Job, describe_files
@@ -366,6 +367,39 @@ def test_the_index_of_a_large_folder_is_made_by_another_process(
         assert "broken.json: expected JSON" in warning.getMessage()
 
 
+def test_the_request_for_which_the_index_is_made_is_answered_first(
+    large: Path, cache: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(Index(large, NO_RULES, cache)) as index:
+        early = index.rows(KEY, lambda: literals(REQUEST))
+        assert [row.path for row in early] == ["2/b.json", "a.json"]
+        assert caplog.records == []
+        assert index.rows(KEY) == early
+        assert index.rows(chat("7").identity.key)[0].path == "1/07.json"
+        assert len(caplog.records) == 1
+
+
+def test_changes_after_the_first_answer_count_at_once(large: Path, cache: Path) -> None:
+    with closing(Index(large, NO_RULES, cache)) as index:
+        assert len(index.rows(KEY, lambda: literals(REQUEST))) == 2
+        write_recording(large, "0/c.json", REQUEST, completion())
+        (large / "a.json").unlink()
+        assert paths_of(index) == ["0/c.json", "2/b.json"]
+
+
+def test_a_request_that_has_no_recording_waits_for_the_index(large: Path, cache: Path) -> None:
+    request = chat("none")
+    with closing(Index(large, NO_RULES, cache)) as index:
+        assert index.rows(request.identity.key, lambda: literals(request)) == []
+        assert len(index.problems()) == 1
+
+
+def test_the_index_can_be_closed_while_it_is_made(large: Path, cache: Path) -> None:
+    with closing(Index(large, NO_RULES, cache)) as index:
+        assert len(index.rows(KEY, lambda: literals(REQUEST))) == 2
+    assert looked_up(large, cache) == ["2/b.json", "a.json"]
+
+
 def test_changes_to_a_large_folder_count_at_once(large: Path, cache: Path) -> None:
     with closing(Index(large, NO_RULES, cache)) as index:
         assert paths_of(index) == ["2/b.json", "a.json"]
@@ -381,7 +415,7 @@ def test_changes_to_a_large_folder_count_at_once(large: Path, cache: Path) -> No
 def test_a_large_folder_is_read_here_when_the_other_process_ends(
     large: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, builder: str
 ) -> None:
-    monkeypatch.setattr(index_module, "_BUILDER", builder)
+    monkeypatch.setattr(first_look, "BUILDER", builder)
     assert looked_up(large, cache) == ["2/b.json", "a.json"]
 
 
@@ -394,20 +428,19 @@ def test_a_large_folder_without_a_place_for_its_index_is_read_here(large: Path, 
 def test_a_process_that_is_killed_while_it_makes_the_index_breaks_nothing(
     large: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed_when_it_writes(self: OtherProcess, argument: object) -> object:
-        assert self._process is not None
-        pickle.dump(argument, self._process.stdin)  # type: ignore[arg-type]
-        self._process.stdin.flush()  # type: ignore[union-attr]
-        [journal] = cache.glob("*-wal")
-        size = journal.stat().st_size
-        while journal.stat().st_size == size and self._process.poll() is None:
-            pass
-        self._process.kill()
-        return None
+    receive = OtherProcess.receive
+
+    def killed_then(self: OtherProcess) -> object:
+        result = receive(self)  # the first rows; it goes on with the index
+        self.kill()
+        return result
 
     with monkeypatch.context() as patched:
-        patched.setattr(OtherProcess, "call", killed_when_it_writes)
-        assert looked_up(large, cache) == ["2/b.json", "a.json"]
+        patched.setattr(OtherProcess, "receive", killed_then)
+        with closing(Index(large, NO_RULES, cache)) as index:
+            assert len(index.rows(KEY, lambda: literals(REQUEST))) == 2
+            assert paths_of(index) == ["2/b.json", "a.json"]
+            assert index.rows(chat("7").identity.key)[0].path == "1/07.json"
     assert looked_up(large, cache) == ["2/b.json", "a.json"]
 
 
@@ -421,7 +454,7 @@ def test_processes_that_make_one_index_at_once_share_the_work(
         return describe_files(job)
 
     monkeypatch.setattr(index_module, "describe_files", counted)
-    monkeypatch.setattr(index_module, "_BUILDER", "")
+    monkeypatch.setattr(first_look, "BUILDER", "")
     with ThreadPoolExecutor(4) as pool:
         results = list(pool.map(lambda _: looked_up(large, cache), range(4)))
     assert results == [["2/b.json", "a.json"]] * 4

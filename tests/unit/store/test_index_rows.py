@@ -16,7 +16,7 @@ from openai_replay.request.redaction import redactor
 from openai_replay.request.rules import Rules
 from openai_replay.store import index_rows
 from openai_replay.store.index import signature_of
-from openai_replay.store.index_rows import Described, Job, describe_files, read_request
+from openai_replay.store.index_rows import Described, Job, Search, describe_files, read_request, search_files
 from unit.exchanges import NO_RULES, chat, completion, write_recording
 
 
@@ -77,6 +77,22 @@ def test_files_are_described_all_the_same_when_helpers_end(
     monkeypatch.setattr(index_rows, "_FILES_AT_A_TIME", 5)
     monkeypatch.setattr(index_rows, "_HELPER", helper)
     assert described(job(folder)) == here
+
+
+def test_files_are_searched_alike_here_and_in_helpers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled(folder)
+    (folder / "escaped.json").write_text('"\\u0054ell me"')
+    (folder / "gone.json").symlink_to(folder / "nowhere")
+    files = [(path.name, (0, 0, 0)) for path in folder.glob("*.json")]
+    search = Search(folder, sorted(files), (b"Tell me of 1", b"gpt"))
+    here = search_files(search)
+    assert [path for path, _ in here] == [
+        *sorted(f"{number}.json" for number in (1, *range(10, 20))),
+        "escaped.json",
+    ]
+    monkeypatch.setattr(index_rows, "_FEWEST_FOR_PROCESSES", 1)
+    monkeypatch.setattr(index_rows, "_FILES_AT_A_TIME", 5)
+    assert search_files(search) == here
 
 
 def test_secrets_in_lines_that_differ_are_all_found(folder: Path) -> None:
