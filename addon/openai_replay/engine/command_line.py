@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import ssl
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -131,8 +132,20 @@ def checked(command_line: CommandLine, api: Target, environment: Mapping[str, st
         raise BadOption(
             f"recording_mode={settings.mode.value!r}: expected replay, the engine has no way to the API"
         )
-    if command_line.certificate is not None and not command_line.certificate.is_file():
-        raise BadOption(
-            f"certs={str(command_line.certificate)!r}: expected a PEM file with a key and a certificate"
-        )
+    if command_line.certificate is not None:
+        _check_certificate(command_line.certificate)
     return settings
+
+
+def _check_certificate(path: Path) -> None:
+    """Check that a server can use a certificate.
+
+    Raises:
+        BadOption: the file cannot be read, lacks the key or its certificate, or the key needs a password.
+    """
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(path, password=lambda: "")
+    except OSError as exc:  # also an SSLError
+        raise BadOption(
+            f"certs={str(path)!r}: expected a PEM file with a key without password and its certificates, {exc}"
+        ) from exc

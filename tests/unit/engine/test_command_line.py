@@ -5,6 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from openai_replay.engine.command_line import Target, checked, parse, target
 from openai_replay.errors import BadOption
@@ -58,13 +65,30 @@ def test_other_modes_are_refused(mode: str) -> None:
         (["--set", "recording_mode=record"], "expected replay, the engine has no way to the API"),
         (["--set", "recording_mode=rewind"], "expected one of replay"),
         (["--mode", "reverse:https://other.example"], "other.example:443 is none of recording_hosts"),
-        (["--certs", "/nowhere.pem"], "expected a PEM file with a key and a certificate"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(tmp_path: Path, arguments: list[str], problem: str) -> None:
     line = parse(["--set", f"recording_dir={tmp_path}", *arguments])
     with pytest.raises(BadOption, match=problem):
         checked(line, target(line.mode), {})
+
+
+def test_a_certificate_is_tried_before_the_server_begins(tmp_path: Path) -> None:
+    issued = trustme.CA().issue_cert("localhost")
+    key, certificate = issued.private_key_pem.bytes(), issued.cert_chain_pems[0].bytes()
+    private = load_pem_private_key(key, None)
+    locked = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"x"))
+    other = trustme.CA().issue_cert("localhost").private_key_pem.bytes()
+    file = tmp_path / "server.pem"
+    line = parse(["--set", f"recording_dir={tmp_path}", "--certs", str(file)])
+    api = target(line.mode)
+    for content in (None, b"nonsense", key, certificate, locked + certificate, other + certificate):
+        if content is not None:
+            file.write_bytes(content)
+        with pytest.raises(BadOption, match="expected a PEM file with a key without password"):
+            checked(line, api, {})
+    file.write_bytes(key + certificate)
+    assert checked(line, api, {}).directory == tmp_path
 
 
 def test_options_come_from_the_environment_as_well(tmp_path: Path) -> None:
