@@ -45,6 +45,7 @@ _WORDS = ("the", "proxy", "answers", "from", "a", "file", "that", "somebody", "c
 LISTEN = "time to listen"
 FIRST_BY_NAME = "first hit, by name"
 FIRST_WITHOUT_INDEX = "first hit by identity, no index"
+NEXT_WITHOUT_INDEX = "next hit by identity, no index"
 WHILE_INDEXING = "hit by name while the index is built"
 FIRST_WITH_INDEX = "first hit by identity, kept index"
 NEW_BY_NAME = "later hit by name, new"
@@ -63,6 +64,7 @@ _ROWS = (
     LISTEN,
     FIRST_BY_NAME,
     FIRST_WITHOUT_INDEX,
+    NEXT_WITHOUT_INDEX,
     WHILE_INDEXING,
     FIRST_WITH_INDEX,
     NEW_BY_NAME,
@@ -243,17 +245,22 @@ def _measure_start(top: Path, measured: Measured, *, keep_index: bool) -> None:
 
 
 def _measure_indexing(running: Proxy, measured: Measured, number: int) -> None:
-    """Measure the hit for which the index is built, and hits of another client meanwhile."""
+    """Measure the hit for which the index is made, the next one, and hits of another client meanwhile."""
     first, other = Client(running), Client(running)
     with ThreadPoolExecutor(1) as pool:
-        pending = pool.submit(first.ask, by_identity(number))
+        pending = pool.submit(_ask_without_index, first, measured, number)
         while True:
             measured.add(WHILE_INDEXING, other.ask(by_name(number)))
             if pending.done():
                 break
-        measured.add(FIRST_WITHOUT_INDEX, pending.result())
+        pending.result()
     first.close()
     other.close()
+
+
+def _ask_without_index(client: Client, measured: Measured, number: int) -> None:
+    measured.add(FIRST_WITHOUT_INDEX, client.ask(by_identity(number)))
+    measured.add(NEXT_WITHOUT_INDEX, client.ask(by_identity((number + 1) % measured.size)))
 
 
 def _measure_later_hits(top: Path, everything: Sequence[Measured], rounds: int) -> None:

@@ -9,8 +9,8 @@ modification time moved, which is so whenever a file came, went or was replaced.
 does not move it: before a request counts as missing, every file is compared. Where the folder can be watched (`watch`),
 that is done once, and again after a change.
 
-The first look at a large folder takes seconds. It is done by another process, so that this one answers other requests
-meanwhile. Processes that need the same index wait for the first one, and find its rows.
+The first look at a large folder takes seconds. It is done by another process (`first_look`), so that this one answers
+other requests meanwhile. Processes that need the same index wait for the first one, and find its rows.
 
 An example. A folder has `a.json` and `sub/b.json`, and is as the last run left it:
 
@@ -99,10 +99,6 @@ class _Comparison:
     gone: AbstractSet[str]
     has_plain_files: bool
     is_first: bool
-
-    def changed_files(self) -> list[tuple[str, Signature]]:
-        """Return the changed files with their signatures, in the order of the table's key."""
-        return [(path, self.on_disk[path]) for path in sorted(self.changed)]
 
 
 def signature_of(status: os.stat_result) -> Signature:
@@ -376,7 +372,8 @@ class Index:
         """Return the rows of a request, in file-name order, where the changed files alone can hold it."""
         if not order.texts or not comparison.is_first:
             return []
-        files = search_files(Search(self._directory, comparison.changed_files(), order.texts))
+        changed = [(path, comparison.on_disk[path]) for path in comparison.changed]
+        files = search_files(Search(self._directory, changed, order.texts))
         parts = describe_files(Job(self._directory, self._rules, files))
         return sorted((row[0], row[5], row[6]) for part in parts for row in part.rows if row[4] == order.key)
 
