@@ -1,5 +1,7 @@
 """Plans and trust for the tests of the launch room."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,6 +12,19 @@ from openai_replay.launch.trust import Trust
 from openai_replay.proxy.certificate_authority import CertificateAuthority, certificate_authority
 
 type Planner = Callable[..., Plan]
+
+
+def modules_after(code: str) -> set[str]:
+    """Return the modules that a fresh Python has imported after a line of code."""
+    path = ":".join(entry for entry in sys.path if entry)
+    result = subprocess.run(
+        [sys.executable, "-c", f"import sys; {code}; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": path},
+    )
+    return set(result.stdout.split())
 
 
 @pytest.fixture

@@ -1,13 +1,11 @@
 """The commands, their help, and the imports at the start of the command line."""
 
-import subprocess
-import sys
-
 import click
 import pytest
 from click.testing import CliRunner
 
 from openai_replay.launch.cli import main
+from unit.launch.conftest import modules_after
 
 # Each takes long to import, and a run needs it late or never.
 SLOW = {"mitmproxy", "cryptography", "certifi", "http.client", "openai_replay.store", "openai_replay.mock"}
@@ -20,15 +18,9 @@ def commands() -> dict[str, click.Command]:
 
 
 def test_the_start_imports_nothing_slow() -> None:
-    code = "import sys; from openai_replay.launch.cli import main; main.get_command(None, 'run'); print(*sys.modules)"
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": path()}
-    )
-    assert SLOW & set(result.stdout.split()) == set()
-
-
-def path() -> str:
-    return ":".join(entry for entry in sys.path if entry)
+    modules = modules_after("from openai_replay.launch.cli import main; main.get_command(None, 'run')")
+    assert "openai_replay.launch.run" in modules
+    assert SLOW & modules == set()
 
 
 def test_run_is_the_first_of_all_commands() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from openai_replay.launch.keys import _DOMAIN_OF_KEY, _KEY_OF_ANY_HOST
 from openai_replay.launch.prepared_proxy import PreparedProxy
+from unit.launch.conftest import modules_after
 
 KEY = "sk-real-0123456789abcdef"
 
@@ -57,9 +58,4 @@ def test_a_discarded_process_is_gone(tmp_path: Path) -> None:
 
 
 def test_the_start_of_the_program_imports_nothing_slow() -> None:
-    code = "import sys, openai_replay.launch.program; print(*sys.modules)"
-    path = ":".join(entry for entry in sys.path if entry)
-    result = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": path}
-    )
-    assert SLOW & set(result.stdout.split()) == set()
+    assert SLOW & modules_after("import openai_replay.launch.program") == set()

@@ -1,4 +1,4 @@
-"""Commands for a proxy that runs by itself: addon, serve, completion."""
+"""`openai-replay serve` and `addon`: run a proxy by itself."""
 
 from __future__ import annotations
 
@@ -7,30 +7,24 @@ import sys
 from collections.abc import Sequence
 
 import click
-from click.shell_completion import get_completion_class
 
 from ..front_end import FRONT_END, FrontEnd
 from .proxy_process import addon_script
 
-_PROGRAM = "openai-replay"
-_COMPLETE_VARIABLE = "_OPENAI_REPLAY_COMPLETE"
-_SHELLS = ("bash", "zsh", "fish")
-
 # mitmproxy listens on all interfaces unless it is told otherwise.
 _LISTEN_HERE = ("--listen-host", "127.0.0.1")
-
-
-@click.command("addon")
-def addon_command() -> None:
-    """Print the path of the script for mitmdump, mitmproxy and mitmweb: mitmdump -s "$(openai-replay addon)"."""
-    click.echo(addon_script())
-
 
 # mitmdump's parts that the addon needs. -P: a file in the working directory is no module of the program's.
 _MITMDUMP = (sys.executable, "-P", "-m", "openai_replay.proxy.serve")
 
 # The engine for load tests, in place of mitmproxy.
 _ENGINE = (sys.executable, "-P", "-m", "openai_replay.engine")
+
+
+@click.command("addon")
+def addon_command() -> None:
+    """Print the path of the script for mitmdump, mitmproxy and mitmweb: mitmdump -s "$(openai-replay addon)"."""
+    click.echo(addon_script())
 
 
 @click.command("serve", context_settings={"ignore_unknown_options": True})
@@ -65,20 +59,3 @@ def serve_command(engine: str, arguments: Sequence[str]) -> None:
     program = _ENGINE if engine == "uvicorn" else (*_MITMDUMP, "-s", str(addon_script()))
     environment = {**os.environ, FRONT_END: FrontEnd.SERVE.value}
     os.execve(sys.executable, [*program, *_LISTEN_HERE, *arguments], environment)
-
-
-@click.command("completion")
-@click.argument("shell", type=click.Choice(_SHELLS))
-def completion_command(shell: str) -> None:
-    """Print the completion of this command for a shell.
-
-    \b
-    Examples:
-      eval "$(openai-replay completion bash)"    in ~/.bashrc
-      eval "$(openai-replay completion zsh)"     in ~/.zshrc
-      openai-replay completion fish >~/.config/fish/completions/openai-replay.fish
-    """
-    complete = get_completion_class(shell)
-    assert complete is not None
-    group = click.get_current_context().find_root().command
-    click.echo(complete(group, {}, _PROGRAM, _COMPLETE_VARIABLE).source())
