@@ -13,6 +13,7 @@ from mitmproxy.options import Options
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.websocket import WebsocketConnection
 from mitmproxy.utils import asyncio_utils
+from OpenSSL.crypto import X509
 
 from openai_replay.proxy.shortcuts.addon_shortcuts import take_shortcuts
 from openai_replay.proxy.shortcuts.guarded import are_refused
@@ -25,6 +26,7 @@ def internals(master: Master) -> list[object]:
         vars(next_layer)["parse_client_hello"],
         optmanager._Option.current,
         vars(master.addons).get("handle_lifecycle"),
+        vars(X509)["from_cryptography"],
         url.parse_authority,
         Context.fork,
         WebsocketConnection.send2,
