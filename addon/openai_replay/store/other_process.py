@@ -1,8 +1,9 @@
 """Run a function of this package in another process, for long work beside an event loop.
 
 Threads would not do: the long work and the event loop would wait for each other to hand over Python's interpreter, many
-times for each file. A process of its own is started as on all systems alike, with pickles on its standard input and
-output. Its standard error is thrown away: work that fails there is done again here, where its errors are told.
+times for each file. The process is started like any program, on each system alike; arguments and results are pickles on
+its standard input and output. Its standard error is thrown away: work that fails there is repeated by the caller, whose
+log tells the errors.
 """
 
 from __future__ import annotations
