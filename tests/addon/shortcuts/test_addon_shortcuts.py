@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import h2.stream
 import pytest
 from mitmproxy import http, optmanager
 from mitmproxy.addons import next_layer
@@ -27,6 +28,7 @@ def internals(master: Master) -> list[object]:
         optmanager._Option.current,
         vars(master.addons).get("handle_lifecycle"),
         vars(X509)["from_cryptography"],
+        vars(h2.stream)["validate_headers"],
         url.parse_authority,
         Context.fork,
         WebsocketConnection.send2,

@@ -12,6 +12,7 @@ from .client_hello import CLIENT_HELLO, parse_client_hello_once
 from .converted_certificates import CONVERTED_CERTIFICATES, convert_certificates_once
 from .forked_contexts import FORKED_CONTEXTS, fork_without_server
 from .hook_dispatch import TASK_NAMES, UNHANDLED_HOOKS, skip_test_lookup_in_task_names, skip_unhandled_hooks
+from .http2_headers import HTTP2_HEADERS, check_headers_once
 from .option_reads import OPTION_READS, read_options_without_copies
 from .type_checks import TYPE_CHECKS, cache_type_checks
 from .websocket_breaks import WEBSOCKET_BREAKS, relay_breaks
@@ -27,6 +28,7 @@ def take_shortcuts(manager: AddonManager) -> list[guarded.Undo]:
             (CLIENT_HELLO, parse_client_hello_once),
             (OPTION_READS, read_options_without_copies),
             (CONVERTED_CERTIFICATES, convert_certificates_once),
+            (HTTP2_HEADERS, check_headers_once),
             (AUTHORITIES, parse_authorities_once),
             (FORKED_CONTEXTS, fork_without_server),
             (WEBSOCKET_BREAKS, relay_breaks),
