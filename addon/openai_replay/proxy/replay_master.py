@@ -33,6 +33,7 @@ from mitmproxy.master import Master
 from ..replay.shared_run import shared_folder
 from .companion import ANNOUNCE_FD
 from .shortcuts.authority_key import AUTHORITY_KEY, read_authority_without_check
+from .shortcuts.converted_certificates import CONVERTED_CERTIFICATES, convert_certificates_once
 from .shortcuts.elliptic_certificates import ELLIPTIC_CERTIFICATES, EllipticTlsConfig
 from .shortcuts.guarded import Shortcut, Undo, apply
 from .shortcuts.hook_dispatch import HANDLER_TABLE, Addons
@@ -78,6 +79,7 @@ class ReplayMaster(Master):
 
     def _shortcuts(self) -> Iterator[tuple[Shortcut, Callable[[], Undo]]]:
         yield JOINED_WRITES, join_writes
+        yield CONVERTED_CERTIFICATES, convert_certificates_once
         if isinstance(self.addons, Addons):
             yield HOOKS_IN_PLACE, partial(call_hooks_in_place, self.addons)
 

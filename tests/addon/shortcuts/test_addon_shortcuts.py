@@ -14,7 +14,6 @@ from mitmproxy.options import Options
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layers.websocket import WebsocketConnection
 from mitmproxy.utils import asyncio_utils
-from OpenSSL.crypto import X509
 
 from openai_replay.proxy.shortcuts.addon_shortcuts import take_shortcuts
 from openai_replay.proxy.shortcuts.guarded import are_refused
@@ -27,7 +26,6 @@ def internals(master: Master) -> list[object]:
         vars(next_layer)["parse_client_hello"],
         optmanager._Option.current,
         vars(master.addons).get("handle_lifecycle"),
-        vars(X509)["from_cryptography"],
         vars(h2.stream)["validate_headers"],
         url.parse_authority,
         Context.fork,

@@ -9,7 +9,6 @@ from mitmproxy.addonmanager import AddonManager
 from . import guarded
 from .authorities import AUTHORITIES, parse_authorities_once
 from .client_hello import CLIENT_HELLO, parse_client_hello_once
-from .converted_certificates import CONVERTED_CERTIFICATES, convert_certificates_once
 from .forked_contexts import FORKED_CONTEXTS, fork_without_server
 from .hook_dispatch import TASK_NAMES, UNHANDLED_HOOKS, skip_test_lookup_in_task_names, skip_unhandled_hooks
 from .http2_headers import HTTP2_HEADERS, check_headers_once
@@ -27,7 +26,6 @@ def take_shortcuts(manager: AddonManager) -> list[guarded.Undo]:
             (TYPE_CHECKS, cache_type_checks),
             (CLIENT_HELLO, parse_client_hello_once),
             (OPTION_READS, read_options_without_copies),
-            (CONVERTED_CERTIFICATES, convert_certificates_once),
             (HTTP2_HEADERS, check_headers_once),
             (AUTHORITIES, parse_authorities_once),
             (FORKED_CONTEXTS, fork_without_server),
