@@ -58,20 +58,24 @@ class Streams:
         Args:
             receive: has given the whole request.
         """
-        self._progress.began()
-        leaving = asyncio.ensure_future(receive())
+        with self._progress.under_way():
+            leaving = asyncio.ensure_future(receive())
+            try:
+                await self._play_to_end(delivery, scope, leaving, send)
+            finally:
+                leaving.cancel()
+
+    async def _play_to_end(
+        self, delivery: Delivery, scope: Scope, leaving: asyncio.Future[messages.Message], send: Send
+    ) -> None:
         version: str = scope["http_version"]
         if version == HTTP1_0:  # which has no chunks (RFC 9112, section 6.1)
             delivery = with_length(delivery)
-        try:
-            await self._play(delivery, leaving, send, version)
-            # The other streams of an HTTP/2 connection are none of this fault's business.
-            client = transport_of(scope)
-            if delivery.ending is Ending.RESET and client is not None:
-                await end_by_reset(client, leaving)
-        finally:
-            self._progress.ended()
-            leaving.cancel()
+        await self._play(delivery, leaving, send, version)
+        # The other streams of an HTTP/2 connection are none of this fault's business.
+        client = transport_of(scope)
+        if delivery.ending is Ending.RESET and client is not None:
+            await end_by_reset(client, leaving)
 
     async def _play(
         self, delivery: Delivery, leaving: asyncio.Future[messages.Message], send: Send, version: str
@@ -81,14 +85,12 @@ class Streams:
         timeline, pauses = self._timeline, Pauses(self._timeline, leaving)
         start_s = timeline.now_s()
         for at_ms, message in _plan(delivery, version):
-            at_s, now_s = start_s + at_ms / 1000, timeline.now_s()
-            if at_s > now_s:
-                self._progress.in_time()
+            at_s = start_s + at_ms / 1000
+            if at_s > timeline.now_s():
                 await pauses.until(at_s)
-            else:
-                self._progress.late(now_s - at_s)
             if leaving.done():
                 return
+            self._progress.late(timeline.now_s() - at_s)
             await send(message)
         if delivery.ending is Ending.STALL:
             await leaving

@@ -24,7 +24,7 @@ def exposition(totals: Mapping[str, int], open_streams: int, behind_s: float) ->
             f"openai_replay_faulted_total {totals['faulted']}",
             *_head("paced_total", "counter", "Answers that took the time of their pacing."),
             f"openai_replay_paced_total {totals['paced']}",
-            *_head("open_streams", "gauge", "Paced answers under way."),
+            *_head("open_streams", "gauge", "Paced answers and sessions under way."),
             f"openai_replay_open_streams {open_streams}",
             *_head(
                 "behind_plan_seconds", "gauge", "How long after its time a part was sent lately, at most."

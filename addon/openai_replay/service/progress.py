@@ -11,6 +11,7 @@ import mmap
 import os
 from array import array
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -38,13 +39,18 @@ class Progress:
         """Take note of the end of an answer, whole or not."""
         self._numbers[_OPEN] -= 1
 
-    def late(self, seconds: float) -> None:
-        """Take note of a part that was sent so many seconds after its time."""
-        self._numbers[_BEHIND] = max(self._numbers[_BEHIND] * _FORGETTING, seconds)
+    @contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Count an answer as open until the block is left, whichever way."""
+        self.began()
+        try:
+            yield
+        finally:
+            self.ended()
 
-    def in_time(self) -> None:
-        """Take note of a part that has yet to wait for its time."""
-        self._numbers[_BEHIND] *= _FORGETTING
+    def late(self, seconds: float) -> None:
+        """Take note of a part that is sent so many seconds after its time, 0 for one that is in time."""
+        self._numbers[_BEHIND] = max(self._numbers[_BEHIND] * _FORGETTING, seconds)
 
     def totals(self) -> tuple[int, float]:
         """Return how many answers are open, and the greatest delay of a part in seconds, which fades."""

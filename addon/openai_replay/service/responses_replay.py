@@ -45,6 +45,7 @@ class ResponsesReplay:
         self._lanes: dict[Lane, asyncio.Queue[Body]] = {}
         self._client = ClientMessages(upgrade.service.rules)
         self._busy = 0
+        self._progress = upgrade.service.run.progress
         self._warm_ups = WarmUps()
 
     async def run(self) -> None:
@@ -97,6 +98,9 @@ class ResponsesReplay:
             answer = await explained_miss(upgrade.service, describe())
         if isinstance(answer, Refusal):
             await self._socket.send(miss_event(answer.message, answer.code, lane))
+        elif _takes_time(answer):
+            with self._progress.under_way():
+                await self._send(answer, lane, began_s, body)
         else:
             await self._send(answer, lane, began_s, body)
 
@@ -111,18 +115,23 @@ class ResponsesReplay:
         return asyncio.get_running_loop().time()
 
     async def _send(self, answer: Answer | Delivery, lane: Lane, began_s: float, body: Body) -> None:
+        has_own_times = _takes_time(answer)
         for step in steps(answer, lane):
             match step:
                 case str():
                     self._note_warm_up(body, step)
                     await self._socket.send(step)
                 case AwaitTime(at_ms):
-                    if (wait_s := began_s + at_ms / 1000 - self._now_s()) > 0:
+                    at_s = began_s + at_ms / 1000
+                    if (wait_s := at_s - self._now_s()) > 0:
                         await asyncio.sleep(wait_s)
+                    if has_own_times:
+                        self._progress.late(self._now_s() - at_s)
                 case Stall():
                     await asyncio.Event().wait()
                 case AwaitClient(message):
                     await self._client.await_equal(message)
+                    has_own_times = False  # from here on the client's time counts, too
                 case BreakOff(None, is_reset):
                     self._socket.break_off(is_reset=is_reset)
                     raise Gone
@@ -157,6 +166,10 @@ class ResponsesReplay:
         }
         self._upgrade.service.run.report.add_missed(self._upgrade.test_id, str(kind), details)
         await self._socket.send(miss_event(text, "recording_not_found", lane_of_json(message)))
+
+
+def _takes_time(answer: Answer | Delivery) -> bool:
+    return isinstance(answer, Delivery) and not answer.is_instant()
 
 
 def lane_of_json(message: JSON) -> Lane:

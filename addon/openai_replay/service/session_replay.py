@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 from ..errors import BadHeader, BadRecording
@@ -40,6 +41,7 @@ class SessionServer:
         self._api_request = api_request
         self._delivery = delivery
         self._fault = None if delivery.fault_rule is None else SessionFault(delivery.fault_rule)
+        self._progress = upgrade.service.run.progress
         self._began_s = time.monotonic()
 
     async def run(self) -> None:
@@ -47,7 +49,8 @@ class SessionServer:
         try:
             session = RecordedSession(self._delivery.stored)
             rules, times = self._upgrade.service.rules, self._delivery.times
-            await self._run(SessionReplay(session, rules, times, time.time()))
+            with self._progress.under_way() if self._takes_time() else nullcontext():
+                await self._run(SessionReplay(session, rules, times, time.time()))
         except Gone:
             pass
         except Mismatch as exc:
@@ -58,6 +61,9 @@ class SessionServer:
         except Exception:
             log.exception("The replay of a WebSocket failed")
             await refuse(self._socket, REPLAY_FAILED.message, REPLAY_FAILED.code)
+
+    def _takes_time(self) -> bool:
+        return self._delivery.is_paced or self._fault is not None
 
     async def _run(self, replay: SessionReplay) -> None:
         await self._take_steps(replay.start())
@@ -86,6 +92,9 @@ class SessionServer:
 
     async def _wait_until(self, due_ms: float) -> None:
         await self._socket.sleep((due_ms - self._now_ms()) / 1000)
+        # The pauses of a fault make messages late on purpose.
+        if self._delivery.is_paced and self._fault is None:
+            self._progress.late((self._now_ms() - due_ms) / 1000)
 
     def _end(self, close: Close | None, *, is_reset: bool) -> None:
         if close is None:

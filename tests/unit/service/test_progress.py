@@ -35,7 +35,7 @@ def progress(request: pytest.FixtureRequest, tmp_path: Path) -> Progress:
 def test_a_delay_fades(progress: Progress) -> None:
     progress.late(1.0)
     progress.late(0.1)
-    progress.in_time()
+    progress.late(0)
     assert 0.9 < progress.totals()[1] < 1.0
 
 
@@ -44,6 +44,17 @@ def test_answers_that_have_ended_do_not_count(progress: Progress) -> None:
     progress.began()
     progress.ended()
     assert progress.totals() == (1, 0.0)
+
+
+def test_an_answer_that_fails_is_no_longer_under_way(progress: Progress) -> None:
+    def fail() -> None:
+        with progress.under_way():
+            assert progress.totals()[0] == 1
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert progress.totals()[0] == 0
 
 
 def test_the_streams_of_all_processes_count_as_long_as_these_live(tmp_path: Path) -> None:

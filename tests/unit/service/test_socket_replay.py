@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from openai_replay.service.service import Run, Service
 from openai_replay.service.socket_replay import replayed_upgrade
 from openai_replay.service.socket_requests import Upgrade
 from openai_replay.service.web_socket import Accepted
-from openai_replay.trouble.terms import NO_OWN_HEADERS
+from openai_replay.trouble.terms import NO_OWN_HEADERS, OwnHeaders
+from unit import sessions
 from unit.exchanges import write_recording
 from unit.service.conversations import MemorySocket
 
@@ -57,13 +59,21 @@ def conversation(upgrade: Upgrade, socket: MemorySocket) -> list[Any]:
     return [json.loads(message) for message in socket.sent]
 
 
+def record_stream(folder: Path, upgrade: Upgrade) -> None:
+    request = upgrade.post({"model": "m", "input": "Hi", "stream": True})
+    lines: list[JSON] = [line for event in EVENTS for line in (f"data: {json.dumps(event)}", "")]
+    write_recording(folder, f"{request.name()}.json", request, lines, is_streaming=True)
+
+
+def record_session(folder: Path, upgrade: Upgrade) -> None:
+    sessions.recording(folder, [("server", event) for event in EVENTS])
+
+
 def test_a_message_gets_the_events_of_a_recorded_stream_without_its_end_mark(
     folder: Path, upgrade_of: UpgradeOf
 ) -> None:
     upgrade = upgrade_of(RESPONSES)
-    request = upgrade.post({"model": "m", "input": "Hi", "stream": True})
-    lines: list[JSON] = [line for event in EVENTS for line in (f"data: {json.dumps(event)}", "")]
-    write_recording(folder, f"{request.name()}.json", request, lines, is_streaming=True)
+    record_stream(folder, upgrade)
     socket = MemorySocket(CREATE, answers=len(EVENTS))
 
     assert conversation(upgrade, socket) == EVENTS
@@ -98,3 +108,49 @@ def test_a_recorded_refusal_answers_the_upgrade_itself(folder: Path, upgrade_of:
     answer = asyncio.run(replayed_upgrade(upgrade))
     assert isinstance(answer, Delivery)
     assert answer.status == 401
+
+
+class CountingSocket(MemorySocket):
+    """A client that asks with each message how many answers are under way."""
+
+    def __init__(self, upgrade: Upgrade, *messages: str) -> None:
+        super().__init__(*messages, answers=len(EVENTS))
+        self._progress = upgrade.service.run.progress
+        self.open: list[int] = []
+
+    async def send(self, message: str | bytes) -> None:
+        self.open.append(self._progress.totals()[0])
+        await super().send(message)
+
+    async def sleep(self, wait_s: float) -> None:
+        await asyncio.sleep(wait_s)
+
+
+@pytest.mark.parametrize(
+    ("url", "record", "messages"),
+    [(RESPONSES, record_stream, [CREATE]), (REALTIME, record_session, [])],
+    ids=["responses", "realtime"],
+)
+@pytest.mark.parametrize(
+    ("headers", "is_counted"),
+    [(NO_OWN_HEADERS, False), (OwnHeaders(pacing="ttft=2ms,gap=2ms"), True)],
+    ids=["at once", "paced"],
+)
+def test_an_answer_that_takes_its_time_is_counted_as_long_as_it_lasts(
+    folder: Path,
+    upgrade_of: UpgradeOf,
+    url: str,
+    record: Callable[[Path, Upgrade], None],
+    messages: list[str],
+    headers: OwnHeaders,
+    is_counted: bool,
+) -> None:
+    upgrade = replace(upgrade_of(url), own_headers=headers)
+    record(folder, upgrade)
+    socket = CountingSocket(upgrade, *messages)
+
+    assert conversation(upgrade, socket) == EVENTS
+    open_streams, behind_s = upgrade.service.run.progress.totals()
+    assert socket.open == [is_counted] * len(EVENTS)
+    assert open_streams == 0
+    assert (behind_s > 0) is is_counted
