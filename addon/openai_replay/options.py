@@ -130,7 +130,7 @@ OPTIONS = (
     Option(
         "recording_retry_after",
         "recorded",
-        "The most seconds that the retry-after of a replayed failure may say, or recorded.",
+        "The longest time that the retry-after of a replayed failure may say, 0.5 or 500ms, or recorded.",
     ),
     Option(
         "recording_made_headers",

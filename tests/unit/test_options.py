@@ -299,7 +299,7 @@ def test_the_terms_of_answers_are_read(tmp_path: Path) -> None:
             ["rate_limit", "rate_limt"],
             "recording_faults='rate_limt': unknown word 'rate_limt': did you mean rate_limit?",
         ),
-        ("recording_retry_after", "2s", "recording_retry_after='2s': expected recorded, or the most seconds"),
+        ("recording_retry_after", "2h", "recording_retry_after='2h': expected seconds such as 2 or 0.5"),
     ],
 )
 def test_a_term_that_makes_no_sense_is_an_error(

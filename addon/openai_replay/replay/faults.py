@@ -56,6 +56,11 @@ def _chunk_places(delivery: Delivery) -> list[int]:
 _DATA = re.compile(rb"(?:\A(?:\xef\xbb\xbf)?|[\r\n])data:?")
 
 
+def count_chunks(delivery: Delivery) -> int:
+    """Return how many chunks a stream has for the rules about them, `[DONE]` among them."""
+    return len(_chunk_places(delivery))
+
+
 def _steps_of(delivery: Delivery, chunks: int) -> tuple[Step, ...]:
     """Return the steps up to a chunk; of an answer that is no stream, half of its body."""
     if chunks == 0:
@@ -182,8 +187,15 @@ def _failed(rule: FaultRule, delivery: Delivery) -> Delivery:
 
 
 def _retry_after(wait_ms: float | None) -> tuple[tuple[str, str], ...]:
-    """Return the header in whole seconds (RFC 9110, 10.2.3), and the API's own in ms for shorter times."""
+    """Return the header in whole seconds (RFC 9110, 10.2.3), and the API's own in ms for shorter times.
+
+    A wait that is shorter than 1 ms is 1 ms, for with 0 the SDKs wait by their own back-off.
+    """
     if wait_ms is None:
         return ()
     whole_seconds = (("retry-after", str(int(-(-wait_ms // 1000)))),)
-    return whole_seconds if wait_ms % 1000 == 0 else (*whole_seconds, ("retry-after-ms", str(round(wait_ms))))
+    return (
+        whole_seconds
+        if wait_ms % 1000 == 0
+        else (*whole_seconds, ("retry-after-ms", str(max(1, round(wait_ms)))))
+    )

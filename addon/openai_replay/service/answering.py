@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import BadHeader, BadRecording
 from ..format.recording import JSON
-from ..replay import miss
+from ..replay import faults, miss
 from ..replay.answer import Answer
 from ..replay.delivery import Delivery, Ending
 from ..replay.session_delivery import SessionDelivery
@@ -173,14 +173,18 @@ def report_trouble(service: Service, test_id: str | None, delivery: Delivery | S
     if delivery.lacks_times:
         service.say_once(_NO_TIMES, service.name_of(delivery.path))
     if delivery.passed_over:
-        service.say_once(_PASSED_OVER, delivery.passed_over, _kind_of(delivery))
+        service.say_once(_PASSED_OVER, delivery.passed_over, kind_of(delivery))
 
 
-def _kind_of(delivery: Delivery | SessionDelivery) -> str:
+def kind_of(delivery: Delivery | SessionDelivery) -> str:
+    """Say which answer it is, for a rule about a chunk that the answer does not have."""
     if isinstance(delivery, SessionDelivery):
         return f"a session with {delivery.chunks()} messages of the server"
     chunks = delivery.chunks()
-    return "no stream" if chunks is None else f"a stream of {chunks} chunks"
+    if chunks is None:
+        return "no stream"
+    counted = faults.count_chunks(delivery)
+    return f"a stream of {counted} chunks{', [DONE] among them' if counted > chunks else ''}"
 
 
 async def explained_miss(service: Service, api_request: ApiRequest) -> Refusal:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 _DURATION = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?P<unit>ms|s|m)", re.ASCII)
+# Fewer digits than would make a float infinite.
+_SECONDS = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,18})?", re.ASCII)
 _UNIT_MS = {"ms": 1.0, "s": 1000.0, "m": 60_000.0}
 
 # A week. A larger number is a typing error, and asyncio's clock does not take every float.
@@ -24,3 +26,16 @@ def duration_ms(text: str) -> float:
     if milliseconds > _LONGEST_MS:
         raise ValueError(f"expected a duration of at most a week, got {text!r}")
     return milliseconds
+
+
+def wait_s(text: str) -> float:
+    """Return the time for a client to wait, in seconds; plain numbers are seconds, as in `retry-after`.
+
+    Raises:
+        ValueError: the text is neither a number of seconds nor a duration, or is a duration beyond a week.
+    """
+    if _SECONDS.fullmatch(text.strip()):
+        return float(text)
+    if _DURATION.fullmatch(text.strip()) is None:
+        raise ValueError(f"expected seconds such as 2 or 0.5, or a duration such as 250ms, got {text!r}")
+    return duration_ms(text) / 1000

@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from ..request.identity import ApiRequest
 from .choices import unknown_word
-from .durations import duration_ms
+from .durations import duration_ms, wait_s
 from .pacing import whole_number
 
 
@@ -188,9 +188,8 @@ def _probability(text: str) -> float:
 _FRACTION = re.compile(r"[0-9]*\.?[0-9]+", re.ASCII)
 
 
-def _seconds_or_duration(text: str) -> float:
-    """Read `retry_after`, in seconds like the header, or with a unit."""
-    return float(whole_number(text)) * 1000 if text.isdigit() else duration_ms(text)
+def _wait_ms(text: str) -> float:
+    return wait_s(text) * 1000
 
 
 def _pattern(text: str) -> str:
@@ -222,8 +221,8 @@ _COMMON: Mapping[str, _Reader] = {
 }
 
 _OF_KIND: Mapping[FaultKind, Mapping[str, _Reader]] = {
-    FaultKind.RATE_LIMIT: {"retry_after": ("retry_after_ms", _seconds_or_duration)},
-    FaultKind.ERROR: {"retry_after": ("retry_after_ms", _seconds_or_duration)},
+    FaultKind.RATE_LIMIT: {"retry_after": ("retry_after_ms", _wait_ms)},
+    FaultKind.ERROR: {"retry_after": ("retry_after_ms", _wait_ms)},
     FaultKind.STALL_AFTER: {"for": ("pause_ms", duration_ms)},
 }
 

@@ -10,6 +10,8 @@ import math
 import re
 from collections.abc import Iterable
 
+from .durations import wait_s
+
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:h|ms|m|s))+", re.ASCII)
 _PART = re.compile(r"([0-9.]+)(h|ms|m|s)", re.ASCII)
@@ -23,16 +25,15 @@ type Headers = tuple[tuple[str, str], ...]
 
 
 def parse_cap(text: str) -> float:
-    """Read `recording_retry_after`: most seconds, or infinity for `recorded`.
+    """Read `recording_retry_after`: most seconds, or a duration, or infinity for `recorded`.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: it is none of them.
     """
-    if text == "recorded":
-        return math.inf
-    if _SECONDS.fullmatch(text) is None:
-        raise ValueError("expected recorded, or the most seconds that a client waits, such as 0 or 0.5")
-    return float(text)
+    try:
+        return math.inf if text == "recorded" else wait_s(text)
+    except ValueError as exc:
+        raise ValueError(f"{exc}; recorded leaves each wait as it is") from exc
 
 
 def capped(headers: Iterable[tuple[str, str]], most_seconds: float) -> Headers:

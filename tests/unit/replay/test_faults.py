@@ -128,6 +128,13 @@ def test_a_duplicated_chunk_comes_twice() -> None:
             "rate_limit_exceeded",
             {"retry-after": "1", "retry-after-ms": "250"},
         ),
+        (
+            "error=503;retry_after=0.0004",
+            503,
+            "server_error",
+            "service_unavailable",
+            {"retry-after": "1", "retry-after-ms": "1"},
+        ),
         ("error=500", 500, "server_error", None, {}),
         ("error=401", 401, "invalid_request_error", "invalid_api_key", {}),
         ("error=418", 418, "invalid_request_error", None, {}),

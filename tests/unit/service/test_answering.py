@@ -7,8 +7,8 @@ import json
 import pytest
 
 from openai_replay.replay.delivery import at_once, deliver
-from openai_replay.replay.faults import apply
-from openai_replay.service.answering import REPLAY_FAILED, Refusal, trouble_of
+from openai_replay.replay.faults import apply, first_suitable
+from openai_replay.service.answering import REPLAY_FAILED, Refusal, kind_of, trouble_of
 from openai_replay.trouble.fault_rules import parse_fault
 from openai_replay.trouble.pacing import parse_pacing, plan
 from unit.deliveries import a_stream, chunks
@@ -41,6 +41,26 @@ def test_only_ruby_gets_the_message_at_the_top() -> None:
 )
 def test_the_log_names_the_rule_of_a_fault_and_when_the_answer_ends(rule: str, words: str) -> None:
     assert trouble_of(apply(parse_fault(rule), at_once(STREAM))) == words
+
+
+DONE = b"data: [DONE]\n\n"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "last", "words"),
+    [
+        ((*chunks(4), DONE), 5, "a stream of 5 chunks, [DONE] among them"),
+        (chunks(4), 4, "a stream of 4 chunks"),
+        ((b": a comment\n\n", *chunks(1), DONE), 2, "a stream of 2 chunks, [DONE] among them"),
+    ],
+)
+def test_a_stream_is_said_to_have_as_many_chunks_as_rules_may_name(
+    pieces: tuple[bytes, ...], last: int, words: str
+) -> None:
+    delivery = at_once(a_stream(*pieces))
+    assert kind_of(delivery) == words
+    suited = [n for n in (last, last + 1) if first_suitable([parse_fault(f"cut_after={n}")], delivery)]
+    assert suited == [last]
 
 
 def test_the_log_says_when_a_paced_answer_ends() -> None:

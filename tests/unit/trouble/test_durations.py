@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from openai_replay.trouble.durations import duration_ms
+from openai_replay.trouble.durations import duration_ms, wait_s
 
 
 @pytest.mark.parametrize(
@@ -23,3 +23,18 @@ def test_another_text_is_an_error(text: str) -> None:
 def test_a_duration_beyond_a_week_is_an_error() -> None:
     with pytest.raises(ValueError, match=r"^expected a duration of at most a week, got '99999m'$"):
         duration_ms("99999m")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("2", 2), ("0.001", 0.001), (" 0 ", 0), ("250ms", 0.25), ("1.5s", 1.5), ("2m", 120)]
+)
+def test_a_wait_is_seconds_or_a_duration(text: str, seconds: float) -> None:
+    assert wait_s(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1e3", "1.", "²", "٣", "1h", "9" * 19])
+def test_another_text_is_no_wait(text: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"^expected seconds such as 2 or 0\.5, or a duration such as 250ms, got "
+    ):
+        wait_s(text)

@@ -12,6 +12,7 @@ from openai_replay.trouble.fault_rules import FaultKind, FaultRule, parse_fault,
 from unit.exchanges import chat, get
 
 KINDS = "cut_after, duplicate_at, error, malformed_at, rate_limit, reset_after, slow, stall_after"
+NO_WAIT = "retry_after: expected seconds such as 2 or 0.5, or a duration such as 250ms, got"
 COMMON = "every, first, model, p, path, seed, test"
 
 
@@ -24,6 +25,7 @@ COMMON = "every, first, model, p, path, seed, test"
         ("rate_limit;retry_after=2", {"kind": FaultKind.RATE_LIMIT, "number": 429, "retry_after_ms": 2000}),
         ("error=503", {"kind": FaultKind.ERROR, "number": 503}),
         ("error=500;retry_after=250ms", {"number": 500, "retry_after_ms": 250}),
+        ("error=500;retry_after=0.001", {"number": 500, "retry_after_ms": 1}),
         ("cut_after=0", {"kind": FaultKind.CUT_AFTER, "number": 0}),
         ("reset_after=12", {"kind": FaultKind.RESET_AFTER, "number": 12}),
         ("stall_after=3", {"kind": FaultKind.STALL_AFTER, "number": 3, "pause_ms": None}),
@@ -66,8 +68,8 @@ def test_a_rule_is_read(text: str, members: dict[str, object]) -> None:
         ("rate_limit;p=-0.1", "p: expected a number from 0 to 1, got '-0.1'"),
         ("rate_limit;p=٠.١", "p: expected a number from 0 to 1, got '٠.١'"),
         ("rate_limit;seed=x", "seed: expected a whole number, got 'x'"),
-        ("rate_limit;retry_after=²", "retry_after: expected a whole number, got '²'"),
-        ("rate_limit;retry_after=-1", "retry_after: expected a duration such as 80ms, 1.5s or 2m, got '-1'"),
+        ("rate_limit;retry_after=²", f"{NO_WAIT} '²'"),
+        ("rate_limit;retry_after=-1", f"{NO_WAIT} '-1'"),
         ("error=٥٠٣", "error: expected a whole number, got '٥٠٣'"),
         ("error=600", "error: expected an HTTP status from 400 to 599, got 600"),
         ("cut_after=1.5", "cut_after: expected a whole number, got '1.5'"),

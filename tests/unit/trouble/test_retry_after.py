@@ -9,14 +9,17 @@ import pytest
 from openai_replay.trouble.retry_after import capped, parse_cap
 
 
-@pytest.mark.parametrize(("text", "cap"), [("recorded", math.inf), ("0", 0), ("2", 2), ("0.5", 0.5)])
+@pytest.mark.parametrize(
+    ("text", "cap"),
+    [("recorded", math.inf), ("0", 0), ("2", 2), ("0.5", 0.5), ("0.001", 0.001), ("250ms", 0.25)],
+)
 def test_a_cap_is_read(text: str, cap: float) -> None:
     assert parse_cap(text) == cap
 
 
-@pytest.mark.parametrize("text", ["", "never", "-1", "1s", "inf", "nan"])
+@pytest.mark.parametrize("text", ["", "never", "-1", "1h", "inf", "nan", "9" * 400])
 def test_another_text_is_an_error(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^expected recorded, or the most seconds that a client waits"):
+    with pytest.raises(ValueError, match=r"^expected seconds .*; recorded leaves each wait as it is$"):
         parse_cap(text)
 
 
