@@ -1,4 +1,4 @@
-"""Durations as options and headers write them: `80ms`, `1.5s`, `2m`."""
+"""Durations as options and headers write them: `80ms`, `1.5s`, `2m`, and as the API does: `6m0s`."""
 
 from __future__ import annotations
 
@@ -39,3 +39,15 @@ def wait_s(text: str) -> float:
     if _DURATION.fullmatch(text.strip()) is None:
         raise ValueError(f"expected seconds such as 2 or 0.5, or a duration such as 250ms, got {text!r}")
     return duration_ms(text) / 1000
+
+
+def written_duration(milliseconds: int) -> str:
+    """Return a duration as the API writes it: `0s`, `120ms`, `8.64s`, `6m0s`.
+
+    This is the form of Go's `time.Duration` (https://pkg.go.dev/time#Duration.String), without hours.
+    """
+    if 0 < milliseconds < _UNIT_MS["s"]:
+        return f"{milliseconds}ms"
+    minutes, rest = divmod(milliseconds, 60_000)
+    seconds = f"{rest / 1000:.3f}".rstrip("0").rstrip(".")
+    return f"{minutes}m{seconds}s" if minutes else f"{seconds}s"

@@ -1,7 +1,8 @@
 """Make up the headers of an answer that change with each one, for programs that route or wait by them.
 
 No recording keeps them. `x-request-id` is another id for each answer. The rate limits follow the API's documentation
-(https://platform.openai.com/docs/guides/rate-limits): the remaining requests and tokens of the current minute.
+(https://platform.openai.com/docs/guides/rate-limits): the remaining requests and tokens, and the time until all of them
+are back.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from .durations import written_duration
 
 REQUEST_ID = "x-request-id"
 RATE_LIMITS = "x-ratelimit"
@@ -58,12 +61,25 @@ def parse_made_headers(texts: Iterable[str]) -> MadeHeaders:
 
 
 @dataclass(slots=True)
-class Allowance:
-    """The requests and tokens of the minute that runs; times are in seconds of any clock."""
+class Budget:
+    """The used part of a limit. It is given back evenly, the whole limit in a minute; `at_s` is when it was counted."""
 
-    begun_s: float = 0.0
-    requests: int = 0
-    tokens: int = 0
+    used: float = 0.0
+    at_s: float = 0.0
+
+    def use(self, amount: int, limit: int, now_s: float) -> None:
+        """Count one more answer, up to the limit, for beyond it the API would have refused the request."""
+        given_back = limit * (now_s - self.at_s) / _MINUTE_S
+        self.used = min(limit, max(0.0, self.used - given_back) + amount)
+        self.at_s = now_s
+
+
+@dataclass(slots=True)
+class Allowance:
+    """The budgets of requests and tokens; times are in seconds of any clock."""
+
+    requests: Budget = field(default_factory=Budget)
+    tokens: Budget = field(default_factory=Budget)
 
     def headers(self, made: MadeHeaders, answer_bytes: int, now_s: float) -> Headers:
         """Return the headers of one more answer."""
@@ -71,16 +87,22 @@ class Allowance:
         return (*request_id, *self._limits(made, answer_bytes, now_s)) if made.requests else request_id
 
     def _limits(self, made: MadeHeaders, answer_bytes: int, now_s: float) -> Headers:
-        if now_s - self.begun_s >= _MINUTE_S:
-            self.begun_s, self.requests, self.tokens = now_s, 0, 0
-        self.requests += 1
-        self.tokens += answer_bytes // _BYTES_PER_TOKEN
-        reset = f"{_MINUTE_S - (now_s - self.begun_s):.3f}s"
+        self.requests.use(1, made.requests, now_s)
+        self.tokens.use(answer_bytes // _BYTES_PER_TOKEN, made.tokens, now_s)
         return (
             ("x-ratelimit-limit-requests", str(made.requests)),
             ("x-ratelimit-limit-tokens", str(made.tokens)),
-            ("x-ratelimit-remaining-requests", str(max(0, made.requests - self.requests))),
-            ("x-ratelimit-remaining-tokens", str(max(0, made.tokens - self.tokens))),
-            ("x-ratelimit-reset-requests", reset),
-            ("x-ratelimit-reset-tokens", reset),
+            ("x-ratelimit-remaining-requests", _remaining(self.requests, made.requests)),
+            ("x-ratelimit-remaining-tokens", _remaining(self.tokens, made.tokens)),
+            ("x-ratelimit-reset-requests", _reset(self.requests, made.requests)),
+            ("x-ratelimit-reset-tokens", _reset(self.tokens, made.tokens)),
         )
+
+
+def _remaining(budget: Budget, limit: int) -> str:
+    return str(int(limit - budget.used))
+
+
+def _reset(budget: Budget, limit: int) -> str:
+    """Return the time until the whole limit is there again."""
+    return written_duration(round(_MINUTE_S * 1000 * budget.used / limit))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from openai_replay.trouble.durations import duration_ms, wait_s
+from openai_replay.trouble.durations import duration_ms, wait_s, written_duration
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,23 @@ def test_another_text_is_no_wait(text: str) -> None:
         ValueError, match=r"^expected seconds such as 2 or 0\.5, or a duration such as 250ms, got "
     ):
         wait_s(text)
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [
+        (0, "0s"),
+        (1, "1ms"),
+        (120, "120ms"),
+        (999, "999ms"),
+        (1000, "1s"),
+        (8640, "8.64s"),
+        (28_143, "28.143s"),
+        (60_000, "1m0s"),
+        (60_010, "1m0.01s"),
+        (392_401, "6m32.401s"),
+        (5_400_000, "90m0s"),
+    ],
+)
+def test_a_duration_is_written_as_the_api_writes_it(milliseconds: int, text: str) -> None:
+    assert written_duration(milliseconds) == text
