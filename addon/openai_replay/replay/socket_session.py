@@ -116,7 +116,7 @@ class SessionReplay:
 
         Args:
             content: the message as it came.
-            redacted: its JSON without secrets; None for one that is no JSON.
+            redacted: its JSON, or a text that is no JSON, without secrets; None for a binary message.
             at_ms: when it came, in ms after the upgrade.
 
         Raises:
@@ -211,6 +211,8 @@ class SessionReplay:
         if self._at >= len(self._session.messages) or self._sound_done or self._is_sound(self._at):
             raise self._mismatch(live)
         recorded = self._session.data(self._at)
+        if _is_binary(recorded) is not _is_binary(live):
+            raise self._mismatch(live)
         self._ids.learn(recorded, live)
         found = tuple(differences_between(self._normal(recorded), self._normal(self._ids.as_recorded(live))))
         if found:
@@ -255,8 +257,14 @@ def _comparable(content: str | bytes, redacted: JSON) -> JSON:
 
 def _described(data: JSON) -> JSON:
     """Return a message for an explanation: its sound by its length."""
-    sound = sound_in(CLIENT, data)
+    sound, content = sound_in(CLIENT, data), binary_content(data)
+    if content is not None:
+        return f"a binary message, {len(content)} bytes"
     return f"{len(sound) // _BYTES_PER_MS} ms of sound" if sound is not None else data
+
+
+def _is_binary(data: JSON) -> bool:
+    return binary_content(data) is not None
 
 
 def _without_volatile(data: JSON) -> JSON:

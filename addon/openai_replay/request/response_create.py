@@ -32,6 +32,19 @@ def message_of(text: str) -> dict[str, JSON]:
     return value if isinstance(value, dict) else {}
 
 
+def fault_in(received: str | bytes) -> str:
+    """Say why a message of the client can have no answer, "" for a JSON object with a type."""
+    if isinstance(received, bytes):
+        return "binary"
+    try:
+        value = json_text.read(received).value
+    except ValueError:
+        return "no JSON"
+    if not isinstance(value, dict):
+        return "no JSON object"
+    return "" if isinstance(value.get("type"), str) else "without a type"
+
+
 def lane_of(message: dict[str, JSON]) -> str | None:
     """Return the lane of a message, None for the unnamed lane."""
     lane = message.get(LANE)

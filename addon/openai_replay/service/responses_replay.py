@@ -23,7 +23,7 @@ from ..replay.responses_socket import (
     needs_no_answer,
     steps,
 )
-from ..request.response_create import CREATE, LANE, body_of, lane_of, message_of
+from ..request.response_create import CREATE, LANE, body_of, fault_in, lane_of, message_of
 from ..request.warm_ups import WarmUps, answer_to_warm_up
 from ..wire.socket_notes import Close
 from .answering import Refusal, explained_miss, recorded_answer
@@ -81,7 +81,7 @@ class ResponsesReplay:
             self._busy -= 1
             if self._busy == 0:
                 for message in self._client.unclaimed():
-                    await self._refuse_message(message)
+                    await self._refuse(message, fault_in(json_text.compact(message)))
 
     async def _answer(self, body: Body, lane: Lane) -> None:
         upgrade = self._upgrade
@@ -148,13 +148,15 @@ class ResponsesReplay:
 
     async def _take(self, message: dict[str, JSON], received: str | bytes) -> None:
         """Hand a message to the answer that waits for it; if no answer waits for it, it is a miss."""
-        redacted = self._upgrade.redacted(message)
+        redacted = self._upgrade.redacted(message or _text_of(received))
         if not message or not self._client.take(redacted, is_busy=self._busy > 0):
-            await self._refuse_message(redacted)
+            await self._refuse(redacted, fault_in(received))
 
-    async def _refuse_message(self, message: JSON) -> None:
-        kind = message.get("type") if isinstance(message, dict) else None
+    async def _refuse(self, message: JSON, fault: str) -> None:
+        kind = message.get("type") if isinstance(message, dict) and not fault else fault
         text = f"No recording for the message {kind!r} at this place of the WebSocket."
+        if fault:
+            text = f"The message is {fault}: expected a JSON object with a type, such as {CREATE}."
         awaited = self._client.awaited()
         lines = [text, *(f"    recorded: {shown(one)}" for one in awaited)]
         log.warning("%s", "\n".join([*lines, f"    sent: {shown(message)}"]))
@@ -166,6 +168,11 @@ class ResponsesReplay:
         }
         self._upgrade.service.run.report.add_missed(self._upgrade.test_id, str(kind), details)
         await self._socket.send(miss_event(text, "recording_not_found", lane_of_json(message)))
+
+
+def _text_of(received: str | bytes) -> JSON:
+    """Return a message that is no JSON object as a body that is text."""
+    return {"__text__": received if isinstance(received, str) else received.decode("utf-8", "replace")}
 
 
 def _takes_time(answer: Answer | Delivery) -> bool:

@@ -107,9 +107,10 @@ class SessionServer:
         if isinstance(received, bytes):
             return None
         try:
-            return self._upgrade.redacted(json_text.read(received).value)
+            value = json_text.read(received).value
         except ValueError:
-            return None
+            value = received
+        return self._upgrade.redacted(value)
 
     def _note_early_end(self, replay: SessionReplay) -> None:
         """Take note of a client that left too early, unless that may be due to an injected fault."""

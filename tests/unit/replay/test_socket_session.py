@@ -294,6 +294,14 @@ def test_text_and_bytes_are_compared_as_they_are(tmp_path: Path) -> None:
         played(ended, ["hello", b"\x02"])
 
 
+def test_a_binary_message_in_the_place_of_text_is_named_by_its_size(stored: Stored) -> None:
+    with pytest.raises(Mismatch) as raised:
+        played(stored, [json.dumps(CLIENT[0]).encode()])
+
+    (difference,) = raised.value.differences
+    assert difference.sent == f'"a binary message, {len(json.dumps(CLIENT[0]))} bytes"'
+
+
 def test_a_message_after_the_last_one_misses(stored: Stored) -> None:
     with pytest.raises(Mismatch) as raised:
         played(stored, [*CLIENT, {"type": "response.create"}])

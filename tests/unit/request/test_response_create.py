@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from openai_replay.request.response_create import body_of, is_responses_endpoint, lane_of, message_of
+from openai_replay.request.response_create import (
+    body_of,
+    fault_in,
+    is_responses_endpoint,
+    lane_of,
+    message_of,
+)
 
 
 def test_the_body_is_that_of_the_streamed_post() -> None:
@@ -27,6 +33,23 @@ def test_members_that_change_the_answer_are_kept() -> None:
 @pytest.mark.parametrize("text", ["", "[]", "7", "no JSON", "\ud800"])
 def test_text_that_is_no_object_is_an_empty_message(text: str) -> None:
     assert message_of(text) == {}
+
+
+@pytest.mark.parametrize(
+    ("received", "fault"),
+    [
+        ('{"type":"response.create"}', ""),
+        ('{"type":null}', "without a type"),
+        ("{}", "without a type"),
+        ("[]", "no JSON object"),
+        ('"response.create"', "no JSON object"),
+        ('{"type":', "no JSON"),
+        ("", "no JSON"),
+        (b'{"type":"response.create"}', "binary"),
+    ],
+)
+def test_a_message_without_an_answer_is_told_why(received: str | bytes, fault: str) -> None:
+    assert fault_in(received) == fault
 
 
 @pytest.mark.parametrize(

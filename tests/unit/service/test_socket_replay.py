@@ -33,6 +33,7 @@ EVENTS = [
     {"type": "response.completed", "sequence_number": 1, "response": {"id": "resp_1"}},
 ]
 CEILING_S = 20
+KEY = "plain-credential-without-a-look"
 
 type UpgradeOf = Callable[[str], Upgrade]
 
@@ -88,6 +89,25 @@ def test_a_message_without_a_recording_gets_an_error_event_and_the_socket_stays_
     (event,) = conversation(upgrade_of(RESPONSES), socket)
     assert (event["type"], event["error"]["code"]) == ("error", "recording_not_found")
     assert socket.closed is None
+
+
+@pytest.mark.parametrize(
+    ("received", "fault"),
+    [(f"hello {KEY}", "no JSON"), (f'{{"authorization":"{KEY}",}}', "no JSON"), (KEY.encode(), "binary")],
+)
+def test_a_message_that_is_no_json_is_said_to_be_that_and_shown_without_secrets(
+    upgrade_of: UpgradeOf, caplog: pytest.LogCaptureFixture, received: str | bytes, fault: str
+) -> None:
+    upgrade = replace(upgrade_of(RESPONSES), credentials=(KEY,))
+    (event,) = conversation(upgrade, MemorySocket(received))
+
+    text = f"The message is {fault}: expected a JSON object with a type, such as response.create."
+    assert event["error"]["message"] == text
+    assert text in caplog.text
+    assert "REDACTED" in caplog.text
+    assert KEY not in caplog.text + str(
+        upgrade.service.run.report.to_json("replay", [], None, all_tests=True)
+    )
 
 
 def test_a_session_without_a_recording_gets_an_error_event_and_is_closed_for_good(
