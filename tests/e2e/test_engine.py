@@ -97,7 +97,7 @@ def test_it_says_where_it_listens_and_writes_the_report_at_its_end(tmp_path: Pat
     with engine(tmp_path, "--set", "recording_report=report.json", "--set", "confdir=x") as running:
         assert ask(running) == {"said": "yes"}
         assert "reverse proxy to https://api.openai.com listening at 127.0.0.1:" in running.log()
-        assert "The option confdir is mitmproxy's, and has no effect on this engine." in running.log()
+        assert "The option confdir is none of the addon's, and has no effect on this engine." in running.log()
         assert running.stop() == 0
     assert json.loads((tmp_path / "report.json").read_bytes())["totals"]["replayed"] == 1
 
@@ -109,6 +109,9 @@ def test_it_says_where_it_listens_and_writes_the_report_at_its_end(tmp_path: Pat
         (["--set", "recording_mode=record"], "recording_mode='record': expected replay"),
         (["--set", "recording_dir=nowhere"], "recording_dir='nowhere': expected an existing folder"),
         (["--set", "recoding_dir=x"], "unknown option recoding_dir: did you mean recording_dir?"),
+        (["--set", "pacing=2x"], "unknown option pacing: did you mean recording_pacing?"),
+        (["-p", "99999"], "-p/--listen-port: expected a number from 0 to 65535, got '99999'"),
+        (["--listen-host", "nowhere.invalid"], "cannot listen on nowhere.invalid:"),
         (["--mode", "regular"], "mode=regular: expected reverse:https://HOST"),
         (["--mode", "reverse:https://other.example"], "add --set recording_hosts=other.example:443"),
         (["--workers", "2", "--set", "recording_mode=record"], "recording_mode='record': expected replay"),

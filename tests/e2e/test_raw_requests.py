@@ -137,6 +137,7 @@ def chunked(data: bytes, size: int) -> bytes:
     return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in [*pieces, b""])
 
 
+H2C = ("connection: Upgrade, HTTP2-Settings", "upgrade: h2c", "http2-settings: AAMAAABkAAQCAAAAAAIAAAAA")
 UPGRADE = ("connection: Upgrade", "upgrade: websocket", "sec-websocket-version: 13")
 CHUNKED = "transfer-encoding: chunked"
 
@@ -170,6 +171,10 @@ SAME: dict[str, tuple[bytes, list[int]]] = {
     "two slashes": (request("//v1/models"), [400]),
     "dots": (request("/v1/../v1/models"), [200]),
     "bytes in a header": (post(CHAT, "x-trace: \xfc"), [200]),
+    "upgrade to HTTP/2 with a body": (post(CHAT, *H2C) + post(CHAT, *H2C) + request(), [200, 200, 200]),
+    "upgrade to HTTP/2 with chunks": (post(chunked(CHAT, 7), CHUNKED, *H2C) + request(), [200, 200]),
+    "upgrade to HTTP/2, once": (post(CHAT, "connection: close, upgrade", "upgrade: h2c"), [200]),
+    "upgrade to something": (post(CHAT, "connection: upgrade", "upgrade: foo/2"), [200]),
     "upgrade to HTTP/2": (request("/v1/models", "connection: Upgrade", "upgrade: h2c"), [200]),
     "upgrade without its header": (request("/v1/realtime", *UPGRADE[1:], "sec-websocket-key: a"), [400]),
     "upgrade over HTTP/1.0": (

@@ -156,6 +156,10 @@ class Application:
             answer.status, answer.headers(), answer.content, is_head=request.method == "HEAD"
         )
 
+    def say_once(self, warning: str) -> None:
+        """Log a warning, if it is the first of its kind."""
+        self._service.say_once(warning)
+
     def repeat(self, known: Known) -> bool:
         """Make the next answer to a known request ready; False where it needs a look at files, or a schedule."""
         answer = repeated_answer(self._service, known.fingerprint, known.request.test_id)

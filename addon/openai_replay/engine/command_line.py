@@ -6,7 +6,7 @@ import argparse
 import re
 import ssl
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -20,6 +20,7 @@ from ..service.workers import DEFAULT_PORT
 
 _DEFAULT_MODE = "reverse:https://api.openai.com"
 _BAD_ARGUMENTS = 1
+_MOST_PORT = 65535
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -76,7 +77,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="openai-replay serve --engine uvicorn", allow_abbrev=False)
     parser.add_argument("--listen-host", dest="host", default="", metavar="HOST")
-    parser.add_argument("-p", "--listen-port", dest="port", type=int, default=DEFAULT_PORT, metavar="PORT")
+    parser.add_argument("-p", "--listen-port", dest="port", type=_port, default=DEFAULT_PORT, metavar="PORT")
     parser.add_argument("-m", "--mode", default=_DEFAULT_MODE, metavar="reverse:URL")
     parser.add_argument("--set", dest="options", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--certs", dest="certificates", default="", metavar="PEM-FILE")
@@ -98,8 +99,23 @@ def _options(texts: Iterable[str]) -> tuple[dict[str, Value], tuple[str, ...]]:
             given[name] = value
         else:
             given[name] = (*given.get(name, ()), value)
+    for name in foreign:
+        _refuse_short(name, known)
     refuse_unknown(meant_as_ours(foreign, known), known, "option")
     return given, tuple(foreign)
+
+
+def _refuse_short(name: str, known: Container[str]) -> None:
+    """Refuse a name as the options file spells it, unless mitmproxy has an option of that name."""
+    full = f"recording_{name}"
+    if full in known and name != "mode":
+        raise BadOption(f"unknown option {name}: did you mean {full}?")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > _MOST_PORT:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to {_MOST_PORT}, got {text!r}")
+    return int(text)
 
 
 def target(mode: str) -> Target:

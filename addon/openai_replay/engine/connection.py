@@ -7,8 +7,10 @@ message of ASGI. Any other request goes the way of uvicorn. HTTP/2 is passed on 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, override
 
+import httptools
 import uvicorn
 from uvicorn.protocols.http import httptools_impl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -26,6 +28,31 @@ _HTTP2_IN_TLS = "h2"
 
 # uvicorn has no status line for the statuses from 600 on, which recordings of other servers have.
 httptools_impl.STATUS_LINE.update({status: b"HTTP/1.1 %d \r\n" % status for status in range(600, 1000)})
+
+
+# The beginnings of bytes that are no request, and a client's likely mistake.
+_NO_REQUEST = "Invalid HTTP request received."
+_REFUSALS = {
+    b"CONNECT ": "The engine is no proxy: set OPENAI_BASE_URL to its address, and not HTTPS_PROXY.",
+    b"\x16\x03": "This port takes plain HTTP; TLS needs --certs.",
+}
+
+
+def _parser(connection: HttpToolsProtocol) -> httptools.HttpRequestParser:
+    parser = httptools.HttpRequestParser(connection)
+    # As uvicorn's own: the first of pipelined requests is answered, even if it ends the connection.
+    parser.set_dangerous_leniencies(lenient_data_after_close=True)
+    return parser
+
+
+def _without_upgrade(fields: Iterable[tuple[bytes, bytes]]) -> Iterator[tuple[bytes, bytes]]:
+    """Yield headers without Upgrade and its name in Connection."""
+    for name, value in fields:
+        if name == b"connection":
+            options = [option.strip() for option in value.split(b",")]
+            yield name, b", ".join(option for option in options if option.lower() != b"upgrade")
+        elif name != b"upgrade":
+            yield name, value
 
 
 class Configuration(uvicorn.Config):
@@ -55,6 +82,7 @@ class Connection(HttpToolsProtocol):
         self._http2_server = config.http2_server
         self._begun = 0  # requests, also such that are incomplete
         self._is_within_request = False
+        self._is_declined = False  # the upgrade that the request at hand offers
         self._repeated = b""  # a request that repeats an earlier one, until it is answered
 
     @override
@@ -79,7 +107,7 @@ class Connection(HttpToolsProtocol):
             else:
                 self._parse_first(data)
         else:
-            super().data_received(data)
+            self._parse(data)
 
     def _is_between_requests(self) -> bool:
         has_answered = self.cycle is None or self.cycle.response_complete
@@ -101,10 +129,43 @@ class Connection(HttpToolsProtocol):
     def _parse_first(self, data: bytes) -> None:
         """Read bytes that begin a request; where they are one, the application learns them with it."""
         begun = self._begun
-        super().data_received(data)
+        self._parse(data)
         is_one = self._begun == begun + 1 and not self._is_within_request
         if is_one and self.cycle is not None and self.cycle.keep_alive:
             extend(self.scope, REQUEST_BYTES, data)
+
+    def _parse(self, data: bytes) -> None:
+        """Read bytes of requests, as `HttpToolsProtocol.data_received` does, but also those behind an upgrade."""
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.send_400_response(self._refusal(data))
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._is_declined:
+                self._parse_without_upgrade(data[upgrade.args[0] :])
+            elif self._should_upgrade():
+                self.handle_websocket_upgrade()
+
+    def _parse_without_upgrade(self, rest: bytes) -> None:
+        """Read the request again without the upgrade that it offers, and the bytes behind its head.
+
+        A server may decline an upgrade, and answers the request as it is (RFC 9110, section 7.8). The parser takes all
+        that follows for another protocol.
+        """
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (method, self.url, version)]
+        lines += [b"%b: %b" % field for field in _without_upgrade(self.headers)]
+        self._is_declined = False
+        self._begun -= 1
+        self.parser = _parser(self)
+        self._parse(b"\r\n".join((*lines, b"", rest)))
+
+    def _refusal(self, data: bytes) -> str:
+        """Say why bytes are no request, to the client and once in the log."""
+        refusal = next((text for begin, text in _REFUSALS.items() if data.startswith(begin)), _NO_REQUEST)
+        self._application.say_once(refusal)
+        return refusal
 
     def _become_http2(self, data: bytes) -> None:
         self.connections.discard(self)
@@ -118,6 +179,13 @@ class Connection(HttpToolsProtocol):
         extend(self.scope, TRANSPORT, self.transport)
 
     @override
+    def on_headers_complete(self) -> None:
+        offered = None if self.parser.get_method() == b"CONNECT" else self._get_upgrade()
+        self._is_declined = offered not in (None, b"websocket")
+        if not self._is_declined:
+            super().on_headers_complete()
+
+    @override
     def _should_upgrade(self) -> bool:
         """Tell whether a request becomes a WebSocket; the application refuses an upgrade with a mistake."""
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in self.headers]
@@ -125,8 +193,9 @@ class Connection(HttpToolsProtocol):
 
     @override
     def on_message_complete(self) -> None:
-        super().on_message_complete()
-        self._is_within_request = False
+        if not self._is_declined:
+            super().on_message_complete()
+            self._is_within_request = False
 
 
 class SocketConnection(WSProtocol):

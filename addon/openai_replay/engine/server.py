@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 import sys
 import time
 from collections.abc import Sequence
 
 from ..errors import BadOption
 from ..options import Settings, WebSocketPolicy
-from ..replay.shared_run import mark_ready
+from ..replay.shared_run import mark_ready, shared_folder
 from ..service.ending_signals import ending_signals
 from ..service.garbage_collection import collect_garbage_rarely
 from ..service.log_gate import LogGate
@@ -20,6 +21,7 @@ from ..service.workers import refuse_taken, run_workers, split_workers
 from ..store.watch import watch
 from .application import Application
 from .command_line import CommandLine, Target, checked, parse, target
+from .sockets import listening_socket
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,7 @@ _WORKER = (sys.executable, "-P", "-m", "openai_replay.engine")
 
 _MISSING_EXTRA = (
     "openai-replay: error: --engine uvicorn needs packages that are not installed: "
-    "pip install 'openai-replay[load]'"
+    "pip install 'openai-replay[load]', or pip install '.[load]' in a clone"
 )
 
 
@@ -58,7 +60,7 @@ def _log_to_standard_output(command_line: CommandLine) -> None:
     # Its messages are about clients that send nonsense; the application tells its errors itself.
     logging.getLogger("uvicorn").setLevel(logging.CRITICAL)
     for name in command_line.foreign:
-        log.warning("The option %s is mitmproxy's, and has no effect on this engine.", name)
+        log.warning("The option %s is none of the addon's, and has no effect on this engine.", name)
 
 
 class _WithTime(logging.Formatter):
@@ -74,11 +76,23 @@ def _run(command_line: CommandLine, api: Target, settings: Settings) -> None:
         print(_MISSING_EXTRA, file=sys.stderr)
         sys.exit(FAILED_TO_START)
     collect_garbage_rarely()
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
-        runner.run(_serve(command_line, api, settings))
+    with _listener(command_line) as listener, asyncio.Runner(loop_factory=new_event_loop) as runner:
+        runner.run(_serve(command_line, api, settings, listener))
 
 
-async def _serve(command_line: CommandLine, api: Target, settings: Settings) -> None:
+def _listener(command_line: CommandLine) -> socket.socket:
+    """Return a socket that listens; end the process with a line where that cannot be."""
+    host, port = command_line.host, command_line.port
+    if port and shared_folder(os.environ) is None:
+        refuse_taken(host, port)
+    try:
+        return listening_socket(host, port)
+    except OSError as exc:
+        print(f"openai-replay: error: cannot listen on {host or '*'}:{port}, {exc.strerror}", file=sys.stderr)
+        sys.exit(FAILED_TO_START)
+
+
+async def _serve(command_line: CommandLine, api: Target, settings: Settings, listener: socket.socket) -> None:
     run = Run.new(os.environ, logs_requests=False)
     LogGate(run.secrets).install()
     folder_watch = watch(settings.directory)
@@ -86,28 +100,25 @@ async def _serve(command_line: CommandLine, api: Target, settings: Settings) -> 
     service.announce_terms()
     if folder_watch is not None:
         asyncio.get_running_loop().add_reader(folder_watch.fileno(), folder_watch.take_events)
-    if command_line.port and run.shared is None:
-        refuse_taken(command_line.host, command_line.port)
-    await _serve_until_signal(Application(service, api), service, command_line, api)
+    await _serve_until_signal(service, command_line, api, listener)
     await service.finish()
     service.close()
     run.worker.close()
 
 
 async def _serve_until_signal(
-    application: Application, service: Service, command_line: CommandLine, api: Target
+    service: Service, command_line: CommandLine, api: Target, listener: socket.socket
 ) -> None:
-    from .uvicorn_server import UvicornServer, listening_socket
-
-    listener = listening_socket(command_line.host, command_line.port)
+    from .uvicorn_server import UvicornServer
 
     def listening() -> None:
-        address = f"{command_line.host or '*'}:{listener.getsockname()[1]}"
-        log.info("reverse proxy to %s listening at %s.", api.origin(), address)
+        host = f"[{command_line.host}]" if ":" in command_line.host else command_line.host or "*"
+        log.info("reverse proxy to %s listening at %s:%d.", api.origin(), host, listener.getsockname()[1])
         if service.run.shared is not None:
             mark_ready(service.run.shared)
 
     upgrades = service.settings.websocket is not WebSocketPolicy.REFUSE
+    application = Application(service, api)
     server = UvicornServer(application, command_line.certificate, listening, upgrades=upgrades)
     loop = asyncio.get_running_loop()
     for number in ending_signals():

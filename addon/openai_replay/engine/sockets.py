@@ -1,4 +1,4 @@
-"""End a client's connection with a TCP reset, once the client has all bytes.
+"""The server's sockets: listen on a port, and end a client's connection with a TCP reset once it has all bytes.
 
 A reset drops all bytes that the client has not acknowledged, so these are waited for, which needs Linux.
 """
@@ -12,10 +12,25 @@ import struct
 import sys
 import termios
 
+_BACKLOG = 2048
+
 _COUNT = struct.Struct("=i")
 
 # `struct linger` of <sys/socket.h>: closing takes no time, and resets the connection.
 _AT_ONCE = struct.pack("=ii", 1, 0)
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound to a port, together with other workers, or to a free one where it is 0.
+
+    Args:
+        host: "" for all addresses of IPv4 and IPv6.
+    """
+    is_dual = not host and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if is_dual or ":" in host else socket.AF_INET
+    return socket.create_server(
+        (host, port), family=family, backlog=_BACKLOG, reuse_port=True, dualstack_ipv6=is_dual
+    )
 
 
 def can_reset() -> bool:

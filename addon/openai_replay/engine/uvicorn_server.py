@@ -15,8 +15,6 @@ from .application import Application
 from .connection import Configuration, Connection, SocketConnection
 from .http2 import Http2Server
 
-_BACKLOG = 2048
-
 # uvicorn would close idle connections after 5 s, and a client whose request is on its way would fail.
 _MOST_IDLE_S = 24 * 3600
 
@@ -61,7 +59,6 @@ class UvicornServer(uvicorn.Server):
                 proxy_headers=False,
                 server_header=False,
                 date_header=False,
-                backlog=_BACKLOG,
                 timeout_keep_alive=_MOST_IDLE_S,
                 timeout_graceful_shutdown=0,
                 ssl_certfile=certificate,
@@ -89,16 +86,3 @@ class UvicornServer(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave the signals to this process."""
         yield
-
-
-def listening_socket(host: str, port: int) -> socket.socket:
-    """Return a socket that is bound to a port, together with other workers, or to a free one where it is 0.
-
-    Args:
-        host: "" for all addresses of IPv4 and IPv6.
-    """
-    is_dual = not host and socket.has_dualstack_ipv6()
-    family = socket.AF_INET6 if is_dual or ":" in host else socket.AF_INET
-    return socket.create_server(
-        (host, port), family=family, backlog=_BACKLOG, reuse_port=True, dualstack_ipv6=is_dual
-    )

@@ -46,6 +46,8 @@ def serve_command(engine: str, arguments: Sequence[str]) -> None:
     -p, --listen-port N       the port, 8080 without this
     --mode reverse:URL        be the API for OPENAI_BASE_URL, not a proxy
     --set recording_mode=…    and each other option of the addon
+    --certs FILE.pem          TLS by base URL, with the key and the certificates of a file
+    -q, --quiet               no log
 
     \b
     Examples:
@@ -53,7 +55,7 @@ def serve_command(engine: str, arguments: Sequence[str]) -> None:
       openai-replay serve --mode reverse:https://api.openai.com -p 9000
       openai-replay serve --engine uvicorn --workers 4
 
-    `mitmdump --help` has the rest.
+    `mitmdump --help` has the rest for the engine mitmproxy; the engine uvicorn has no more.
     """
     # The last of two counts, so a user's own address does.
     program = _ENGINE if engine == "uvicorn" else (*_MITMDUMP, "-s", str(addon_script()))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from openai_replay.engine.application import Application
 from openai_replay.engine.command_line import Target
-from openai_replay.engine.uvicorn_server import UvicornServer, listening_socket, new_event_loop
+from openai_replay.engine.sockets import listening_socket
+from openai_replay.engine.uvicorn_server import UvicornServer, new_event_loop
 from openai_replay.options import OPTIONS, settings
 from openai_replay.service.service import Run, Service
 
