@@ -31,12 +31,14 @@ from openai_replay.request.rules import Rules
 from openai_replay.store.index import Index
 from openai_replay.store.store import Store
 from openai_replay.store.watch import watch
+from openai_replay.trouble.terms import Terms
 from openai_replay.wire.white_space import COMPACT, usual
 from support.requests import API, CHAT_URL, chat_body
 
 VERSION = ("openai-version", "2020-10-01")
 JSON_HEADERS = (("content-type", "application/json"), VERSION)
 STREAM_HEADERS = (("content-type", "text/event-stream; charset=utf-8"), VERSION)
+PLAIN = Terms()
 NO_RULES = Rules((), redactor(()))
 
 TEXTS = st.text(max_size=8)
@@ -173,11 +175,11 @@ class Replay:
         repeated = self.repeated(request)
         return repeated or asyncio.run(self._replayer.answer(_fingerprint(request), lambda: request))
 
-    def repeated(self, request: ApiRequest) -> Answer | None:
+    def repeated(self, request: ApiRequest, terms: Terms = PLAIN) -> Answer | None:
         """Return the next answer to a request if it is in memory; see `answer`."""
         if self._watch is not None:
             self._watch.take_events()
-        return self._replayer.repeated(_fingerprint(request))
+        return self._replayer.repeated(_fingerprint(request), terms)
 
     def name(self, request: ApiRequest) -> str | None:
         """Return the name of the file that answers next."""

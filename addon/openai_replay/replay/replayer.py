@@ -66,10 +66,15 @@ class Replayer:
         series = await self._current_series(fingerprint, describe, but)
         return await self._resumed(describe()) if series is None else self._next(fingerprint, series)
 
-    def repeated(self, fingerprint: bytes) -> Answer | None:
-        """Return the next answer to a remembered request, None where `answer` has to look at files; see there."""
+    def repeated(self, fingerprint: bytes, terms: Terms) -> Answer | None:
+        """Return the next answer to a remembered request, if it goes out as it is and no file has to be looked at.
+
+        None where `answer` or `delivery` is needed; see there.
+        """
         series = self.kept.get(fingerprint)
         if series is None or len(series.answers) < len(series.paths) or not series.is_current(self._store):
+            return None
+        if not terms.are_plain_without_faults() or _concerning(series.api_request, terms):
             return None
         return self._next(fingerprint, series)
 
@@ -80,9 +85,10 @@ class Replayer:
         terms: Terms,
         *,
         but: frozenset[Path] = frozenset(),
-    ) -> Delivery | None:
+    ) -> Answer | Delivery | None:
         """Return the next answer as a schedule: paced, and with the fault whose turn it is. See `answer`.
 
+        An answer that is neither paced nor faulty comes as it is.
         A fault that leaves a client without the whole answer does not use it up: the client's retry gets it.
         """
         series = await self._current_series(fingerprint, describe, but)
@@ -90,8 +96,8 @@ class Replayer:
             return await self._resumed_delivery(describe(), terms)
         firing = self._firing_rules(series.api_request, terms)
         answer = self._next(fingerprint, series, is_spent=not firing)
-        if answer is None:
-            return None
+        if answer is None or (not firing and terms.are_plain_without_faults()):
+            return answer
         paced = _paced(answer, series.api_request, terms)
         rule = faults.first_suitable(firing, paced)
         self._spend(series, firing, rule)
@@ -135,7 +141,7 @@ class Replayer:
         return session_delivery(stored, api_request, terms, rule, firing)
 
     def _firing_rules(self, api_request: ApiRequest, terms: Terms) -> tuple[FaultRule, ...]:
-        rules = [rule for rule in terms.faults if rule.concerns(api_request)]
+        rules = _concerning(api_request, terms)
         if not rules:
             return ()
         attempt = self._positions.attempt(api_request)
@@ -209,6 +215,10 @@ class Replayer:
         elif answer is not None:
             self.kept.touch(fingerprint)
         return answer
+
+
+def _concerning(api_request: ApiRequest, terms: Terms) -> list[FaultRule]:
+    return [rule for rule in terms.faults if rule.concerns(api_request)]
 
 
 def _with_fault(

@@ -115,9 +115,9 @@ def repeated_answer(service: Service, fingerprint: bytes, test_id: str | None) -
         fingerprint: see there; of a request that does not say how it is to be answered.
     """
     settings = service.settings
-    if not settings.terms.are_plain() or not settings.made_headers.are_none() or service.run.requests.is_on:
+    if not settings.made_headers.are_none() or service.run.requests.is_on:
         return None
-    answer = service.replayer.repeated(fingerprint)
+    answer = service.replayer.repeated(fingerprint, settings.terms)
     if answer is not None:
         service.run.report.add_replayed(test_id, service.name_of(answer.path))
     return answer

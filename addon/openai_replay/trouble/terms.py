@@ -36,7 +36,11 @@ class Terms:
 
     def are_plain(self) -> bool:
         """Tell whether recorded answers go out as they are and at once."""
-        return not self.faults and self.pacing.is_instant() and math.isinf(self.most_wait_s)
+        return not self.faults and self.are_plain_without_faults()
+
+    def are_plain_without_faults(self) -> bool:
+        """Tell whether only faults change recorded answers."""
+        return self.pacing.is_instant() and math.isinf(self.most_wait_s)
 
     def summary(self) -> str:
         """Return the options that are not at their defaults, in words for the log."""

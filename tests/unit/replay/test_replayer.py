@@ -22,6 +22,8 @@ from openai_replay.request.ignoring import ignore_rule
 from openai_replay.request.redaction import redactor
 from openai_replay.request.rules import Rules
 from openai_replay.store.store import Store
+from openai_replay.trouble.fault_rules import parse_faults_header
+from openai_replay.trouble.terms import Terms
 from support.requests import API, form_body
 from unit.conftest import OpenStore, StartReplay
 from unit.exchanges import NO_RULES, Replay, chat, completion, get, recorded, write_recording
@@ -332,6 +334,18 @@ def test_a_repeat_is_answered_from_memory_once_all_its_answers_were_read(
     assert [replay.repeated(REQUEST) for _ in range(2)] == [answers[1]] * 2
     (folder / f"{NAME}-2.json").unlink()
     assert replay.repeated(REQUEST) is None
+
+
+@pytest.mark.parametrize(
+    ("faults", "is_plain"), [("", True), ("rate_limit;model=gpt-none", True), ("rate_limit;every=9", False)]
+)
+def test_a_repeat_comes_from_memory_unless_a_fault_may_concern_it(
+    folder: Path, replay: Replay, faults: str, is_plain: bool
+) -> None:
+    write(folder, f"{NAME}.json", "a")
+    answer = replay.answer(REQUEST)
+    terms = Terms(faults=parse_faults_header(faults))
+    assert replay.repeated(REQUEST, terms) is (answer if is_plain else None)
 
 
 # --- requests that are near one another ---------------------------------------------------------------------------
