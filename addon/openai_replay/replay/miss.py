@@ -17,7 +17,7 @@ from ..format import json_text
 from ..format.recording import JSON, Request
 from ..front_end import FrontEnd
 from ..request.identity import ApiRequest, identify
-from ..request.ignoring import ignore_rules
+from ..request.ignoring import IgnoreRule, ReferenceReading, ignore_rules
 from ..request.normal_form import normal_body
 from ..request.rules import Rules
 from ..request.stream_options import suffices
@@ -127,7 +127,7 @@ def find_miss(store: Store, api_request: ApiRequest) -> Miss:
 
 def _ignore_rules(nearest: _Candidate, api_request: ApiRequest) -> tuple[str, ...]:
     """Return the rules with which the nearest recording answers a request, () where they would not suffice."""
-    for_each = [difference.ignore_rules() for difference in nearest.differences]
+    for_each = [_rules_for(difference, api_request.rules) for difference in nearest.differences]
     texts = tuple(dict.fromkeys(text for texts in for_each for text in texts))
     if not all(for_each):
         return ()
@@ -136,6 +136,18 @@ def _ignore_rules(nearest: _Candidate, api_request: ApiRequest) -> tuple[str, ..
     of_recording = identify(recorded.method, recorded.url, recorded.body, rules)
     of_request = identify(api_request.method, api_request.url, api_request.body, rules)
     return texts if of_recording.key == of_request.key else ()
+
+
+def _rules_for(difference: Difference, rules: Rules) -> tuple[str, ...]:
+    """Return the rules that leave a difference out: for an object that a rule has emptied, the rule for all of it."""
+    is_empty_or_absent = {difference.recorded, difference.sent} == {None, "{}"}
+    if is_empty_or_absent and any(_goes_into(rule, difference.path) for rule in rules.ignore):
+        return (difference.path,)
+    return difference.ignore_rules()
+
+
+def _goes_into(rule: IgnoreRule | ReferenceReading, path: str) -> bool:
+    return isinstance(rule, IgnoreRule) and rule.goes_into(path)
 
 
 @dataclass(frozen=True, slots=True)

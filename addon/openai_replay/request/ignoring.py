@@ -47,6 +47,14 @@ class IgnoreRule:
             (self.steps, None if self.pattern is None else (self.pattern.pattern, self.pattern.flags))
         )
 
+    def goes_into(self, path: str) -> bool:
+        """Tell whether the rule takes values out of the one at a path, as `metadata.run_id` does out of `metadata`."""
+        steps, _ = _steps(path)
+        is_longer = self.pattern is None and len(self.steps) > len(steps)
+        return is_longer and all(
+            mine is None or mine == step for mine, step in zip(self.steps, steps, strict=False)
+        )
+
     def apply(self, body: JSON) -> JSON:
         """Return `body` without the values that the rule ignores; `body` itself stays as it is."""
         return self._applied(body, 0)

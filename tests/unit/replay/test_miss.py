@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import tempfile
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
@@ -199,6 +200,27 @@ def test_the_log_has_the_rules_that_leave_values_of_each_run_out(
         ignore_rules(rule.partition("=")[2] for rule in map("".join, map(shlex.split, rules))), redactor(())
     )
     assert (chat_again(recorded, matching).identity == chat_again(request_, matching).identity) is bool(rules)
+
+
+@pytest.mark.parametrize(
+    ("ignored", "recorded", "sent", "offered"),
+    [
+        ("metadata.run_id", {}, {"metadata": {"run_id": 1}}, ("metadata",)),
+        ('metadata["run.id"]', {"metadata": {"run.id": 1}}, {}, ("metadata",)),
+        ("tools[*].meta.id", {"tools": [{}]}, {"tools": [{"meta": {"id": 1}}]}, ("tools[0].meta",)),
+        ("metadata.run_id", {}, {"metadata": {"run_id": 1, "user": "Ann"}}, ()),
+        ("metadata.run_id", {}, {"response_format": {}}, ()),
+        ("@reference", {}, {"metadata": {}}, ()),
+    ],
+)
+def test_an_object_that_a_rule_has_emptied_is_offered_whole(
+    folder: Path, ignored: str, recorded: dict[str, JSON], sent: dict[str, JSON], offered: tuple[str, ...]
+) -> None:
+    rules = Rules(ignore_rules([ignored]), redactor(()))
+    one, other = (describe("POST", f"{API}/v1/x", {"a": 1, **body}, None, rules) for body in (recorded, sent))
+    write_recording(folder, "a.json", one, completion())
+    with closing(Index(folder, rules, None)) as index:
+        assert found(Store(folder, rules, index, None), other).ignore_rules == offered
 
 
 def chat_again(request: ApiRequest, rules: Rules) -> ApiRequest:

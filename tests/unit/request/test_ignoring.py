@@ -182,3 +182,19 @@ def test_what_is_no_expression_is_refused() -> None:
         "recording_ignore='user=[': expected a regular expression after '=', "
         "unterminated character set at position 0"
     )
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "goes"),
+    [
+        ("metadata.run_id", "metadata", True),
+        ("a[*].b.c", "a[3].b", True),
+        ("a.b.c", "a", True),
+        ("metadata", "metadata", False),
+        ("metadata.run_id", "meta", False),
+        ("a[1].b", "a[2]", False),
+        ("metadata.run_id=x", "metadata", False),
+    ],
+)
+def test_a_rule_goes_into_the_values_above_its_own(rule: str, path: str, goes: object) -> None:
+    assert ignore_rule(rule).goes_into(path) is goes
