@@ -114,10 +114,10 @@ class Application:
         """Answer an upgrade to a WebSocket, and its messages."""
         await receive()  # the connection
         reply = await self._upgrade_reply(received(scope, b"", self._service))
+        if isinstance(reply, Accepted):
+            await converse(reply, scope, receive, send)
+            return
         with suppress(OSError):  # the client has left
-            if isinstance(reply, Accepted):
-                await converse(reply, scope, receive, send)
-                return
             for message in messages.denial(reply):
                 await send(message)
 

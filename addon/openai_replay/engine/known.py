@@ -28,8 +28,8 @@ class Known:
     response: bytes = b""
 
     def is_broken(self) -> bool:
-        """Tell whether the latest answer breaks off."""
-        return self.answer is not None and self.answer.is_broken
+        """Tell whether the latest answer breaks off, so that the connection ends behind it."""
+        return bool(self.messages) and self.messages[-1]["more_body"] is True
 
     def take(self, answer: Answer) -> None:
         """Make an answer ready, unless it is the latest one."""

@@ -6,9 +6,9 @@ import asyncio
 from contextlib import suppress
 
 from ..request.upgrade import chosen_subprotocol
-from ..service.web_socket import Accepted, Gone, Inbox
+from ..service.web_socket import Accepted, Gone, Headers, Inbox
 from ..wire.socket_notes import Close
-from .messages import Receive, Scope, Send, transport_of
+from .messages import Message, Receive, Scope, Send, transport_of
 from .playback import end_by_reset
 
 
@@ -37,8 +37,17 @@ class AsgiSocket:
     async def send(self, message: str | bytes) -> None:
         """Send a message, as soon as the client reads; none to a client that has left."""
         kind = "text" if isinstance(message, str) else "bytes"
+        await self._say({"type": "websocket.send", kind: message})
+
+    async def accept(self, headers: Headers) -> None:
+        """Accept the upgrade, with additional headers."""
+        fields = [(name.encode(), value.encode()) for name, value in headers]
+        subprotocol = chosen_subprotocol(self._scope["subprotocols"])
+        await self._say({"type": "websocket.accept", "subprotocol": subprotocol, "headers": fields})
+
+    async def _say(self, message: Message) -> None:
         with suppress(OSError):  # how ASGI's servers say that the client has left
-            await self._send({"type": "websocket.send", kind: message})
+            await self._send(message)
 
     def close(self, close: Close) -> None:
         """End the WebSocket with a close frame."""
@@ -70,7 +79,7 @@ class AsgiSocket:
             await end_by_reset(client, asyncio.ensure_future(self._receive()))
         elif self._close is not None and not self._is_broken:
             code, reason = self._close.code, self._close.reason
-            await self._send({"type": "websocket.close", "code": code, "reason": reason})
+            await self._say({"type": "websocket.close", "code": code, "reason": reason})
             while (await self._receive())["type"] != "websocket.disconnect":
                 pass
 
@@ -81,10 +90,8 @@ async def converse(accepted: Accepted, scope: Scope, receive: Receive, send: Sen
     Args:
         receive: has given the connection, but no message yet.
     """
-    headers = [(name.encode(), value.encode()) for name, value in accepted.headers]
-    subprotocol = chosen_subprotocol(scope["subprotocols"])
-    await send({"type": "websocket.accept", "subprotocol": subprotocol, "headers": headers})
     socket = AsgiSocket(scope, receive, send)
+    await socket.accept(accepted.headers)
     listening = asyncio.create_task(socket.listen())
     try:
         with suppress(Gone):
