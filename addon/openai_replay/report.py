@@ -128,7 +128,10 @@ class Report:
         return {"body": body}
 
     def add_missed(self, test_id: str | None, request: str, details: dict[str, JSON]) -> None:
-        """Take note of a request without a recording; `details` are the members that the report has of it."""
+        """Take note of a request without a recorded answer; `details` are the members that the report has of it.
+
+        Further requests of the same test and the same text `request` are only counted.
+        """
         self.missed[test_id, request] += 1
         if len(self.misses) < _MOST_MISSES:
             self.misses.setdefault((test_id, request), details)

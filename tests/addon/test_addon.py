@@ -237,7 +237,7 @@ async def test_a_bug_in_replay_leaves_the_refusal(
         assert error_of(flow)["message"] == "The replay failed; the proxy's log says why."
     assert "a bug" in caplog.text
     lines = [record.getMessage() for record in caplog.records if record.name == "openai_replay.requests"]
-    assert [line.split() for line in lines] == [["missed", "POST", "/v1/chat/completions"]]
+    assert [line.split() for line in lines] == [["refused", "POST", "/v1/chat/completions"]]
 
 
 async def test_every_piece_of_a_recorded_response_passes_at_once(folder: Path) -> None:

@@ -57,6 +57,8 @@ def batch_input(missed: Iterable[dict[str, JSON]]) -> BatchInput:
 def _obstacle(miss: dict[str, JSON], endpoint: str) -> str:
     """Return why a request cannot be asked in a batch, "" if it can."""
     body = miss.get("body")
+    if "refused" in miss:
+        return f"it was refused, {miss['refused']}"
     if "body" not in miss:
         return "the report does not have its body, which is large or from an older version"
     if urlsplit(str(miss.get("url", ""))).hostname != _API_HOST:

@@ -40,17 +40,17 @@ async def replay_or_refuse(flow: http.HTTPFlow, state: FlowState) -> None:
 
 
 def _report_failure(flow: http.HTTPFlow, state: FlowState, problem: BaseException) -> None:
-    """Count a request whose replay failed by a bug as one without a recording."""
+    """Count a request whose replay failed by a bug as one without an answer."""
     method, path = flow.request.method, flow.request.path.partition("?")[0]
     what, run = f"{method} {path}", state.session.run
     details: dict[str, JSON] = {
         "method": method,
         "endpoint": path,
         "request": what,
-        "unreadable": f"the replay failed, {type(problem).__name__}: {problem}",
+        "refused": f"the replay failed, {type(problem).__name__}: {problem}",
     }
     run.report.add_missed(state.test_id, what, details)
-    run.requests.write(RequestLine(Outcome.MISSED, what, state.test_id))
+    run.requests.write(RequestLine(Outcome.REFUSED, what, state.test_id))
 
 
 async def replay_earlier(flow: http.HTTPFlow, state: FlowState) -> bool:

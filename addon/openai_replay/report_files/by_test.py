@@ -77,6 +77,8 @@ def explained(miss: Mapping[str, Any]) -> list[str]:
     request = _request(miss)
     if unreadable := miss.get("unreadable"):
         return [f"A recording cannot be read for {request}:", f"    {unreadable}"]
+    if refused := miss.get("refused"):
+        return [f"Refused: {request}:", f"    {refused}"]
     lines = [f"No recording for {request}."]
     if nearest := miss.get("nearest"):
         lines.append(f"The nearest is {nearest}:")

@@ -12,11 +12,13 @@ from pathlib import Path
 
 from ..errors import BadHeader, BadRecording
 from ..format.recording import JSON
+from ..format.short_text import shortened
 from ..replay import faults, miss
 from ..replay.answer import Answer
 from ..replay.delivery import Delivery, Ending
 from ..replay.session_delivery import SessionDelivery
 from ..request.identity import ApiRequest
+from ..store import names
 from ..trouble.retry_after import capped
 from ..trouble.terms import NO_OWN_HEADERS, OwnHeaders, Terms
 from .request_log import Outcome, RequestLine
@@ -32,6 +34,9 @@ _NO_TIMES = (
 )
 
 _PASSED_OVER = "The fault %s was passed over, because the answer is %s."
+
+# So much of a problem tells it from another one of the same request.
+_LONGEST_PROBLEM = 100
 
 type Describe = Callable[[], ApiRequest]
 
@@ -128,8 +133,8 @@ def _with_made_headers[T: Answer | Delivery](service: Service, answer: T) -> T:
     made = service.run.allowance.headers(service.settings.made_headers, answer.size(), time.monotonic())
     if answer.status >= HTTPStatus.BAD_REQUEST:
         made = capped(made, service.settings.terms.most_wait_s)
-    names = {name.lower() for name, _ in answer.headers}
-    return replace(answer, headers=(*answer.headers, *(one for one in made if one[0] not in names)))
+    present = {name.lower() for name, _ in answer.headers}
+    return replace(answer, headers=(*answer.headers, *(one for one in made if one[0] not in present)))
 
 
 async def _under_terms(
@@ -198,9 +203,28 @@ async def explained_miss(service: Service, api_request: ApiRequest) -> Refusal:
 
 
 def invalid_header(service: Service, api_request: ApiRequest, problem: str) -> Refusal:
-    """Return the refusal of a request that says with nonsense how it is to be answered."""
-    service.not_recorded(api_request, problem)
+    """Return the refusal of a request that says with nonsense how it is to be answered; the log and the report name it.
+
+    The report has it among the missed requests: it got no recorded answer. It has an entry for each problem.
+    """
+    name = api_request.name()
+    what = f"{api_request.method} {api_request.endpoint()}"
+    log.error("Refused: %s (request %s): %s", what, names.short_hash(name), problem)
+    details: dict[str, JSON] = {**_named(api_request), "refused": problem}
+    service.run.report.add_missed(
+        api_request.test_id, f"{name} {shortened(problem, _LONGEST_PROBLEM)}", details
+    )
+    service.run.requests.write(RequestLine(Outcome.REFUSED, api_request.label(), api_request.test_id))
     return Refusal(problem, "replay_header_invalid")
+
+
+def _named(api_request: ApiRequest) -> dict[str, JSON]:
+    """Return the members by which the report names a request without an answer."""
+    return {
+        "method": api_request.method,
+        "endpoint": api_request.endpoint(),
+        "request": api_request.name(),
+    }
 
 
 def _log_miss(service: Service, api_request: ApiRequest) -> None:
@@ -210,12 +234,7 @@ def _log_miss(service: Service, api_request: ApiRequest) -> None:
 def unreadable(service: Service, api_request: ApiRequest, exc: BadRecording) -> Refusal:
     """Return the refusal of a request whose recording cannot be read; the log and the report say where it is bad."""
     log.error("A recording cannot be replayed: %s", exc)
-    details: dict[str, JSON] = {
-        "method": api_request.method,
-        "endpoint": api_request.endpoint(),
-        "request": api_request.name(),
-        "unreadable": str(exc),
-    }
+    details: dict[str, JSON] = {**_named(api_request), "unreadable": str(exc)}
     service.run.report.add_missed(api_request.test_id, api_request.name(), details)
     _log_miss(service, api_request)
     message = f"The recording {exc.path.name} cannot be read; the proxy's log says where."

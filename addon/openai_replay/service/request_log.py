@@ -28,6 +28,7 @@ class Outcome(enum.Enum):
     REPLAYED = ("replayed", "\033[32m")
     RECORDED = ("recorded", "\033[36m")
     MISSED = ("missed", "\033[31m")
+    REFUSED = ("refused", "\033[31m")
     NOT_RECORDED = ("not recorded", "\033[31m")
     LIVE = ("live", "\033[33m")
 

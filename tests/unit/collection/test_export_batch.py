@@ -46,6 +46,7 @@ def test_requests_are_lines_by_endpoint_and_each_is_there_once() -> None:
         ({"endpoint": "/v1/files"}, "batches are for POST to /v1/responses, "),
         ({"url": "https://example.org/v1/embeddings"}, "expected a request to api.openai.com"),
         ({"body": None}, "batches are for JSON bodies"),
+        ({"refused": "X-Replay-Fault='x': unknown"}, "it was refused, X-Replay-Fault='x': unknown"),
     ],
 )
 def test_a_request_that_no_batch_can_ask_is_named(change: dict[str, Any], reason: str) -> None:

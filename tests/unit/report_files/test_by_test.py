@@ -49,6 +49,16 @@ def test_a_recording_that_cannot_be_read_is_said_with_its_place() -> None:
     ]
 
 
+def test_a_refused_request_is_said_with_the_reason() -> None:
+    refused = {
+        "method": "POST",
+        "endpoint": "/v1/x",
+        "request": "ab",
+        "refused": "X-Replay-Fault='x': unknown",
+    }
+    assert explained(refused) == ["Refused: POST /v1/x (request ab):", "    X-Replay-Fault='x': unknown"]
+
+
 def test_faults_and_pacing_are_said_of_their_test() -> None:
     parts = by_test(
         report(

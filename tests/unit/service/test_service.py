@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,18 +97,25 @@ def test_the_headers_of_a_request_pace_it_and_put_a_fault_into_it(service: Servi
 
 
 def test_a_header_that_makes_no_sense_is_in_the_report_with_the_reason(
-    service: Service, folder: Path
+    service: Service, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     write_recording(folder, "a.json", chat("Hi"), {"n": 1})
-    refused = ask(service, "Hi", OwnHeaders(pacing="\udcff"))
+    refused, *_ = (ask(service, "Hi", OwnHeaders(pacing=value)) for value in ("\udcff", "\udcff", "3y"))
     report: Any = control(service, "GET", "/report")[1]
 
     assert isinstance(refused, Refusal)
     assert json.loads(refused.content(""))["error"]["code"] == "replay_header_invalid"
-    [entry] = report["not_recorded"]
-    assert entry["request"] == "POST /v1/chat/completions"
-    assert entry["reason"].startswith("X-Replay-Pacing='\\udcff': unknown word")
-    assert report["replayed"] == []
+    first, second = report["missed"]
+    name = chat("Hi").name()
+    assert (first["method"], first["endpoint"], first["request"]) == ("POST", "/v1/chat/completions", name)
+    assert first["refused"].startswith("X-Replay-Pacing='\\udcff': unknown word")
+    assert second["refused"].startswith("X-Replay-Pacing='3y': ")
+    assert [first["times"], second["times"], report["totals"]["missed"]] == [2, 1, 3]
+    assert report["replayed"] == report["not_recorded"] == []
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0].startswith(f"Refused: POST /v1/chat/completions (request {name[:12]}): X-Replay-Pacing=")
+    assert said[1].startswith("refused  POST /v1/chat/completions")
 
 
 def test_a_rule_about_a_chunk_that_the_answer_does_not_have_is_pointed_out_once(
