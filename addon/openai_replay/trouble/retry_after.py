@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterable
 
-from .durations import wait_s
+from .durations import wait_s, written_duration
 
 _SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?(?:h|ms|m|s))+", re.ASCII)
@@ -62,7 +62,8 @@ def _shorter(name: str, value: str, cap: float) -> str:
     is_wait = name == _RETRY_AFTER or name.startswith(_RESET)
     if not is_wait or _wait_s(value) <= cap:
         return value
-    return f"{_number(cap)}s" if _DURATION.fullmatch(value.strip()) else str(int(cap))
+    is_duration = _DURATION.fullmatch(value.strip()) is not None
+    return written_duration(_whole_ms(cap)) if is_duration else str(int(cap))
 
 
 def _wait_s(value: str) -> float:
@@ -73,6 +74,11 @@ def _wait_s(value: str) -> float:
     if _DURATION.fullmatch(text):
         return sum(float(number) * _UNIT_S[unit] for number, unit in _PART.findall(text))
     return math.inf
+
+
+def _whole_ms(seconds: float) -> int:
+    """Return the whole milliseconds of a time, rounded down; the float of 1.001 s in ms is a little less than 1001."""
+    return int(round(seconds * 1000, 6))
 
 
 def _number(value: float) -> str:
