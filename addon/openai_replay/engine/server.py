@@ -98,6 +98,7 @@ async def _serve(command_line: CommandLine, api: Target, settings: Settings, lis
     folder_watch = watch(settings.directory)
     service = Service.opened(run, settings, os.environ, folder_watch)
     service.announce_terms()
+    service.point_out_empty_folder()
     if folder_watch is not None:
         asyncio.get_running_loop().add_reader(folder_watch.fileno(), folder_watch.take_events)
     await _serve_until_signal(service, command_line, api, listener)

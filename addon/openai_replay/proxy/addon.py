@@ -126,8 +126,10 @@ class OpenAIReplay:
         self._refuse_unknown_options()
         _show_conversations()
         _quieten(self._run.requests)
-        if self._run.shared is not None and self._session is not None and not start_has_failed():
-            mark_ready(self._run.shared)
+        if self._session is not None and not start_has_failed():
+            self._session.point_out_empty_folder()
+            if self._run.shared is not None:
+                mark_ready(self._run.shared)
 
     def _refuse_unknown_options(self) -> None:
         """End the start for a name that nothing registered: mitmproxy keeps it for an addon that may yet come."""

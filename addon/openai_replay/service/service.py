@@ -26,6 +26,7 @@ from ..request.identity import ApiRequest, describe_sent
 from ..request.rules import Rules, RuleUse
 from ..request.secret_gate import SecretGate
 from ..store.claim import Claim
+from ..store.files import holds_recording
 from ..store.index import Index, cache_folder
 from ..store.store import Store
 from ..store.watch import FolderWatch
@@ -112,6 +113,13 @@ class Service:
         recorder = Recorder(store, replaces_any=settings.replaces_any)
         replayer = Replayer(store, settings.test_match, run.positions, run.worker.call)
         return cls(run, settings, rules, store, recorder, replayer, RuleUse(rules))
+
+    def point_out_empty_folder(self) -> None:
+        """Say in the log that there is nothing to replay."""
+        if self.settings.mode is Mode.REPLAY and not holds_recording(self.settings.directory):
+            advice = self.run.front_end.reworded("Record first, with recording_mode=record")
+            folder = str(self.settings.directory)
+            log.warning("recording_dir=%r has no recording: each request will miss. %s", folder, advice)
 
     def announce_terms(self) -> None:
         """Say in the log that answers are delayed or get faults, so that these are not taken for findings."""

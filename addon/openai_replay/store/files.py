@@ -84,6 +84,19 @@ def _check(status: os.stat_result, most: int) -> None:
         raise OSError(0, f"it has {status.st_size:,} bytes, more than {most:,}")
 
 
+def holds_recording(folder: Path | str) -> bool:
+    """Tell whether a folder or a subfolder (no hidden one) holds a file that may be a recording; stops at the first."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        return any(_is_or_holds_recording(entry) for entry in entries)
+    return False
+
+
+def _is_or_holds_recording(entry: os.DirEntry[str]) -> bool:
+    if entry.is_dir(follow_symlinks=False):
+        return not entry.name.startswith(".") and holds_recording(entry.path)
+    return names.is_recording(entry.name) and entry.is_file()
+
+
 def prepare_folder(folder: Path) -> None:
     """Create a folder of recordings if need be, and let git ignore the files that are being written.
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from openai_replay.front_end import FRONT_END, FrontEnd
 from openai_replay.options import OPTIONS, settings
 from openai_replay.replay.answer import Answer
 from openai_replay.replay.delivery import Delivery
@@ -161,6 +162,25 @@ def test_pacing_and_faults_are_announced(
     service.run.worker.close()
 
     assert [record.message for record in caplog.records] == [said]
+
+
+@pytest.mark.parametrize("mode", ["replay", "record", "record-if-missing", "live"])
+def test_a_folder_without_a_recording_is_pointed_out_in_replay(
+    folder: Path, caplog: pytest.LogCaptureFixture, mode: str
+) -> None:
+    values: dict[str, object] = {option.name: option.default for option in OPTIONS}
+    values |= {"recording_dir": str(folder), "recording_mode": mode}
+    environment = {FRONT_END: FrontEnd.RUN.value}
+    service = Service.opened(Run.new(environment), settings(values), {})
+    service.point_out_empty_folder()
+    service.close()
+    service.run.worker.close()
+
+    said = (
+        f"recording_dir={str(folder)!r} has no recording: each request will miss. "
+        "Record first, with openai-replay run --mode record …"
+    )
+    assert [record.message for record in caplog.records] == [said] * (mode == "replay")
 
 
 def test_a_cap_holds_for_made_up_headers_of_an_injected_failure(folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from openai_replay.store import names
-from openai_replay.store.files import prepare_folder, read_file, remove_left_behind
+from openai_replay.store.files import holds_recording, prepare_folder, read_file, remove_left_behind
 
 
 def test_a_file_is_read_with_its_state(tmp_path: Path) -> None:
@@ -85,3 +85,22 @@ def test_an_old_file_is_removed_though_its_process_has_a_namesake(tmp_path: Path
     remove_left_behind(tmp_path)
 
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["a.json", "tests/deep/a.json"])
+def test_a_folder_with_a_recording_on_any_level_holds_one(tmp_path: Path, path: str) -> None:
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).write_text("{}")
+    assert holds_recording(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "path", ["openai-replay.toml", "a.wav", ".a.json.1.tmp", ".a.json", ".git/a.json", "a.json/README"]
+)
+def test_other_files_and_hidden_folders_hold_no_recording(tmp_path: Path, path: str) -> None:
+    (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / path).write_text("{}")
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "circle").symlink_to(tmp_path)
+    assert not holds_recording(tmp_path)
+    assert not holds_recording(tmp_path / "none")
