@@ -20,12 +20,15 @@ _ADVISED = re.compile(r"\bwith (?P<name>recording_\w+)=(?P<value>[\w-]+)")
 
 _PREFIX = "recording_"
 
+_API_ORIGIN = "https://api.openai.com"
+
 
 class FrontEnd(enum.Enum):
     """The program that the user has started, by its command."""
 
     MITMDUMP = "mitmdump"
     SERVE = "openai-replay serve"
+    ENGINE = "openai-replay serve --engine uvicorn"
     RUN = "openai-replay run"
     PYTEST = "pytest"
 
@@ -52,9 +55,16 @@ class FrontEnd(enum.Enum):
             return f"{name.removeprefix(_PREFIX)} = {_toml(values)} (in openai-replay.toml beside the recordings)"
         return " ".join(f"--set {shlex.quote(f'{name}={value}')}" for value in values)
 
-    def command(self, name: str, value: str) -> str:
-        """Return the command that runs the front end with an option; `…` stands for the rest of the command."""
-        return f"{self.value} {self.option(name, value)} …"
+    def command(self, name: str, value: str, origin: str = _API_ORIGIN) -> str:
+        """Return the command that runs the front end with an option; `…` stands for the rest of the command.
+
+        Args:
+            name: an option that records. The engine cannot, so that `serve` takes its place, by base URL, too.
+            origin: of the API that a base URL stands for, without a path.
+        """
+        mode = f" --mode {shlex.quote(f'reverse:{origin}')}" if self is FrontEnd.ENGINE else ""
+        program = FrontEnd.SERVE if self is FrontEnd.ENGINE else self
+        return f"{program.value}{mode} {self.option(name, value)} …"
 
     def reworded(self, message: str) -> str:
         """Return an error's message with the command of this front end for the option that it advises."""

@@ -45,6 +45,7 @@ def test_a_command_of_this_package_is_run_unless_another_program_has_started_it(
             r'ignore = ["a", "b[\"c\"]=\\d"] (in openai-replay.toml beside the recordings)',
         ),
         (FrontEnd.SERVE, "recording_mode", ["record"], "--set recording_mode=record"),
+        (FrontEnd.ENGINE, "recording_ignore", ["a"], "--set recording_ignore=a"),
         (FrontEnd.MITMDUMP, "recording_mode", ["record"], "--set recording_mode=record"),
     ],
 )
@@ -57,6 +58,18 @@ def test_an_option_is_spelt_as_the_user_can_write_it(
 def test_a_command_names_the_program() -> None:
     assert FrontEnd.RUN.command("recording_mode", "record") == "openai-replay run --mode record …"
     assert FrontEnd.PYTEST.command("recording_mode", "live") == "pytest --recording-mode live …"
+
+
+def test_the_engine_cannot_record_so_its_command_is_that_of_serve_by_base_url() -> None:
+    option = ("recording_mode", "record")
+    rest = "--set recording_mode=record …"
+    assert FrontEnd.ENGINE.command(*option) == (
+        f"openai-replay serve --mode reverse:https://api.openai.com {rest}"
+    )
+    assert FrontEnd.ENGINE.command(*option, "http://[::1]:8000") == (
+        f"openai-replay serve --mode 'reverse:http://[::1]:8000' {rest}"
+    )
+    assert FrontEnd.SERVE.command(*option, "http://[::1]:8000") == f"openai-replay serve {rest}"
 
 
 def test_the_option_that_a_message_advises_is_reworded_and_others_stay() -> None:

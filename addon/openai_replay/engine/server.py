@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 
 from ..errors import BadOption
+from ..front_end import FrontEnd
 from ..options import Settings, WebSocketPolicy
 from ..replay.shared_run import mark_ready, shared_folder
 from ..service.ending_signals import ending_signals
@@ -46,7 +47,7 @@ def serve(arguments: Sequence[str] | None = None) -> None:
         api = target(command_line.mode)
         settings = checked(command_line, api, os.environ)
     except BadOption as exc:
-        print(exc, flush=True)
+        print(FrontEnd.of(os.environ).reworded(str(exc)), flush=True)
         sys.exit(FAILED_TO_START)
     _run(command_line, api, settings)
 

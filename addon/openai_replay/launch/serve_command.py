@@ -58,6 +58,8 @@ def serve_command(engine: str, arguments: Sequence[str]) -> None:
     `mitmdump --help` has the rest for the engine mitmproxy; the engine uvicorn has no more.
     """
     # The last of two counts, so a user's own address does.
-    program = _ENGINE if engine == "uvicorn" else (*_MITMDUMP, "-s", str(addon_script()))
-    environment = {**os.environ, FRONT_END: FrontEnd.SERVE.value}
+    is_engine = engine == "uvicorn"
+    program = _ENGINE if is_engine else (*_MITMDUMP, "-s", str(addon_script()))
+    front_end = FrontEnd.ENGINE if is_engine else FrontEnd.SERVE
+    environment = {**os.environ, FRONT_END: front_end.value}
     os.execve(sys.executable, [*program, *_LISTEN_HERE, *arguments], environment)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from ..errors import BadRecording
 from ..format import json_text
@@ -35,7 +35,7 @@ _CANDIDATES = 8
 _MOST_DIFFERENCES = 12
 
 # The beginning of the API's paths; compatible hosts may have a prefix before it.
-_VERSION = re.compile(r".*/v[0-9]")
+_VERSION = re.compile(r"(?P<prefix>.*?)(?P<version>/v[0-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,10 @@ class Miss:
         Args:
             front_end: the program that the user has started, in whose spelling options are named.
         """
-        lines = [f"  Next: record it, with a key: {front_end.command('recording_mode', 'record-if-missing')}"]
+        url = urlsplit(self.api_request.url)
+        origin = f"{url.scheme}://{url.netloc}"
+        command = front_end.command("recording_mode", "record-if-missing", origin)
+        lines = [f"  Next: record it, with a key: {command}"]
         if self.ignore_rules:
             lines.append(
                 "  If this changes with each run, ignore it, both while recording and while replaying:"
@@ -94,10 +97,17 @@ class Miss:
         return "\n".join(lines)
 
     def _no_endpoint(self) -> str:
-        text = "There is none of this endpoint."
-        if _VERSION.match(self.api_request.endpoint()) is None:
-            text += " Its path has no /v1: is it missing at the end of the base URL?"
-        return text
+        return f"There is none of this endpoint.{self._hint_about_path()}"
+
+    def _hint_about_path(self) -> str:
+        version = _VERSION.match(self.api_request.endpoint())
+        if version is None:
+            return " Its path has no /v1: is it missing at the end of the base URL?"
+        if self.api_request.test_id and version["prefix"]:
+            test_id = f"{self.api_request.test_id}{version['prefix']}"
+            path = f"/@{quote(test_id, safe='')}{version['version']}"
+            return f" If the test id is {test_id}, write its slashes as %2F: {path}"
+        return ""
 
 
 def error_body(message: str, code: str, user_agent: str) -> bytes:

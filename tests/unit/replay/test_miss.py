@@ -75,6 +75,34 @@ def test_an_endpoint_without_recordings_has_no_nearest(store: Store, folder: Pat
     assert miss.explanation() == miss.summary()
 
 
+@pytest.mark.parametrize(
+    ("test_id", "path", "hint"),
+    [
+        ("tests", "/a/v1/files", " If the test id is tests/a, write its slashes as %2F: /@tests%2Fa/v1"),
+        (
+            "täst",
+            "/a::b/v1/files",
+            " If the test id is täst/a::b, write its slashes as %2F: /@t%C3%A4st%2Fa%3A%3Ab/v1",
+        ),
+        ("tests", "/v1/files", ""),
+        (None, "/a/v1/files", ""),
+    ],
+)
+def test_a_test_id_with_a_slash_that_is_not_escaped_is_pointed_out(
+    store: Store, test_id: str | None, path: str, hint: str
+) -> None:
+    request = describe("GET", f"https://api.openai.com{path}", None, test_id, NO_RULES)
+    assert found(store, request).summary().endswith(f"There is none of this endpoint.{hint}")
+
+
+def test_the_engine_s_user_is_told_to_record_with_serve_by_the_same_base_url(store: Store) -> None:
+    request = chat("x", url="http://localhost:8000/v1/chat/completions")
+    assert found(store, request).advice(FrontEnd.ENGINE) == (
+        "  Next: record it, with a key: openai-replay serve --mode reverse:http://localhost:8000 "
+        "--set recording_mode=record-if-missing …"
+    )
+
+
 def test_a_base_url_without_its_version_is_pointed_out(store: Store, folder: Path) -> None:
     write_recording(folder, "a.json", chat("x"), completion())
     miss = found(store, chat("x", url="https://api.openai.com/chat/completions"))
