@@ -9,9 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from support.proxy import (
     CEILING_S,
     PROGRAM,
     PROGRAM_NAME,
+    ROOT,
     Proxy,
     bare_environment,
     curl,
@@ -310,7 +311,31 @@ def test_two_machines_behind_nginx_keep_each_test_s_sequence(
     assert all(served), "one machine has had all the tests"
 
 
-# As the README has it, with the test's own ports and folders around it.
+def test_large_bodies_and_websockets_pass_nginx(tmp_path: Path, nginx: str) -> None:
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    large = recording("large")
+    large["request"]["body"] = chat_body("Is it done? " * 200_000)
+    (folder / "large.json").write_text(json.dumps(large))
+    (folder / "session.json").write_text(json.dumps(session("said")))
+    with (
+        proxy(tmp_path / "one", f"recording_dir={folder}", mode=BASE_URL_MODE, program="engine") as one,
+        load_balancer(nginx, tmp_path, one.port, one.port) as balanced,
+    ):
+        with closing(http.client.HTTPConnection("127.0.0.1", balanced, timeout=CEILING_S)) as client:
+            body = json.dumps(large["request"]["body"])
+            client.request("POST", "/v1/chat/completions", body, {"content-type": "application/json"})
+            answer = json.load(client.getresponse())
+        with socket.create_connection(("127.0.0.1", balanced), timeout=CEILING_S) as connection:
+            web_socket = WebSocket(connection, "/v1/realtime?model=gpt-realtime")
+            web_socket.accepted()
+            said = web_socket.receive()
+            web_socket.close()
+    assert answer["choices"][0]["message"]["content"] == "large"
+    assert said["text"] == "said"
+
+
+# The test's own folders around the page's example.
 NGINX_CONFIGURATION = """
 daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{}}
@@ -318,14 +343,19 @@ http {{
   access_log off;
   client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
-  map $request_uri $test_id {{ ~^/@(?<id>[^/]*)/ $id; default $http_x_test_id; }}
-  upstream openai_replay {{ hash $test_id consistent; server 127.0.0.1:{one}; server 127.0.0.1:{two}; }}
-  server {{
-    listen 127.0.0.1:{port};
-    location / {{ proxy_pass http://openai_replay$request_uri; proxy_http_version 1.1; proxy_buffering off; }}
-  }}
+  {example}
 }}
 """
+
+
+def nginx_example(addresses: Mapping[str, str]) -> str:
+    """Return the example of the page about load tests, with other addresses."""
+    page = (ROOT / "addon" / "LOAD_TESTING.md").read_text()
+    example = page.partition("```nginx\n")[2].partition("```")[0]
+    for old, new in addresses.items():
+        assert example.count(old) == 1, example
+        example = example.replace(old, new)
+    return example
 
 
 @contextmanager
@@ -334,7 +364,13 @@ def load_balancer(nginx: str, tmp_path: Path, one: int, two: int) -> Iterator[in
     folder.mkdir()
     port = free_port()
     configuration = folder / "nginx.conf"
-    configuration.write_text(NGINX_CONFIGURATION.format(folder=folder, one=one, two=two, port=port))
+    addresses = {
+        "10.0.0.1:8080": f"127.0.0.1:{one}",
+        "10.0.0.2:8080": f"127.0.0.1:{two}",
+        "listen 8080": f"listen 127.0.0.1:{port}",
+    }
+    example = nginx_example(addresses)
+    configuration.write_text(NGINX_CONFIGURATION.format(folder=folder, example=example))
     process = subprocess.Popen([nginx, "-p", str(folder), "-c", str(configuration)])
     try:
         wait_until(lambda: is_listening(port, process), "nginx listens")
