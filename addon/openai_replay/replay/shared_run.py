@@ -14,6 +14,7 @@ An example. Workers 1 and 2 get the same poll, which has the answers `queued` an
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import os
@@ -78,6 +79,18 @@ def mark_ready(folder: Path) -> None:
 def is_ready(folder: Path, pid: int) -> bool:
     """Tell whether a process of the run came as far as to listen."""
     return _ready_file(folder, pid).exists()
+
+
+def is_first_to_say(folder: Path, text: str) -> bool:
+    """Tell whether no process of the run has said a text yet, and take note that it is said now."""
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    try:
+        (folder / f"{digest}.said").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    except OSError:  # a full disk and its like: rather too often than never
+        pass
+    return True
 
 
 def _ready_file(folder: Path, pid: int) -> Path:

@@ -20,7 +20,7 @@ from ..options import Mode, Settings
 from ..record.recorder import FileChanges, Recorder
 from ..replay.positions import Positions
 from ..replay.replayer import Replayer
-from ..replay.shared_run import SharedPositions, SharedReport, shared_folder
+from ..replay.shared_run import SharedPositions, SharedReport, is_first_to_say, shared_folder
 from ..report import Report
 from ..request.identity import ApiRequest, describe_sent
 from ..request.rules import Rules, RuleUse
@@ -85,6 +85,10 @@ class Run:
             front_end=front_end,
         )
 
+    def is_first_to_say(self, text: str) -> bool:
+        """Tell whether no other process of the run has said a text."""
+        return self.shared is None or is_first_to_say(self.shared, text)
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -119,7 +123,13 @@ class Service:
         if self.settings.mode is Mode.REPLAY and not holds_recording(self.settings.directory):
             advice = self.run.front_end.reworded("Record first, with recording_mode=record")
             folder = str(self.settings.directory)
-            log.warning("recording_dir=%r has no recording: each request will miss. %s", folder, advice)
+            self._say_for_all("recording_dir=%r has no recording: each request will miss. %s", folder, advice)
+
+    def _say_for_all(self, warning: str, *values: object) -> None:
+        """Log a warning that each process of a run has reason to give, in the first of them."""
+        text = warning % values
+        if self.run.is_first_to_say(text):
+            log.warning("%s", text)
 
     def announce_terms(self) -> None:
         """Say in the log that answers are delayed or get faults, so that these are not taken for findings."""
@@ -127,9 +137,9 @@ class Service:
         if terms.are_plain():
             return
         if mode in (Mode.REPLAY, Mode.RECORD_IF_MISSING):
-            log.warning("Recorded answers are not sent as they were: %s.", terms.summary())
+            self._say_for_all("Recorded answers are not sent as they were: %s.", terms.summary())
         else:
-            log.warning(
+            self._say_for_all(
                 "recording_mode=%s sends the API's answers as they are: %s has no effect.",
                 mode.value,
                 terms.summary(),
@@ -139,7 +149,8 @@ class Service:
         """Log a warning, if it is the first of its kind in this run; `values` are its arguments."""
         if warning not in self.run.said:
             self.run.said.add(warning)
-            log.warning("%s (This is said once.)", warning % values)
+            if self.run.is_first_to_say(warning):
+                log.warning("%s (This is said once.)", warning % values)
 
     def say_without_effect(self, headers: OwnHeaders, reason: str) -> None:
         """Say once that the headers of a request for pacing and faults change nothing, and why."""

@@ -14,6 +14,7 @@ from openai_replay.replay.shared_run import (
     ENVIRONMENT_NAME,
     SharedPositions,
     SharedReport,
+    is_first_to_say,
     is_ready,
     mark_ready,
     shared_folder,
@@ -39,6 +40,12 @@ def test_a_process_is_ready_once_it_says_so(tmp_path: Path) -> None:
     mark_ready(tmp_path)
     assert is_ready(tmp_path, os.getpid())
     assert not is_ready(tmp_path, os.getpid() + 1)
+
+
+def test_each_text_is_said_by_one_process(tmp_path: Path) -> None:
+    said = [is_first_to_say(tmp_path, text) for text in ("a", "b/\udc80", "a", "b/\udc80")]
+    assert said == [True, True, False, False]
+    assert is_first_to_say(tmp_path / "gone", "a")
 
 
 def test_positions_go_on_from_one_process_to_the_next(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from openai_replay.front_end import FRONT_END, FrontEnd
 from openai_replay.options import OPTIONS, settings
 from openai_replay.replay.answer import Answer
 from openai_replay.replay.delivery import Delivery
+from openai_replay.replay.shared_run import ENVIRONMENT_NAME, SharedPositions
 from openai_replay.service.answering import Refusal, explained_miss, recorded_answer
 from openai_replay.service.service import Run, Service
 from openai_replay.trouble.terms import NO_OWN_HEADERS, OwnHeaders
@@ -181,6 +182,23 @@ def test_a_folder_without_a_recording_is_pointed_out_in_replay(
         "Record first, with openai-replay run --mode record …"
     )
     assert [record.message for record in caplog.records] == [said] * (mode == "replay")
+
+
+def test_workers_give_a_warning_once(folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    values: dict[str, object] = {option.name: option.default for option in OPTIONS}
+    values |= {"recording_dir": str(folder), "recording_pacing": "2x"}
+    for _ in range(2):
+        service = Service.opened(Run.new({ENVIRONMENT_NAME: str(tmp_path)}), settings(values), {})
+        service.announce_terms()
+        service.point_out_empty_folder()
+        for _ in range(2):
+            service.say_once("Mind %s.", "the gap")
+        service.close()
+        service.run.worker.close()
+        assert isinstance(service.run.positions, SharedPositions)
+        service.run.positions.close()
+    begins = [record.message.partition(" ")[0] for record in caplog.records]
+    assert begins == ["Recorded", f"recording_dir={str(folder)!r}", "Mind"]
 
 
 def test_a_cap_holds_for_made_up_headers_of_an_injected_failure(folder: Path) -> None:
