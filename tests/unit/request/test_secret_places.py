@@ -127,7 +127,16 @@ def test_all_else_of_an_answer_stays(answer: JSON) -> None:
     assert Hiding().answer(answer) == answer
 
 
-@given(JSON_VALUES)
+def without_places(value: JSON) -> JSON:
+    """Return a value whose names are none that hold a secret, and whose texts are no URL and no form."""
+    if isinstance(value, dict):
+        return {f"x{name}": without_places(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [without_places(item) for item in value]
+    return value.replace("=", "").replace("@", "") if isinstance(value, str) else value
+
+
+@given(JSON_VALUES.map(without_places))
 def test_a_value_without_such_places_is_equal_to_what_it_was(value: JSON) -> None:
     assert json.dumps(Hiding().answer(value)) == json.dumps(value)
     assert json.dumps(Hiding().request(value)) == json.dumps(value)
