@@ -16,11 +16,10 @@ from ..errors import BadOption
 from ..options import OPTIONS, Mode, Settings, meant_as_ours, refuse_unknown
 from ..options_file import Value, resolve
 from ..service.base_url import refuse_unrecorded
-from ..service.workers import DEFAULT_PORT
+from ..service.workers import DEFAULT_PORT, port_number
 
 _DEFAULT_MODE = "reverse:https://api.openai.com"
 _BAD_ARGUMENTS = 1
-_MOST_PORT = 65535
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -77,7 +76,9 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="openai-replay serve --engine uvicorn", allow_abbrev=False)
     parser.add_argument("--listen-host", dest="host", default="", metavar="HOST")
-    parser.add_argument("-p", "--listen-port", dest="port", type=_port, default=DEFAULT_PORT, metavar="PORT")
+    parser.add_argument(
+        "-p", "--listen-port", dest="port", type=port_number, default=DEFAULT_PORT, metavar="PORT"
+    )
     parser.add_argument("-m", "--mode", default=_DEFAULT_MODE, metavar="reverse:URL")
     parser.add_argument("--set", dest="options", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--certs", dest="certificates", default="", metavar="PEM-FILE")
@@ -110,12 +111,6 @@ def _refuse_short(name: str, known: Container[str]) -> None:
     full = f"recording_{name}"
     if full in known and name != "mode":
         raise BadOption(f"unknown option {name}: did you mean {full}?")
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > _MOST_PORT:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to {_MOST_PORT}, got {text!r}")
-    return int(text)
 
 
 def target(mode: str) -> Target:

@@ -37,6 +37,7 @@ _MOST_QUICK_ENDS = 8
 
 # mitmproxy's, for all modes of HTTP.
 DEFAULT_PORT = 8080
+_MOST_PORT = 65535
 
 
 def split_workers(arguments: Sequence[str]) -> tuple[int, list[str]]:
@@ -57,6 +58,17 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def port_number(text: str) -> int:
+    """Read the value of --listen-port, 0 for a free port.
+
+    Raises:
+        ArgumentTypeError: it is no port.
+    """
+    if not text.isdecimal() or int(text) > _MOST_PORT:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to {_MOST_PORT}, got {text!r}")
+    return int(text)
+
+
 def _reserved_port(arguments: Sequence[str]) -> tuple[socket.socket | None, list[str]]:
     """Choose the port when the command line leaves it to the system: all workers need the same.
 
@@ -65,8 +77,8 @@ def _reserved_port(arguments: Sequence[str]) -> tuple[socket.socket | None, list
     Raises:
         SystemExit: another program listens on the port, which the workers would share with it.
     """
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("-p", "--listen-port", dest="port", type=int, default=DEFAULT_PORT)
+    parser = argparse.ArgumentParser(prog="openai-replay serve", add_help=False, allow_abbrev=False)
+    parser.add_argument("-p", "--listen-port", dest="port", type=port_number, default=DEFAULT_PORT)
     parser.add_argument("--listen-host", dest="host", default="")
     parser.add_argument("-m", "--mode", dest="modes", action="append", default=[])
     known, _ = parser.parse_known_args(list(arguments))

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from openai_replay.service.workers import run_workers
+
 SUPERVISOR = """
 import sys
 from openai_replay.service.workers import run_workers
@@ -70,3 +72,13 @@ def test_workers_that_die_again_and_again_end_all(tmp_path: Path) -> None:
     assert result.returncode == 4
     assert "another one takes its place" in result.stderr
     assert "8 workers in a row ended soon after their start" in result.stderr
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "http"])
+def test_a_port_that_is_none_is_refused_before_a_worker_starts(
+    capsys: pytest.CaptureFixture[str], port: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_workers(2, ["/nowhere"], [f"--listen-port={port}"])
+    assert ended.value.code == 2
+    assert f"-p/--listen-port: expected a number from 0 to 65535, got '{port}'" in capsys.readouterr().err
