@@ -78,9 +78,9 @@ class KnownRequests:
         if digest not in self._by_digest:
             self._add(len(known.request.body) + known.size())
             self._by_digest[digest] = known
-        if data and self.of_bytes(data) is None:
-            self._add(len(data))
-            self._by_bytes[without_weightless(data)] = known
+        if data and (written := without_weightless(data)) not in self._by_bytes:
+            self._add(len(written))
+            self._by_bytes[written] = known
 
     def _add(self, size: int) -> None:
         if self._size + size > _MOST_BYTES:

@@ -101,13 +101,14 @@ def http1(response: Sequence[Message]) -> bytes:
     is_chunked = all(name != b"content-length" for name, _ in fields)
     if is_chunked:
         fields.append((b"transfer-encoding", b"chunked"))
-    lines = [_status_line(head["status"]), *(b"%b: %b" % (name.lower(), value) for name, value in fields)]
+    lines = [status_line(head["status"]), *(b"%b: %b" % (name.lower(), value) for name, value in fields)]
     pieces = [message["body"] for message in body]
     if is_chunked:
         pieces = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece]
     return b"".join((b"\r\n".join(lines), b"\r\n\r\n", *pieces))
 
 
-def _status_line(status: int) -> bytes:
+def status_line(status: int) -> bytes:
+    """Return the first line of a response in HTTP/1.1, with the reason of a registered status."""
     known = status in HTTPStatus
     return f"HTTP/1.1 {status} {HTTPStatus(status).phrase if known else ''}".encode()

@@ -20,6 +20,7 @@ from ..service.service import Service
 from ..service.socket_requests import Upgrade
 from ..trouble.terms import FAULT_HEADER, PACING_HEADER, OwnHeaders
 from ..wire.content_coding import decoded_request
+from ..wire.headers import TOKEN
 from .command_line import Target
 from .messages import Scope
 
@@ -54,9 +55,8 @@ _OF_CONNECTION = frozenset(
 
 _DIGEST_BYTES = 16
 
-# A head whose lines any parser ends at the same places (RFC 9110, section 5.5), and a header's name (section 5.6.2).
+# A head whose lines any parser ends at the same places (RFC 9110, section 5.5).
 _SOUND_HEAD = re.compile(rb"(?:[\t\x20-\x7e\x80-\xff]*\r\n)*[\t\x20-\x7e\x80-\xff]*")
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 @lru_cache(maxsize=1024)
@@ -68,9 +68,7 @@ def _is_telling(name: bytes) -> bool:
 @lru_cache(maxsize=1024)
 def _is_weightless(name: bytes) -> bool:
     text = name.decode("latin-1").lower()
-    return (
-        _TOKEN.fullmatch(text) is not None and text not in _OF_CONNECTION and not _is_telling(text.encode())
-    )
+    return TOKEN.fullmatch(text) is not None and text not in _OF_CONNECTION and not _is_telling(text.encode())
 
 
 def without_weightless(data: bytes) -> bytes:

@@ -39,7 +39,6 @@ from ..wire.socket_notes import NO_SOCKET, SocketNotes, read_socket_notes
 from ..wire.white_space import WhiteSpace, from_note, usual
 
 JSON_TYPE = "application/json"
-_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _DONE = re.compile(rb"data: ?\[DONE\]")
 _BREAKS = re.compile(r"[\r\n\0]")
 _LONGEST_SHOWN = 60
@@ -164,7 +163,7 @@ def _check_headers(stored: Stored) -> None:
     """
     for name, value in stored.recording.response.headers.items():
         place = f"$.response.headers[{json.dumps(name[:_LONGEST_SHOWN])}]"
-        if not _TOKEN.fullmatch(name):
+        if not headers.TOKEN.fullmatch(name):
             raise BadRecording(stored.path, "expected the name of a header", place)
         if _BREAKS.search(value):
             raise BadRecording(stored.path, "expected the value of a header in one line", place)

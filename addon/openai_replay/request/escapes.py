@@ -12,6 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
+# The characters that JSON spells in one way, apart from `u` escapes, for use in a set of an expression: no control
+# characters, quotes, slashes or backslashes, and nothing beyond ASCII.
+UNESCAPED = r" !#-.0-\[\]-~"
+
 _ESCAPE = re.compile(r'\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt])|%[0-9a-fA-F]{2}')
 _SHORT_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 
 from ..format.recording import JSON
+from .escapes import UNESCAPED
 from .identity import ApiRequest, is_list
 from .multipart import MULTIPART
 from .normal_form import normal_body
 
-# Characters that JSON spells in one way, apart from \u escapes: no control characters, quotes, slashes or backslashes.
-_PLAIN = re.compile(r"[ !#-.0-\[\]-~]+")
+_PLAIN = re.compile(rf"[{UNESCAPED}]+")
 
 # A request of more texts is known by its longest ones, and a longer text by its beginning.
 _MOST_TEXTS = 16

@@ -19,7 +19,7 @@ from ..errors import BadOption
 from ..format.recording import JSON
 from . import expressions, secret_looks
 from .credentials import searchable
-from .escapes import Span, levels, original
+from .escapes import UNESCAPED, Span, levels, original
 from .secret_places import REDACTED as REDACTED
 from .secret_places import SIGNS_IN_ANSWERS, Hiding
 
@@ -33,7 +33,7 @@ _SIGNS = tuple(sign for sign in _ALL_SIGNS if not any(o in sign for o in _ALL_SI
 _MOST_QUOTED = 64
 
 # In JSON these may be written with a backslash.
-_ESCAPABLE = re.compile(r"[^ !#-.0-\[\]-~]")
+_ESCAPABLE = re.compile(rf"[^{UNESCAPED}]")
 
 
 class RedactedRequest(NamedTuple):

@@ -6,7 +6,11 @@ lacked a default header.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+
+# The name of a header (RFC 9110, section 5.6.2).
+TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 # Besides the content type.
 KEPT = (
