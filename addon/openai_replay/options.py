@@ -65,6 +65,18 @@ class Option:
         items = (item.strip() for item in re.split(f"[{self.separators}]", text))
         return tuple(item for item in items if item)
 
+    def given(self, texts: Sequence[str]) -> str | tuple[str, ...]:
+        """Return the value that `--set` gives, each time with one of `texts`.
+
+        Raises:
+            BadOption: an option with one value got none or several.
+        """
+        if not isinstance(self.default, str):
+            return tuple(texts)
+        if len(texts) != 1:
+            raise BadOption(f"{self.name}: expected one value, got {', '.join(map(repr, texts)) or 'none'}")
+        return texts[0]
+
 
 OPTIONS = (
     Option(
@@ -225,6 +237,19 @@ def environment_values(environment: Mapping[str, str]) -> dict[str, str | tuple[
         for name, option in known.items()
         if environment.get(name)
     }
+
+
+def given_values(pairs: Iterable[tuple[str, str]]) -> dict[str, str | tuple[str, ...]]:
+    """Return the addon's options among pairs of name and text, as the texts after `--set` have them.
+
+    Raises:
+        BadOption: an option with one value got several.
+    """
+    texts: dict[str, list[str]] = {}
+    for name, text in pairs:
+        texts.setdefault(name, []).append(text)
+    known = {option.name: option for option in OPTIONS}
+    return {name: known[name].given(given) for name, given in texts.items() if name in known}
 
 
 def default_values(environment: Mapping[str, str]) -> dict[str, str | tuple[str, ...]]:

@@ -141,6 +141,11 @@ def test_a_misspelt_variable_ends_mitmdump(cwd: Path, name: str, hint: str) -> N
     assert refused_start(cwd, **{variable: "record"}) == [line]
 
 
+def test_two_values_for_one_option_end_mitmdump_instead_of_passing_everything_on(cwd: Path) -> None:
+    line = "recording_mode: expected one value, got 'replay', 'live'"
+    assert refused_start(cwd, "recording_mode=replay", "recording_mode=live") == [line]
+
+
 def test_a_base_url_proxy_of_a_host_that_is_not_recorded_ends_mitmdump(cwd: Path) -> None:
     assert refused_start(cwd, mode="reverse:https://other.example") == [
         "mode=reverse:https://other.example: other.example:443 is none of recording_hosts (api.openai.com, "

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from openai_replay import options
 from openai_replay.errors import BadOption
-from openai_replay.options import OPTIONS, Mode, Settings, default_values, refuse_unknown, settings
+from openai_replay.options import (
+    OPTIONS,
+    Mode,
+    Option,
+    Settings,
+    default_values,
+    given_values,
+    refuse_unknown,
+    settings,
+)
 from openai_replay.options import MatchPolicy as Match
 
 
@@ -89,6 +98,25 @@ def test_a_misspelt_variable_is_refused_with_what_was_meant(name: str, hint: str
         default_values({name: "x"})
 
     assert str(caught.value) == f"unknown environment variable {name}: {hint}"
+
+
+def test_a_list_takes_each_value_of_the_command_line() -> None:
+    pairs = [
+        ("recording_ignore", "a"),
+        ("recording_mode", "live"),
+        ("confdir", "x"),
+        ("recording_ignore", "b"),
+    ]
+    assert given_values(pairs) == {"recording_mode": "live", "recording_ignore": ("a", "b")}
+
+
+@pytest.mark.parametrize("option", [option for option in OPTIONS if isinstance(option.default, str)])
+def test_an_option_with_one_value_takes_one(option: Option) -> None:
+    assert option.given(["a"]) == "a"
+    for texts, got in [(["a", "b"], "'a', 'b'"), (["a", "a"], "'a', 'a'"), ([], "none")]:
+        with pytest.raises(BadOption) as caught:
+            option.given(texts)
+        assert str(caught.value) == f"{option.name}: expected one value, got {got}"
 
 
 def test_a_misspelt_option_is_refused_with_what_was_meant() -> None:

@@ -13,7 +13,7 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from ..errors import BadOption
-from ..options import OPTIONS, Mode, Settings, meant_as_ours, refuse_unknown
+from ..options import OPTIONS, Mode, Settings, given_values, meant_as_ours, refuse_unknown
 from ..options_file import Value, resolve
 from ..service.base_url import refuse_unrecorded
 from ..service.workers import DEFAULT_PORT, port_number
@@ -57,7 +57,7 @@ def parse(arguments: Sequence[str]) -> CommandLine:
 
     Raises:
         SystemExit: it makes no sense, with argparse's message.
-        BadOption: `--set` names an option that is misspelt.
+        BadOption: `--set` names an option that is misspelt, or gives several values where one is expected.
     """
     known = _parser().parse_args(list(arguments))
     given, foreign = _options(known.options)
@@ -88,22 +88,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _options(texts: Iterable[str]) -> tuple[dict[str, Value], tuple[str, ...]]:
     """Return the options of the addon by name, and the names of others, which are mitmproxy's."""
-    known = {option.name: option for option in OPTIONS}
-    given: dict[str, Value] = {}
-    foreign: list[str] = []
-    for text in texts:
-        name, _, value = text.partition("=")
-        option = known.get(name)
-        if option is None:
-            foreign.append(name)
-        elif isinstance(option.default, str):
-            given[name] = value
-        else:
-            given[name] = (*given.get(name, ()), value)
+    known = {option.name for option in OPTIONS}
+    pairs = [(name, value) for name, _, value in (text.partition("=") for text in texts)]
+    foreign = tuple(name for name, _ in pairs if name not in known)
     for name in foreign:
         _refuse_short(name, known)
     refuse_unknown(meant_as_ours(foreign, known), known, "option")
-    return given, tuple(foreign)
+    return given_values(pairs), foreign
 
 
 def _refuse_short(name: str, known: Container[str]) -> None:

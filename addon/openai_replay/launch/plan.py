@@ -9,13 +9,13 @@ from pathlib import Path
 
 from ..errors import BadOption
 from ..front_end import FrontEnd
-from ..options import OPTIONS, Mode, Settings
+from ..options import OPTIONS, Mode, Settings, given_values
 from ..options_file import resolve
 from .base_url import BASE_URL_VARIABLES, Target, original_base_url, target_of
 
 _DEFAULT_HOSTS = next(option.default for option in OPTIONS if option.name == "recording_hosts")
 
-_LISTS = {option.name: not isinstance(option.default, str) for option in OPTIONS}
+_NAMES = frozenset(option.name for option in OPTIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def planned(options: RunOptions, environment: Mapping[str, str]) -> Plan:
     Raises:
         BadOption: says which one makes no sense, in one line.
     """
-    given = {**_set_options(options), **_named_options(options)}
+    given = {**given_values(_pairs(options.more)), **_named_options(options)}
     target = _target(environment) if options.base_url else None
     checked = resolve(given, environment)
     _refuse_mock_in_replay(options, checked, FrontEnd.of_command_line(environment))
@@ -84,7 +84,7 @@ def planned(options: RunOptions, environment: Mapping[str, str]) -> Plan:
     if added := _host_of_base_url(target, checked, environment):
         given["recording_hosts"] = (*(pattern.text for pattern in checked.hosts), added)
         checked = resolve(given, environment)
-    of_mitmproxy = tuple(pair for pair in _pairs(options.more) if pair[0] not in _LISTS)
+    of_mitmproxy = tuple(pair for pair in _pairs(options.more) if pair[0] not in _NAMES)
     return Plan(options, (*_flattened(given), *of_mitmproxy), checked, target, original_base_url(environment))
 
 
@@ -124,15 +124,6 @@ def _named_options(options: RunOptions) -> dict[str, str]:
         "recording_test_id": options.test_id,
     }
     return {name: value for name, value in named.items() if value is not None}
-
-
-def _set_options(options: RunOptions) -> dict[str, str | tuple[str, ...]]:
-    """Return the addon's options that `--set` gives; a name that comes again adds to a list."""
-    collected: dict[str, str | tuple[str, ...]] = {}
-    for name, value in _pairs(options.more):
-        if name in _LISTS:
-            collected[name] = (*collected.get(name, ()), value) if _LISTS[name] else value
-    return collected
 
 
 def _pairs(texts: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ import sys
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
-from mitmproxy import connection, ctx, http, optmanager, tls
+from mitmproxy import connection, ctx, http, tls
 from mitmproxy.addonmanager import Loader
 from mitmproxy.proxy import server_hooks
 
@@ -35,6 +35,7 @@ from .connect_targets import ConnectTargets
 from .distrust import DistrustingClients
 from .endings import ending_after_error, explained_error, reason_without_tunnel
 from .flow_state import FlowState, state_of
+from .given_options import given_options, refuse_unregistered, take_deferred
 from .guard import Guard, refusal_to_connect, relieve_guard
 from .hosts import (
     PASSING_OPTIONS,
@@ -43,7 +44,6 @@ from .hosts import (
     leads_to_recorded_host,
     refuse_passed_hosts,
     refuse_unrecorded_reverse_proxy,
-    refuse_unregistered,
     set_mitmproxy_options,
 )
 from .other_hosts import OtherHostWatch, refusal_response
@@ -71,6 +71,8 @@ class OpenAIReplay:
         self._session: Session | None = None
         # Until a session is open that may send requests upstream, and again when it is closed.
         self._is_closed = True
+        # An option that mitmproxy could not take, for `configure` to report.
+        self._bad_option: BadOption | None = None
         self._targets = ConnectTargets()
         self._other_hosts = OtherHostWatch(self._run.report, self._run.front_end)
         self._test_ids = ConnectionTestIds()
@@ -83,6 +85,10 @@ class OpenAIReplay:
     def load(self, loader: Loader) -> None:
         """Register the options, their defaults from the environment."""
         _register_options(loader)
+        try:
+            take_deferred()
+        except BadOption as exc:
+            self._bad_option = exc
         relieve_guard()
         self._run.log_gate.install()
         count_only_errors_of_the_start()
@@ -106,7 +112,9 @@ class OpenAIReplay:
         self._is_closed = checked.mode is Mode.REPLAY
 
     def _checked(self) -> Settings:
-        checked = resolve(_given_options(), os.environ)
+        if self._bad_option is not None:
+            raise self._bad_option
+        checked = resolve(given_options(_OPTION_NAMES), os.environ)
         refuse_unrecorded_reverse_proxy(checked)
         refuse_passed_hosts(checked)
         if self._run.shared is not None and checked.mode is not Mode.REPLAY:
@@ -354,13 +362,3 @@ def _register_options(loader: Loader) -> None:
     for option in OPTIONS:
         typespec: Any = str if isinstance(option.default, str) else Sequence[str]
         loader.add_option(option.name, typespec, defaults[option.name], option.help)
-
-
-def _given_options() -> dict[str, Any]:
-    """Return the options that the command line, a configuration file or a script has set, be it to their defaults."""
-    registered = ctx.options._options
-    return {
-        name: registered[name].current()
-        for name in _OPTION_NAMES
-        if registered[name].value is not optmanager.unset
-    }

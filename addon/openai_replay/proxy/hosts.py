@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from itertools import pairwise
 
 from mitmproxy import connection, ctx, http
 from mitmproxy.proxy import mode_specs
@@ -89,19 +87,6 @@ def refuse_passed_hosts(checked: Settings) -> None:
                         f"{option}={expression!r}: expected no recorded host to pass untouched, it matches "
                         f"{pattern.text} of recording_hosts"
                     )
-
-
-def refuse_unregistered(command_line: Sequence[str]) -> None:
-    """Check the names after `--set`: mitmproxy keeps an unknown name for an addon that may be loaded later.
-
-    Raises:
-        BadOption: no addon has registered an option of that name.
-    """
-    for word, value in pairwise((*command_line, "")):
-        text = value if word == "--set" else word.removeprefix("--set=") if word.startswith("--set=") else ""
-        name = text.partition("=")[0]
-        if name and name in ctx.options.deferred:
-            raise BadOption(f"unknown option {name}: no addon of this proxy has it")
 
 
 def refuse_unrecorded_reverse_proxy(checked: Settings) -> None:

@@ -37,6 +37,11 @@ def test_a_misspelt_option_is_refused() -> None:
         parse(["--set", "recording_moed=replay"])
 
 
+def test_one_option_takes_no_second_value() -> None:
+    with pytest.raises(BadOption, match="recording_report: expected one value, got 'a', 'b'"):
+        parse(["--set", "recording_report=a", "--set", "recording_report=b"])
+
+
 @pytest.mark.parametrize(
     ("mode", "origin"),
     [

@@ -40,6 +40,11 @@ def test_a_set_without_name_or_value_is_refused(plan_of: Planner, text: str) -> 
         plan_of(more=(text,))
 
 
+def test_one_option_takes_no_second_value(plan_of: Planner) -> None:
+    with pytest.raises(BadOption, match="recording_mode: expected one value, got 'live', 'replay'"):
+        plan_of(more=("recording_mode=live", "recording_mode=replay"))
+
+
 def test_the_host_of_the_base_url_is_recorded_unless_hosts_are_given(plan_of: Planner) -> None:
     own = {"OPENAI_BASE_URL": "http://localhost:11434/v1"}
     defaults = hosts(plan_of, {})
