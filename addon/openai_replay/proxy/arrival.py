@@ -126,13 +126,16 @@ def _test_id_of_request(
 
 
 def _let_upload_pass(flow: http.HTTPFlow, state: FlowState) -> None:
-    """Stream a form while recording, so that memory does not grow with it; all else is needed whole to match."""
+    """Stream a form while recording, so that memory does not grow with it; all else is needed whole to match.
+
+    A form that is compressed is decoded as a whole, as in replay.
+    """
     mode = state.session.settings.mode
     flow.request.stream = mode is Mode.LIVE
     if mode is not Mode.RECORD:
         return
     boundary = boundary_of(flow.request.headers.get("content-type", ""))
-    if boundary is not None:
+    if boundary is not None and "content-encoding" not in flow.request.headers:
         state.upload = MultipartParser(boundary)
         flow.request.stream = _upload_tap(state, state.upload)
 

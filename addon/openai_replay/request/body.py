@@ -36,17 +36,18 @@ def parse_body(content: bytes, content_type: str) -> JSON:
         )
     except (ValueError, RecursionError):
         return opaque_body(content)
-    may_be_deep = content.count(b"[") + content.count(b"{") > _DEEPEST
-    return opaque_body(content) if may_be_deep and _is_too_deep(value) else value
+    may_be_deep = content.count(b"[") + content.count(b"{") > DEEPEST
+    return opaque_body(content) if may_be_deep and is_deeper(value, DEEPEST) else value
 
 
 # The functions that go through bodies call themselves once or twice per level, and Python allows 1,000 calls.
-_DEEPEST = 200
+DEEPEST = 200
 
 
-def _is_too_deep(value: JSON) -> bool:
+def is_deeper(value: JSON, levels: int) -> bool:
+    """Tell whether a value has more than so many levels of objects and lists."""
     level: list[JSON] = [value]
-    for _ in range(_DEEPEST + 1):
+    for _ in range(levels + 1):
         level = [
             item
             for part in level

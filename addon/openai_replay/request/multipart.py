@@ -115,10 +115,11 @@ class MultipartParser:
             safe = max(0, len(self._buffer) - len(self._delimiter) + 1)
             self._take_content(safe)
             return False
-        after = end + len(self._delimiter)
+        after = self._end_of_padding(end + len(self._delimiter))
         tail = bytes(self._buffer[after : after + 2])
-        if len(tail) < 2:
+        if len(tail) < 2 and after - end < _LONGEST_HEADER:
             return False
+        del self._buffer[end + len(self._delimiter) : after]
         self._take_content(end)
         del self._buffer[: len(self._delimiter) + 2]
         self._part = None
@@ -126,6 +127,12 @@ class MultipartParser:
         self._in_header = tail == b"\r\n"
         self._is_malformed = not self._is_complete and not self._in_header
         return self._in_header
+
+    def _end_of_padding(self, start: int) -> int:
+        """Return where the white space ends that may follow a delimiter (RFC 2046, section 5.1.1)."""
+        while start < len(self._buffer) and self._buffer[start] in b" \t":
+            start += 1
+        return start
 
     def _take_content(self, length: int) -> None:
         if self._part is not None:
@@ -153,6 +160,7 @@ class MultipartParser:
 
 # A value beyond ASCII (RFC 5987): charset, language, percent-encoded bytes.
 _EXTENDED = re.compile(r"(?i:utf-8)'[^']*'(?P<octets>.*)")
+_FOLD = re.compile(r"\r\n[ \t]+")  # a header that continues on the next line (RFC 822, section 3.1.1)
 _ESCAPE = re.compile(r'\\(?P<quoted>["\\])|%(?:22|0[DdAa])')
 _PARAMETER = re.compile(r';\s*(?P<name>[\w*]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<token>[^;\s]*))')
 
@@ -160,7 +168,7 @@ _PARAMETER = re.compile(r';\s*(?P<name>[\w*]+)\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\
 def _part_from_header(header: bytes) -> _Part | None:
     """Read name and file name; browsers and SDKs write them as raw UTF-8, which `email` would mangle."""
     text = header.decode("utf-8", "surrogateescape")
-    for line in text.split("\r\n"):
+    for line in _FOLD.sub(" ", text).split("\r\n"):
         name, _, value = line.partition(":")
         if name.strip().lower() == "content-disposition":
             parameters = {

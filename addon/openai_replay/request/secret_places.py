@@ -10,9 +10,11 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from urllib.parse import unquote
 
 from ..format.recording import JSON
+from .body import DEEPEST, is_deeper
 
 REDACTED = "REDACTED"
 
@@ -27,7 +29,15 @@ _PARAMETERS = frozenset(
 
 # `key` and its like are a secret beside a type of authentication (Azure's data sources), and a name in a filter.
 _BESIDE_AUTHENTICATION = frozenset(("key", "encodedapikey", "connectionstring", "token", "value"))
-_AUTHENTICATIONS = ("key", "token", "bearer", "basic", "auth", "password", "connectionstring")
+_WITHIN_AUTHENTICATION = ("authentication", "auth", "credentials")
+
+# Such a type ends in one of these words, and is no other word that merely contains it (`author`, `password_reset`).
+# Beside `basic`, `key` and `token` alone a `value` may be anything.
+_AUTHENTICATION = re.compile(
+    r"(?i:(?:.*[-_ .])?(?:key|token|bearer|basic|auth|oauth2?|authentication|password|connection[-_ ]?string))"
+    r"|.*(?:Key|Token|Auth|Password|ConnectionString)|(?i:apikey|key[-_]?and[-_]?key[-_]?id)"
+)
+_OF_ANY_VALUE = frozenset(("basic", "key", "token"))
 
 # Conversations, filters and tool calls: people and models write these.
 _WRITTEN = frozenset(
@@ -54,8 +64,10 @@ _KEYS_OF_SCHEMAS = frozenset(
 # Without one of these in it, an answer has no key that the API made.
 SIGNS_IN_ANSWERS = ("client_secret", "clientSecret", "client-secret", "api_key", "expires_at")
 
-# Where JSON may hold JSON as text, and that JSON again.
+# JSON may hold JSON as text, and that JSON again. All these texts together must not need more calls than Python allows,
+# so each is searched only so many levels deep.
 _MOST_TEXTS_IN_TEXTS = 4
+_DEEPEST_IN_TEXT = 50
 
 
 def _squeezed(name: str) -> str:
@@ -92,7 +104,8 @@ class Hiding:
         return f"{match['before']}{REDACTED}@"
 
     def _parameter(self, match: re.Match[str]) -> str:
-        if _squeezed(unquote(match["name"])) not in _PARAMETERS:
+        name = unquote(match["name"]).rpartition("#")[2]  # behind a fragment's sign, which may be encoded
+        if _squeezed(name) not in _PARAMETERS:
             return match[0]
         self.secret(unquote(match["value"]))
         return match["before"] + self.secret(match["value"])
@@ -110,15 +123,15 @@ class Hiding:
         return value
 
     def _object_of_request(self, value: dict[str, JSON], parent: str, depth: int) -> dict[str, JSON]:
-        is_authentication = _is_authentication(value, parent)
+        secret_members = _beside_authentication(value, parent)
         is_form_field = isinstance(name := value.get("name"), str) and _squeezed(name) in _MEMBERS
         hidden: dict[str, JSON] = {}
         for name, item in value.items():
             kind = _squeezed(name)
             if (
                 kind in _MEMBERS
-                or kind == "headers"
-                or (is_authentication and kind in _BESIDE_AUTHENTICATION)
+                or (kind == "headers" and not _is_row(item))
+                or kind in secret_members
                 or (is_form_field and kind == "value")
             ):
                 hidden[name] = self._all_strings(item)
@@ -173,7 +186,7 @@ class Hiding:
     def text(self, text: str, depth: int = 0) -> str:
         """Hide the secrets of a request's text: JSON, lines of JSON, or a form; its layout stays as it is."""
         within = Hiding()
-        for value in _values_of(text):
+        for value in _values_of(text, DEEPEST if depth == 0 else _DEEPEST_IN_TEXT):
             within.request(value, depth=depth)
         text = self._replaced(text, within.found)
         return self.url(text) if _is_form(text) else text
@@ -182,7 +195,7 @@ class Hiding:
         """Hide the keys that the API made in an answer's text: JSON, lines of JSON, or lines of events."""
         within = Hiding()
         if any(sign in text for sign in SIGNS_IN_ANSWERS):
-            for value in _values_of(text):
+            for value in _values_of(text, DEEPEST):
                 within.answer(value)
         return self._replaced(text, within.found)
 
@@ -205,11 +218,19 @@ def _in_place(spelt: str, secrets: frozenset[str]) -> str:
     return f'"{REDACTED}"' if is_secret else spelt
 
 
-def _is_authentication(value: dict[str, JSON], parent: str) -> bool:
+def _is_row(value: JSON) -> bool:
+    """Tell whether `headers` are those of a table: texts, and no names with values."""
+    return isinstance(value, list) and all(isinstance(item, str) and ":" not in item for item in value)
+
+
+def _beside_authentication(value: dict[str, JSON], parent: str) -> frozenset[str]:
+    """Return the names of an object's members that are secrets because it is an authentication."""
+    if parent in _WITHIN_AUTHENTICATION:
+        return _BESIDE_AUTHENTICATION
     kind = value.get("type")
-    if parent in ("authentication", "auth", "credentials"):
-        return True
-    return isinstance(kind, str) and any(part in _squeezed(kind) for part in _AUTHENTICATIONS)
+    if not isinstance(kind, str) or not _AUTHENTICATION.fullmatch(kind):
+        return frozenset()
+    return _BESIDE_AUTHENTICATION - {"value"} if kind.lower() in _OF_ANY_VALUE else _BESIDE_AUTHENTICATION
 
 
 def _is_schema(name: str, value: JSON) -> bool:
@@ -230,13 +251,15 @@ def _is_form(text: str) -> bool:
     return "=" in text and not text.startswith(("{", "[")) and _FORM.fullmatch(text) is not None
 
 
-def _values_of(text: str) -> Iterator[JSON]:
-    """Yield the JSON values that a text consists of: it as a whole, or its lines, of events as well."""
-    if (whole := _maybe_json(text)) is not None:
-        yield whole
-        return
-    for line in text.splitlines():
-        if (value := _maybe_json(line.removeprefix("data:"))) is not None:
+def _values_of(text: str, deepest: int) -> Iterator[JSON]:
+    """Yield the JSON values that a text consists of: it as a whole, or its lines, of events as well.
+
+    A value of more than `deepest` levels is none.
+    """
+    whole = _maybe_json(text)
+    lines = text.splitlines() if whole is None else ()
+    for value in chain((whole,), (_maybe_json(line.removeprefix("data:")) for line in lines)):
+        if value is not None and not is_deeper(value, deepest):
             yield value
 
 

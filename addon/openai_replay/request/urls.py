@@ -89,5 +89,9 @@ def doubled_prefix(url: str) -> str:
 
 
 def rooted(path: str) -> str:
-    """Return the path of a request target; `OPTIONS *` has one without a slash in front (RFC 9112, section 3.2.4)."""
-    return path if path.startswith("/") else f"/{path}"
+    """Return a request target as path and query of a URL.
+
+    The target of `OPTIONS *` has no slash in front (RFC 9112, section 3.2.4). A target has no fragment (section 3.2.1),
+    so that a `#` in it is a letter that the client did not encode.
+    """
+    return (path if path.startswith("/") else f"/{path}").replace("#", "%23")

@@ -90,6 +90,26 @@ def test_a_file_has_one_name_however_an_sdk_spells_it(spellings: tuple[str, ...]
         }
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'--b\r\nContent-Disposition: form-data;\r\n name="f";\r\n\tfilename="a"\r\n\r\nx\r\n--b--\r\n',
+        b'--b \t\r\nContent-Disposition: form-data; name="f"; filename="a"\r\n\r\nx\r\n--b-- \r\n',
+        b"preamble\r\n--b  \r\ncontent-disposition: FORM-DATA; NAME=f; FileName=a\r\n\r\nx\r\n--b\t--epilogue",
+    ],
+    ids=["folded header", "padded delimiters", "preamble and epilogue"],
+)
+def test_white_space_between_the_parts_does_not_count(body: bytes) -> None:
+    expected = {MULTIPART: [{"name": "f", "filename": "a", "size": 1, "sha256": sha256(b"x")}]}
+    assert (parsed([body]), parsed(bytewise(body))) == (expected, expected)
+
+
+def test_padding_without_an_end_is_no_form() -> None:
+    assert parsed([b"--b" + b" " * 70_000, b" " * 70_000]) == {
+        "__bytes__": {"size": 140_003, "sha256": sha256(b"--b" + b" " * 140_000)}
+    }
+
+
 def test_a_form_of_nothing_is_complete() -> None:
     assert parsed([b"--b--\r\n"]) == {MULTIPART: []}
 

@@ -20,6 +20,7 @@ REQUESTS: dict[str, Any] = {
     "an API key": {"api_key": S, "apiKey": S, "provider": {"api-key": S}},
     "a client's secret": {"oauth": {"client_secret": S, "access_token": S}},
     "a password": {"database": {"user": "me", "password": S}, "webhook": {"secret": S}},
+    "headers as pairs": {"headers": [{"name": "x", "value": S}], "extra": {"headers": [f"Cookie: {S}"]}},
     "a list of keys": {"api_key": [S, S]},
     "an object for a key": {"authorization": {"type": "bearer", "token": S}},
     "a data source of Azure": {
@@ -27,6 +28,19 @@ REQUESTS: dict[str, Any] = {
             {"type": "azure_search", "parameters": {"authentication": {"type": "api_key", "key": S}}}
         ]
     },
+    "types of authentication": [
+        {"type": kind, member: S}
+        for kind, member in (
+            ("api_key", "value"),
+            ("ApiKey", "key"),
+            ("oauth2", "token"),
+            ("access_token", "value"),
+            ("encoded_api_key", "encoded_api_key"),
+            ("key_and_key_id", "key"),
+            ("connectionString", "connection_string"),
+            ("basic", "token"),
+        )
+    ],
     "a URL's user": {"tools": [{"type": "mcp", "server_url": f"https://me:{S}@mcp.example.com/mcp"}]},
     "a URL's parameter": {"tools": [{"server_url": f"https://mcp.example.com/?api_key={S}&a=1"}]},
     "a field of a form": {"__multipart__": [{"name": "api_key", "value": S}]},
@@ -58,6 +72,11 @@ UNTOUCHED: dict[str, Any] = {
     "an empty one": {"password": ""},
     "a model of that name": {"model": "secret", "name": "password"},
     "logprobs": {"logprobs": [{"token": S}]},
+    "a table": {"table": {"headers": ["name", S]}},
+    "types that are no authentication": [
+        {"type": kind, "value": S, "name": "key"}
+        for kind in ("author", "password_reset", "token_match", "keyboard", "basic", "token", "key", "string")
+    ],
 }
 
 
@@ -75,6 +94,7 @@ def test_all_else_of_a_request_stays(body: JSON) -> None:
             f"https://h/v1?code={S}&sig={S}#access_token={S}",
             "https://h/v1?code=REDACTED&sig=REDACTED#access_token=REDACTED",
         ),
+        (f"https://h/v1%23access_token={S}", "https://h/v1%23access_token=REDACTED"),
         (f"https://u:{S}@h/v1", "https://REDACTED@h/v1"),
         ("https://h/v1?limit=2&after=x&monkey=y", "https://h/v1?limit=2&after=x&monkey=y"),
         ("https://h/@a@b", "https://h/@a@b"),
@@ -157,3 +177,23 @@ def test_text_keeps_its_layout(text: str) -> None:
 
     assert S in hiding.found
     assert hidden in (text.replace(S, "REDACTED"), '{"password": "REDACTED"}')
+
+
+@pytest.mark.parametrize("levels", [199, 201, 5_000, 50_000])
+@pytest.mark.parametrize("wrapping", [("[", "]"), ('{"a":', "}")], ids=["lists", "objects"])
+def test_any_nesting_can_be_searched(wrapping: tuple[str, str], levels: int) -> None:
+    start, end = wrapping
+    text = start * levels + "1" + end * levels
+
+    assert Hiding().request({"a": text}) == {"a": text}
+    assert (Hiding().text(text), Hiding().text_of_answer(f"data: {text}\n")) == (text, f"data: {text}\n")
+
+
+def test_texts_in_texts_may_all_be_nested_and_hold_a_secret() -> None:
+    value: Any = {"api_key": S}
+    for levels in (49, 49, 49, 199):
+        value = json.loads('{"a":' * levels + json.dumps(json.dumps(value)) + "}" * levels)
+
+    hiding = Hiding()
+    hiding.request(value)
+    assert hiding.found == [S]

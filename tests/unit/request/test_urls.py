@@ -132,3 +132,7 @@ def test_a_surrogate_that_stands_for_no_byte_is_a_place_like_others() -> None:
 
 def test_a_path_begins_with_a_slash() -> None:
     assert [rooted(path) for path in ("/v1/models?a=b", "*", "")] == ["/v1/models?a=b", "/*", "/"]
+
+
+def test_a_number_sign_in_a_request_target_belongs_to_its_path_or_query() -> None:
+    assert [rooted(path) for path in ("/v1/files?after=a#1", "/a#b")] == ["/v1/files?after=a%231", "/a%23b"]
