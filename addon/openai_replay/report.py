@@ -18,6 +18,9 @@ _MOST_MISSES = 1000
 _LARGEST_BODY_BYTES = 256 * 1024
 _MOST_BODY_BYTES = 32 * 1024 * 1024
 
+# Members of a missed request's entry that say why no recording answered, where none is missing.
+REASONS = frozenset({"refused", "unreadable"})
+
 
 @dataclass(slots=True)
 class Report:
@@ -165,7 +168,16 @@ class Report:
             "paced": self.paced.total(),
             "faulted": self.faulted.total(),
             **_rare(self.equal.total(), self.retried.total()),
+            **self._reasons(self.missed),
         }
+
+    def _reasons(self, missed: Iterable[tuple[str | None, str]]) -> dict[str, int]:
+        """Return how many missed requests had another reason than a missing recording, by reason."""
+        counts = Counter[str]()
+        for key in missed:
+            for reason in REASONS & self.misses.get(key, {}).keys():
+                counts[reason] += self.missed[key]
+        return dict(sorted(counts.items()))
 
     def to_json(
         self, mode: str, recordings: Iterable[str], test_id: str | None, *, all_tests: bool
@@ -195,6 +207,7 @@ class Report:
                 "paced": sum(self.paced[key] for key in paced),
                 "faulted": sum(self.faulted[key] for key in faulted),
                 **_rare(*(_sum(counter, test_id, all_tests) for counter in (self.equal, self.retried))),
+                **self._reasons(missed),
             },
             "replayed": [
                 {"recording": recording, "test_id": test, "times": self.replayed[test, recording]}

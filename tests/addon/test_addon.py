@@ -240,6 +240,35 @@ async def test_a_bug_in_replay_leaves_the_refusal(
     assert [line.split() for line in lines] == [["refused", "POST", "/v1/chat/completions"]]
 
 
+UPGRADE = {
+    "upgrade": "websocket",
+    "connection": "upgrade",
+    "sec_websocket_key": "x",
+    "sec_websocket_version": "13",
+}
+
+
+@pytest.mark.parametrize(
+    ("headers", "reason"),
+    [
+        ({"upgrade": "websocket"}, "Connection"),
+        (UPGRADE, "the replay failed, RuntimeError: a bug"),
+    ],
+)
+async def test_an_upgrade_that_is_refused_is_in_the_report(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str], reason: str
+) -> None:
+    async with loaded(folder) as replayer:
+        monkeypatch.setattr("openai_replay.proxy.upgrades.replayed_upgrade", broken)
+        flow = await replayer.ask(request_flow(path="/v1/realtime", **headers))
+        assert flow.response is not None
+        assert flow.response.status_code == 400
+        report = await replayer.ask(request_flow(host="openai-replay.test", path="/report"))
+        assert report.response is not None
+        (missed,) = report.response.json()["missed"]
+    assert reason in missed["refused"]
+
+
 async def test_every_piece_of_a_recorded_response_passes_at_once(folder: Path) -> None:
     async with loaded(folder, recording_mode="record") as recorder:
         flow = await recorder.ask(request_flow(CHAT))

@@ -151,7 +151,7 @@ def test_a_failing_test_shows_what_it_missed(project: Path) -> None:
     for arguments in ([], ["-n", "1"]):
         result = run_pytest(project, *arguments)
         assert result.returncode == 1
-        assert "- openai-replay: no recording -" in result.stdout
+        assert "- openai-replay: no recorded answer -" in result.stdout
         assert "No recording for POST /v1/chat/completions (request " in result.stdout
         difference = '"Say hello from a recording.", asked "Say hallo from a recording."'
         assert f"    messages[0].content: recorded {difference}" in result.stdout

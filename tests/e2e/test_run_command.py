@@ -289,7 +289,7 @@ def test_prune_removes_what_nobody_asked_for_and_nothing_after_a_failure(home: P
     result = run(home, "--prune", command=["true"])
     assert b"pruned nothing: the proxy saw no request" in result.stderr
     result = run(home, "--prune", command=ask(OTHER_CHAT))
-    assert b"pruned nothing: requests without a recording" in result.stderr
+    assert b"pruned nothing: requests without a recorded answer" in result.stderr
     assert unused.exists()
 
     result = run(home, "--prune", "--fail-on-unused", command=ask(CHAT))

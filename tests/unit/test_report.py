@@ -232,6 +232,18 @@ def test_a_request_that_was_given_up_and_recorded_later_counts_as_recorded() -> 
     assert [entry["reason"] for entry in report.not_recorded] == ["the API was not reached"]
 
 
+def test_missed_requests_that_have_a_recording_are_counted_by_their_reason() -> None:
+    report = Report()
+    report.add_missed("a", "1", {"refused": "X-Replay-Fault='x': unknown"})
+    report.add_missed("a", "1", {"refused": "X-Replay-Fault='x': unknown"})
+    report.add_missed("b", "2", {"unreadable": "x.json: expected JSON"})
+    report.add_missed("b", "3", {"nearest": None})
+    totals = report.totals()
+    assert (totals["missed"], totals["refused"], totals["unreadable"]) == (4, 2, 1)
+    of_b: Any = report.to_json("replay", (), "b", all_tests=False)["totals"]
+    assert (of_b["missed"], "refused" in of_b, of_b["unreadable"]) == (2, False, 1)
+
+
 def test_answers_that_left_no_file_are_counted() -> None:
     report = Report()
     for _ in range(3):

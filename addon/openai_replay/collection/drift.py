@@ -56,7 +56,7 @@ class Question:
     def operation(self) -> str:
         """Return the key of answers of one kind: method, endpoint, and whether it is a stream."""
         kind = " (stream)" if self.answer.is_stream else ""
-        return f"{self.api_request.method} {self.api_request.endpoint()}{kind}"
+        return f"{self.api_request.operation()}{kind}"
 
 
 @dataclass(slots=True)

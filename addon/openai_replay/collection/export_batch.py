@@ -59,6 +59,8 @@ def _obstacle(miss: dict[str, JSON], endpoint: str) -> str:
     body = miss.get("body")
     if "refused" in miss:
         return f"it was refused, {miss['refused']}"
+    if "unreadable" in miss:
+        return f"its recording cannot be read, {miss['unreadable']}"
     if "body" not in miss:
         return "the report does not have its body, which is large or from an older version"
     if urlsplit(str(miss.get("url", ""))).hostname != _API_HOST:

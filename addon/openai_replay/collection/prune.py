@@ -72,7 +72,7 @@ def kept_lines(planned: Plan) -> Iterator[str]:
     """Yield a line for each reason to keep unused recordings."""
     for kept, reason in (
         (planned.kept_unseen, "that made no request"),
-        (planned.kept_missed, "with a request that had no recording"),
+        (planned.kept_missed, "with a request that got no recorded answer"),
     ):
         if kept:
             count = sum(map(len, kept.values()))

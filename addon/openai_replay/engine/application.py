@@ -18,11 +18,11 @@ from ..replay.delivery import Delivery, at_once
 from ..request.upgrade import problem_of
 from ..service import control
 from ..service.answering import (
-    REPLAY_FAILED,
     USE_HTTP_INSTEAD,
     Refusal,
     bad_upgrade,
     explained_miss,
+    failed_replay,
     recorded_answer,
     repeated_answer,
 )
@@ -87,9 +87,13 @@ class Application:
             known = Known(request, request.of_test(digest))
         try:
             return await self._answered(digest, known, request_bytes(scope))
-        except Exception:
-            log.exception(_BUG)
-            return _refused(known.request, REPLAY_FAILED)
+        except Exception as exc:
+            return self._failed(known.request, exc)
+
+    def _failed(self, request: ReceivedRequest, problem: Exception) -> tuple[Message, ...]:
+        log.error(_BUG, exc_info=problem)
+        path = request.path.partition("?")[0]
+        return _refused(request, failed_replay(self._service, request.method, path, request.test_id, problem))
 
     async def _answered(self, digest: bytes, known: Known, data: bytes) -> Sequence[Message] | Delivery:
         request = known.request
@@ -124,13 +128,12 @@ class Application:
     async def _upgrade_reply(self, request: ReceivedRequest) -> Sequence[Message] | Accepted:
         if request.is_control():
             return await self._controlled(request)
-        if problem := problem_of(request.version, request.headers):
-            return _refused(request, bad_upgrade(problem))
         try:
+            if problem := problem_of(request.version, request.headers):
+                return self._bad_upgrade(request, problem)
             answer = await replayed_upgrade(request.upgrade(self._service, self._target))
-        except Exception:
-            log.exception(_BUG)
-            return _refused(request, REPLAY_FAILED)
+        except Exception as exc:
+            return self._failed(request, exc)
         if isinstance(answer, Delivery):
             return messages.whole(answer.status, answer.headers, answer.body(), is_head=False)
         return answer
@@ -146,7 +149,11 @@ class Application:
             return ()
         if self._service.settings.websocket is WebSocketPolicy.REFUSE:
             return messages.whole(*USE_HTTP_INSTEAD, is_head=is_head)
-        return _refused(request, bad_upgrade(problem_of(request.version, request.headers)))
+        return self._bad_upgrade(request, problem_of(request.version, request.headers))
+
+    def _bad_upgrade(self, request: ReceivedRequest, problem: str) -> Sequence[Message]:
+        upgrade = request.upgrade(self._service, self._target)
+        return _refused(request, bad_upgrade(self._service, upgrade.api_request(), problem))
 
     async def _controlled(self, request: ReceivedRequest) -> Sequence[Message]:
         """Return the answer of the control page."""

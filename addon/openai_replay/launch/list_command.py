@@ -129,7 +129,7 @@ def prune_command(directory: str | None, dry_run: bool, all_tests: bool, reports
     """Remove recordings that no run used.
 
     REPORTS are files that recording_report wrote, for instance one for each part of a test suite. A recording stays
-    if no report saw its test, or if its test had a request without a recording.
+    if no report saw its test, or if its test had a request without a recorded answer.
     """
 
     def pruned() -> int:

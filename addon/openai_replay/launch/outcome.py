@@ -22,6 +22,9 @@ _RARE = {
     "faulted": "faulted",
 }
 
+# Counts of missed requests whose recording is not missing, with their words.
+_REASONS = {"refused": "refused", "unreadable": "with an unreadable recording"}
+
 _COUNTED = ("replayed", "recorded", "missed", "not_recorded")
 
 
@@ -52,6 +55,9 @@ def recorded_failures(reported: Mapping[str, Any]) -> list[str]:
 def summary(totals: Mapping[str, int], pruned: int = 0) -> str:
     """Return the counts of a run in one line."""
     parts = [f"{totals[name]} {name}" for name in ("replayed", "recorded", "missed")]
+    reasons = [f"{totals[name]} {words}" for name, words in _REASONS.items() if totals.get(name)]
+    if reasons:
+        parts[-1] += f" ({', '.join(reasons)})"
     if totals["not_recorded"]:
         parts.append(f"{totals['not_recorded']} not recorded")
     parts.append(f"{totals['unused'] - pruned} unused")
@@ -92,7 +98,7 @@ def failures(
     if fail_on.no_request and not saw_request(totals):
         return ["failed because of --fail-on-no-request: the proxy saw no request"]
     if fail_on.miss and (totals["missed"] or totals["not_recorded"]):
-        return ["failed because of --fail-on-miss: there were requests without a recording"]
+        return [f"failed because of --fail-on-miss: there were {' and '.join(_without_answer(totals))}"]
     if fail_on.unused and len(reported["unused"]) > pruned:
         return [
             "unused recordings:",
@@ -100,6 +106,18 @@ def failures(
             "failed because of --fail-on-unused: there are unused recordings",
         ]
     return []
+
+
+def _without_answer(totals: Mapping[str, int]) -> list[str]:
+    """Return the kinds of requests that got no recorded answer, or left no recording."""
+    refused, unreadable = totals.get("refused", 0), totals.get("unreadable", 0)
+    kinds = {
+        "requests without a recording": totals["missed"] - refused - unreadable,
+        "refused requests": refused,
+        "requests with an unreadable recording": unreadable,
+        "requests that were not recorded": totals["not_recorded"],
+    }
+    return [kind for kind, count in kinds.items() if count]
 
 
 def _named(unused: Sequence[str], described: Callable[[str], str]) -> list[str]:

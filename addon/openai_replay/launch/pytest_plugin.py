@@ -483,7 +483,7 @@ def pytest_runtest_makereport(
         with suppress(ProxyFailed):
             if missed := recorded.report()["missed"]:
                 lines = (line for miss in missed for line in explained(miss))
-                made.sections.append(("openai-replay: no recording", "\n".join(lines)))
+                made.sections.append(("openai-replay: no recorded answer", "\n".join(lines)))
     return made
 
 

@@ -284,7 +284,7 @@ def _prune(plan: Plan, status: int, reported: Mapping[str, Any]) -> int:
     reasons = (
         (status != 0, f"the command ended with status {status}"),
         (not saw_request(totals), "the proxy saw no request"),
-        (totals["missed"] > 0, "requests without a recording may have kept the command from asking on"),
+        (totals["missed"] > 0, "requests without a recorded answer may have kept the command from asking on"),
     )
     for applies, reason in reasons:
         if applies and reported["unused"]:

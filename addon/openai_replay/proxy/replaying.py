@@ -8,11 +8,16 @@ from pathlib import Path
 
 from mitmproxy import http
 
-from ..format.recording import JSON
 from ..replay.answer import Answer
 from ..replay.delivery import Delivery, Ending, at_once, with_length
-from ..service.answering import REPLAY_FAILED, Refusal, explained_miss, recorded_answer, trouble_of
-from ..service.request_log import Outcome, RequestLine
+from ..service.answering import (
+    REPLAY_FAILED,
+    Refusal,
+    explained_miss,
+    failed_replay,
+    recorded_answer,
+    trouble_of,
+)
 from .client_connection import handler_of, lift_connection_limit
 from .flow_state import FlowState
 from .loopback_origin import HOST as ORIGIN_HOST
@@ -34,23 +39,15 @@ async def replay_or_refuse(flow: http.HTTPFlow, state: FlowState) -> None:
             flow.response = refused(flow.request, missed)
             flow.marked, flow.comment = _MISS_MARKER, missed.message
     except BaseException as exc:
-        flow.response = refused(flow.request, REPLAY_FAILED)
-        _report_failure(flow, state, exc)
+        refuse_failed(flow, state, exc)
         raise
 
 
-def _report_failure(flow: http.HTTPFlow, state: FlowState, problem: BaseException) -> None:
-    """Count a request whose replay failed by a bug as one without an answer."""
-    method, path = flow.request.method, flow.request.path.partition("?")[0]
-    what, run = f"{method} {path}", state.session.run
-    details: dict[str, JSON] = {
-        "method": method,
-        "endpoint": path,
-        "request": what,
-        "refused": f"the replay failed, {type(problem).__name__}: {problem}",
-    }
-    run.report.add_missed(state.test_id, what, details)
-    run.requests.write(RequestLine(Outcome.REFUSED, what, state.test_id))
+def refuse_failed(flow: http.HTTPFlow, state: FlowState, problem: BaseException) -> None:
+    """Refuse a request whose replay failed by a bug."""
+    flow.response = refused(flow.request, REPLAY_FAILED)  # whatever happens below
+    path = flow.request.path.partition("?")[0]
+    failed_replay(state.session, flow.request.method, path, state.test_id, problem)
 
 
 async def replay_earlier(flow: http.HTTPFlow, state: FlowState) -> bool:

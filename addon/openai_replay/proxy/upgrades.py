@@ -11,7 +11,7 @@ from ..options import Mode, WebSocketPolicy
 from ..replay.delivery import Delivery
 from ..request.response_create import is_responses_endpoint
 from ..request.upgrade import PROTOCOLS, problem_of, upgrade_body
-from ..service.answering import REPLAY_FAILED, bad_upgrade
+from ..service.answering import bad_upgrade
 from ..service.session_replay import next_session
 from ..service.socket_replay import replayed_upgrade, served
 from ..service.socket_requests import Upgrade
@@ -21,7 +21,7 @@ from .earlier_responses import EarlierResponses
 from .flow_state import FlowState
 from .hosts import url_of
 from .loopback_origin import HOST as ORIGIN_HOST
-from .replaying import send_to_origin
+from .replaying import refuse_failed, send_to_origin
 from .responses import recorded_response, refused, use_http_instead
 from .session_capture import SessionCapture
 from .websocket_capture import ResponsesCapture
@@ -42,12 +42,16 @@ async def answer_upgrade(flow: http.HTTPFlow, state: FlowState) -> None:
 
 
 async def _replay_or_refuse(flow: http.HTTPFlow, state: FlowState) -> None:
-    flow.response = refused(flow.request, REPLAY_FAILED)
     problem = problem_of(flow.request.http_version.removeprefix("HTTP/"), _lower_case(flow.request.headers))
-    if problem:
-        flow.response = refused(flow.request, bad_upgrade(problem))
-    else:
-        await _answer(flow, state, await replayed_upgrade(_upgrade_of(flow, state)))
+    try:
+        upgrade = _upgrade_of(flow, state)
+        if problem:
+            flow.response = refused(flow.request, bad_upgrade(state.session, upgrade.api_request(), problem))
+        else:
+            await _answer(flow, state, await replayed_upgrade(upgrade))
+    except BaseException as exc:
+        refuse_failed(flow, state, exc)
+        raise
 
 
 async def _replay_earlier(flow: http.HTTPFlow, state: FlowState) -> bool:

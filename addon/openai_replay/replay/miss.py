@@ -51,14 +51,9 @@ class Miss:
     differences: tuple[Difference, ...]
     ignore_rules: tuple[str, ...] = ()
 
-    def request(self) -> str:
-        """Return the short name of the request."""
-        return names.short_hash(self.api_request.name())
-
     def summary(self) -> str:
         """Return the message for the client."""
-        operation = f"{self.api_request.method} {self.api_request.endpoint()}"
-        text = f"No recording for {operation} (request {self.request()})."
+        text = f"No recording for {self.api_request.reference()}."
         if self.nearest is None:
             return f"{text} {self._no_endpoint()}"
         return f"{text} The nearest is {names.shortened(self.nearest)}; the proxy's log shows the difference."
@@ -69,8 +64,7 @@ class Miss:
 
     def _lines(self) -> Iterator[str]:
         test = f" by test {self.api_request.test_id}" if self.api_request.test_id else ""
-        endpoint = f"{self.api_request.method} {self.api_request.endpoint()}"
-        beginning = f"No recording for {endpoint} (request {self.request()}){test}."
+        beginning = f"No recording for {self.api_request.reference()}{test}."
         if self.nearest is None:
             yield f"{beginning} {self._no_endpoint()}"
             return

@@ -90,8 +90,16 @@ def explained(miss: Mapping[str, Any]) -> list[str]:
     return [*lines, *miss.get("advice", "").splitlines()]
 
 
+def kind_of(miss: Mapping[str, Any]) -> str:
+    """Return why a request got no recorded answer, in a word or two."""
+    if "refused" in miss:
+        return "refused"
+    return "unreadable recording" if "unreadable" in miss else "miss"
+
+
 def _request(miss: Mapping[str, Any]) -> str:
-    """Return the request of a miss; beyond a number of misses the report has the hash alone."""
-    name = f"request {str(miss.get('request', ''))[:12]}"
-    operation = f"{miss['method']} {miss['endpoint']} ({name})" if "endpoint" in miss else name
+    """Return the request of a miss: beyond a number of misses the report has the hash alone, a message has none."""
+    name = f"request {miss['request'][:12]}" if "request" in miss else ""
+    operation = f"{miss['method']} {miss['endpoint']}" if "endpoint" in miss else ""
+    operation = f"{operation} ({name})" if operation and name else operation or name
     return f"{operation}, {miss['times']} times" if miss.get("times", 1) > 1 else operation

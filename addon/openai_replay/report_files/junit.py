@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree import ElementTree
 
-from .by_test import TestPart, by_test, explained
+from .by_test import TestPart, by_test, explained, kind_of
 
 # Characters that XML 1.0 cannot hold (section 2.2).
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -38,7 +38,7 @@ def junit(reported: Mapping[str, Any]) -> bytes:
 def _add_failures(case: ElementTree.Element, part: TestPart) -> None:
     for miss in part.missed:
         lines = explained(miss)
-        failure = ElementTree.SubElement(case, "failure", type="miss", message=_text(lines[0]))
+        failure = ElementTree.SubElement(case, "failure", type=kind_of(miss), message=_text(lines[0]))
         failure.text = _text("\n".join(lines))
     for entry in part.not_recorded:
         message = f"Not recorded: {entry.get('request', '')}: {entry.get('reason', '')}"

@@ -22,6 +22,8 @@ from .urls import authority, canonical_path, canonical_query, doubled_prefix, jo
 # Lists that recorders inside SDKs wrote with POST and no body, and that clients GET.
 _LISTS = ("/api/ps", "/api/tags")
 
+_SHORT_HASH = 12
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -64,9 +66,15 @@ class ApiRequest:
     def label(self) -> str:
         """Return method, path and model, for a person."""
         model = self.body.get("model") if isinstance(self.body, dict) else None
-        return " ".join(
-            [self.method, self.endpoint(), *([model] if isinstance(model, str) and model else [])]
-        )
+        return f"{self.operation()} {model}" if isinstance(model, str) and model else self.operation()
+
+    def operation(self) -> str:
+        """Return method and path."""
+        return f"{self.method} {self.endpoint()}"
+
+    def reference(self) -> str:
+        """Return method, path and the first digits of the request's hash, by which messages refer to a request."""
+        return f"{self.operation()} (request {self.name()[:_SHORT_HASH]})"
 
     def name(self) -> str:
         """Return the name of this request's recording: the request hash in hex."""

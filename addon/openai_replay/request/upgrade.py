@@ -34,8 +34,10 @@ def problem_of(version: str, headers: Iterable[tuple[str, str]]) -> str:
         version: of HTTP, such as "1.1".
         headers: names in lower case.
     """
-    sent = dict(headers)
-    tokens = [token.strip().lower() for token in sent.get("connection", "").split(",")]
+    fields = list(headers)
+    sent = dict(fields)
+    options = [value for name, value in fields if name == "connection"]
+    tokens = [token.strip().lower() for value in options for token in value.split(",")]
     if version != "1.1":
         return f"expected HTTP/1.1 for an upgrade to a WebSocket, got HTTP/{version}"
     if "upgrade" not in tokens:

@@ -18,7 +18,6 @@ from ..replay.answer import Answer
 from ..replay.delivery import Delivery, Ending
 from ..replay.session_delivery import SessionDelivery
 from ..request.identity import ApiRequest
-from ..store import names
 from ..trouble.retry_after import capped
 from ..trouble.terms import NO_OWN_HEADERS, OwnHeaders, Terms
 from .request_log import Outcome, RequestLine
@@ -62,11 +61,6 @@ USE_HTTP_INSTEAD: tuple[int, Headers, bytes] = (
     (("upgrade", "HTTP/1.1"), ("content-type", "text/plain")),
     b"WebSockets are refused by recording_websocket=refuse; use HTTP.\n",
 )
-
-
-def bad_upgrade(problem: str) -> Refusal:
-    """Return the refusal of an upgrade to a WebSocket that is none."""
-    return Refusal(problem, "upgrade_invalid")
 
 
 REPLAY_FAILED = Refusal("The replay failed; the proxy's log says why.")
@@ -203,19 +197,47 @@ async def explained_miss(service: Service, api_request: ApiRequest) -> Refusal:
 
 
 def invalid_header(service: Service, api_request: ApiRequest, problem: str) -> Refusal:
-    """Return the refusal of a request that says with nonsense how it is to be answered; the log and the report name it.
+    """Return the refusal of a request that says with nonsense how it is to be answered."""
+    return _refused(service, api_request, problem, "replay_header_invalid")
+
+
+def bad_upgrade(service: Service, api_request: ApiRequest, problem: str) -> Refusal:
+    """Return the refusal of an upgrade to a WebSocket that is none."""
+    return _refused(service, api_request, problem, "upgrade_invalid")
+
+
+def _refused(service: Service, api_request: ApiRequest, problem: str, code: str) -> Refusal:
+    """Return the refusal of a request with a mistake; the log and the report name it.
 
     The report has it among the missed requests: it got no recorded answer. It has an entry for each problem.
     """
-    name = api_request.name()
-    what = f"{api_request.method} {api_request.endpoint()}"
-    log.error("Refused: %s (request %s): %s", what, names.short_hash(name), problem)
+    log.error("Refused: %s: %s", api_request.reference(), problem)
     details: dict[str, JSON] = {**_named(api_request), "refused": problem}
     service.run.report.add_missed(
-        api_request.test_id, f"{name} {shortened(problem, _LONGEST_PROBLEM)}", details
+        api_request.test_id, f"{api_request.name()} {shortened(problem, _LONGEST_PROBLEM)}", details
     )
     service.run.requests.write(RequestLine(Outcome.REFUSED, api_request.label(), api_request.test_id))
-    return Refusal(problem, "replay_header_invalid")
+    return Refusal(problem, code)
+
+
+def failed_replay(
+    service: Service, method: str, path: str, test_id: str | None, problem: BaseException
+) -> Refusal:
+    """Return the refusal of a request whose replay failed by a bug, and count it as one without an answer.
+
+    Args:
+        path: without query. The request itself may be what cannot be described.
+    """
+    what = f"{method} {path}"
+    details: dict[str, JSON] = {
+        "method": method,
+        "endpoint": path,
+        "request": what,
+        "refused": f"the replay failed, {type(problem).__name__}: {problem}",
+    }
+    service.run.report.add_missed(test_id, what, details)
+    service.run.requests.write(RequestLine(Outcome.REFUSED, what, test_id))
+    return REPLAY_FAILED
 
 
 def _named(api_request: ApiRequest) -> dict[str, JSON]:

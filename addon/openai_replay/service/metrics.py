@@ -20,6 +20,10 @@ def exposition(totals: Mapping[str, int], open_streams: int, behind_s: float) ->
         [
             *_head("answers_total", "counter", "Requests to recorded hosts, by their outcome."),
             *answers,
+            *_head("refused_total", "counter", "Missed requests that were refused for a mistake in them."),
+            f"openai_replay_refused_total {totals.get('refused', 0)}",
+            *_head("unreadable_total", "counter", "Missed requests whose recording cannot be read."),
+            f"openai_replay_unreadable_total {totals.get('unreadable', 0)}",
             *_head("faulted_total", "counter", "Answers with an injected fault."),
             f"openai_replay_faulted_total {totals['faulted']}",
             *_head("paced_total", "counter", "Answers that took the time of their pacing."),

@@ -55,9 +55,9 @@ class ResponsesReplay:
                 await self._listen(lanes)
         except* Gone:
             pass
-        except* Exception:
+        except* Exception as exc:
             log.exception("The replay of a WebSocket failed")
-            self._socket.close(Close(REFUSED, "The replay failed; the proxy's log says why."))
+            self._socket.close(Close(REFUSED, self._upgrade.failed(exc.exceptions[0]).message))
 
     async def _listen(self, lanes: asyncio.TaskGroup) -> None:
         while True:
@@ -165,6 +165,7 @@ class ResponsesReplay:
             "endpoint": str(kind),
             "nearest": None,
             "differences": [],
+            **({"refused": text} if fault else {}),
         }
         self._upgrade.service.run.report.add_missed(self._upgrade.test_id, str(kind), details)
         await self._socket.send(miss_event(text, "recording_not_found", lane_of_json(message)))

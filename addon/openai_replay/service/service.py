@@ -221,10 +221,11 @@ class Service:
 
         `may_be_retried`: the client gave up, and a later request of it may be recorded in the place of this one.
         """
-        what = f"{api_request.method} {api_request.endpoint()}"
-        log.error("Not recorded: %s (request %s): %s", what, api_request.name()[:12], reason)
+        log.error("Not recorded: %s: %s", api_request.reference(), reason)
         request = api_request.name() if may_be_retried else ""
-        self.run.report.add_not_recorded(api_request.test_id, what, reason, given_up=request)
+        self.run.report.add_not_recorded(
+            api_request.test_id, api_request.operation(), reason, given_up=request
+        )
         self.run.requests.write(RequestLine(Outcome.NOT_RECORDED, api_request.label(), api_request.test_id))
 
     # --- the control page ---

@@ -19,14 +19,13 @@ from ..replay.session_faults import SessionFault
 from ..replay.socket_session import End, Mismatch, Pause, Send, SessionReplay, Step
 from ..request.identity import ApiRequest
 from ..wire.socket_notes import Close
-from .answering import REPLAY_FAILED, Refusal, invalid_header, report_trouble, unreadable
+from .answering import Refusal, invalid_header, report_trouble, unreadable
 from .socket_requests import Upgrade
 from .web_socket import Gone, Socket
 
 log = logging.getLogger(__name__)
 
 _NOT_FOUND = "recording_not_found"
-_SHORT_REASON = "No recording; the proxy's log says why."
 _MOST_DIFFERENCES = 12
 
 
@@ -58,9 +57,10 @@ class SessionServer:
         except BadRecording as exc:
             refusal = unreadable(self._upgrade.service, self._api_request, exc)
             await refuse(self._socket, refusal.message, refusal.code)
-        except Exception:
+        except Exception as exc:
             log.exception("The replay of a WebSocket failed")
-            await refuse(self._socket, REPLAY_FAILED.message, REPLAY_FAILED.code)
+            refusal = self._upgrade.failed(exc)
+            await refuse(self._socket, refusal.message, refusal.code)
 
     def _takes_time(self) -> bool:
         return self._delivery.is_paced or self._fault is not None
@@ -151,7 +151,8 @@ async def refuse(socket: Socket, message: str, code: str) -> None:
         "error": {**error, "event_id": None},
     }
     await socket.send(json_text.compact(event))
-    socket.close(Close(REFUSED, _SHORT_REASON))
+    reason = "No recording" if code == _NOT_FOUND else "Refused"
+    socket.close(Close(REFUSED, f"{reason}; the proxy's log says why."))
 
 
 type Found = SessionDelivery | Refusal

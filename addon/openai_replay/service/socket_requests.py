@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from ..format import json_text
 from ..format.recording import JSON
 from ..request.identity import ApiRequest
 from ..trouble.terms import OwnHeaders
+from .answering import Refusal, failed_replay
 from .service import Service
 
 
@@ -26,6 +28,11 @@ class Upgrade:
     def api_request(self) -> ApiRequest:
         """Return the upgrade itself as a request."""
         return self._described("GET", self.body)
+
+    def failed(self, problem: BaseException) -> Refusal:
+        """Return the refusal of a conversation whose replay failed by a bug, and count it."""
+        path = urlsplit(self.url).path
+        return failed_replay(self.service, "GET", path, self.test_id, problem)
 
     def post(self, body: JSON) -> ApiRequest:
         """Return the POST that a message with this body stands for."""

@@ -35,7 +35,6 @@ _TEMPORARY = re.compile(r"\..+\.(?P<pid>[0-9]+)\.[0-9a-f]{8}\.tmp", re.DOTALL)
 _LONGEST_NAME_BYTES = 255
 
 # A hash is shown by its first digits, which find the recording.
-_SHORT_HASH = 12
 _HASH = re.compile(r"(?P<kind>models-)?(?P<beginning>[0-9a-f]{12})[0-9a-f]{52}")
 
 
@@ -120,11 +119,6 @@ def writer_of(name: str) -> int | None:
 def shortened(path: str) -> str:
     """Return a path with the hash in its name cut to the first digits, as a person reads and types it."""
     return _HASH.sub(rf"\g<kind>\g<beginning>{ELLIPSIS}", path)
-
-
-def short_hash(request_hash: str) -> str:
-    """Return the first digits of a request hash, as messages show it."""
-    return request_hash[:_SHORT_HASH]
 
 
 def is_meant(path: str, typed: str) -> bool:

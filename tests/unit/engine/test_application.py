@@ -135,6 +135,9 @@ def test_a_head_request_gets_no_body(application: Application) -> None:
 def test_a_failure_inside_is_a_refusal(application: Application, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("openai_replay.engine.application.recorded_answer", None)
     assert value(ask(application, BODY))["error"]["code"] == "recording_unavailable"
+    report = value(ask(application, method="GET", path="/@/report"))
+    assert (report["totals"]["missed"], report["totals"]["refused"]) == (1, 1)
+    assert report["missed"][0]["refused"] == "the replay failed, TypeError: 'NoneType' object is not callable"
 
 
 def test_the_control_page_is_below_an_empty_test_id(application: Application, folder: Path) -> None:
@@ -152,6 +155,8 @@ def test_an_upgrade_that_the_server_took_for_a_request_is_refused(
     write_recording(folder, "a.json", chat("Hi"), {"n": 1})
     refused = ask(application, BODY, upgrade="websocket")
     assert (status(refused), value(refused)["error"]["code"]) == (400, "upgrade_invalid")
+    (missed,) = value(ask(application, method="GET", path="/@/report"))["missed"]
+    assert missed["refused"] == value(refused)["error"]["message"]
 
 
 def test_a_client_that_leaves_amid_its_request_gets_no_answer(application: Application) -> None:

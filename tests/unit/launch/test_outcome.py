@@ -24,6 +24,13 @@ def test_the_summary_counts_and_leaves_rare_counts_out() -> None:
     )
 
 
+def test_missed_requests_that_have_a_recording_are_told_apart() -> None:
+    totals = report(missed=4, refused=2, unreadable=1)["totals"]
+    assert summary(totals) == (
+        "0 replayed, 0 recorded, 4 missed (2 refused, 1 with an unreadable recording), 0 unused"
+    )
+
+
 def test_answers_without_a_file_are_counted_where_there_are_any() -> None:
     totals = report(recorded=2, equal=3, retried=1)["totals"]
     assert summary(totals) == (
@@ -53,7 +60,18 @@ NONE = Conditions(miss=False, unused=False, no_request=False)
         (
             {"not_recorded": 1},
             0,
-            "failed because of --fail-on-miss: there were requests without a recording",
+            "failed because of --fail-on-miss: there were requests that were not recorded",
+        ),
+        (
+            {"missed": 2, "refused": 2},
+            0,
+            "failed because of --fail-on-miss: there were refused requests",
+        ),
+        (
+            {"missed": 3, "refused": 1, "unreadable": 1},
+            0,
+            "failed because of --fail-on-miss: there were requests without a recording and refused requests and "
+            "requests with an unreadable recording",
         ),
         (
             {"replayed": 1, "unused": 2},

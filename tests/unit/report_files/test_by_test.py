@@ -59,6 +59,12 @@ def test_a_refused_request_is_said_with_the_reason() -> None:
     assert explained(refused) == ["Refused: POST /v1/x (request ab):", "    X-Replay-Fault='x': unknown"]
 
 
+def test_a_message_of_a_websocket_is_no_request_with_a_hash() -> None:
+    assert explained({"method": "SEND", "endpoint": "response.steer", "times": 2}) == [
+        "No recording for SEND response.steer, 2 times."
+    ]
+
+
 def test_faults_and_pacing_are_said_of_their_test() -> None:
     parts = by_test(
         report(

@@ -33,6 +33,13 @@ def test_each_test_is_a_case_that_fails_by_its_misses() -> None:
     assert suite.findtext("system-out") == "Unused recordings:\nef56.json"
 
 
+def test_a_failure_names_its_kind() -> None:
+    refused = {"test_id": "a", "request": "ab", "refused": "X-Replay-Fault='x': unknown"}
+    unreadable = {"test_id": "b", "request": "cd", "unreadable": "x.json: expected JSON"}
+    suite = suite_of(report(missed=[refused, unreadable, {**MISS, "test_id": "c"}], not_recorded=[]))
+    assert [one.get("type") for one in suite.iter("failure")] == ["refused", "unreadable recording", "miss"]
+
+
 def test_a_run_without_requests_has_no_case() -> None:
     suite = suite_of(EMPTY)
     assert (suite.get("tests"), suite.get("failures"), list(suite)) == ("0", "0", [])

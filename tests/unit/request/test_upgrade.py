@@ -56,3 +56,11 @@ def test_an_upgrade_that_is_none_is_refused_by_its_header(
 ) -> None:
     assert problem_of("1.1", VALID.items()) == ""
     assert named in problem_of(version, {**VALID, **other}.items())
+
+
+def test_the_options_of_a_connection_may_stand_in_several_headers() -> None:
+    fields = [
+        ("connection", "Upgrade"),
+        *((name, value) for name, value in VALID.items() if name != "connection"),
+    ]
+    assert problem_of("1.1", [*fields, ("connection", "keep-alive")]) == ""
