@@ -93,7 +93,13 @@ class Exchange:
         plain_type = content_type.lower().replace(" ", "").replace('"', "").removesuffix(";charset=utf-8")
         if plain_type != (implied_type or ""):
             kept = {"content-type": content_type, **kept}
-        return {name: self.without_secrets(value) for name, value in kept.items()}
+        return {
+            name: self._url_without_secrets(value) if name == "location" else self.without_secrets(value)
+            for name, value in kept.items()
+        }
+
+    def _url_without_secrets(self, url: str) -> str:
+        return self.api_request.rules.redactor.url(url, self.api_request.credentials)
 
     def without_secrets(self, text: str) -> str:
         """Return a text of the response without secrets."""

@@ -6,13 +6,25 @@ import base64
 import binascii
 import html
 import json
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from urllib.parse import quote
 
-# Header names that hold a secret, or end like these.
-_HEADERS = frozenset(("authorization", "proxy-authorization", "cookie", "api-key", "apikey"))
-_ENDINGS = ("-authorization", "api-key", "-apikey", "subscription-key", "-token", "-secret", "-password")
+# The last word of a header's name that says that it holds a secret. Of the keys, those of caches, databases and
+# handshakes are none.
+_SECRET_NAME = re.compile(
+    r"(?:.*[-_])?(?:authorization|authentication|auth|token|secret|password|passwd|credentials?|jwt(?:[-_]assertion)?"
+    r"|(?<!idempotency.)(?<!websocket.)(?<!cache.)(?<!surrogate.)(?<!partition.)(?<!routing.)(?<!public.)key)"
+    r"|.*apikey"
+)
+_COOKIES = ("cookie", "cookie2")
+
+# A value that begins so is a credential in any header.
+_SCHEMES = ("Bearer ", "bearer ", "Basic ", "basic ")
+
+# Parameters of a credential (RFC 9110, section 11.4), such as a digest's, that are secrets by themselves.
+_PARAMETER = re.compile(r"(?i:response|signature|token|key|secret|password)=\"?(?P<secret>[^\",;\s]+)")
 
 # WebSocket subprotocols with a key after them (OpenAI's for browsers).
 _SUBPROTOCOLS = "sec-websocket-protocol"
@@ -37,7 +49,12 @@ def credentials_of(headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
 
 def may_hold_secrets(name: str) -> bool:
     """Tell whether a header, its name in lower case, is one that `credentials_of` looks at."""
-    return name in (_SUBPROTOCOLS, "cookie") or name in _HEADERS or name.endswith(_ENDINGS)
+    return name == _SUBPROTOCOLS or name in _COOKIES or _names_secret(name)
+
+
+@lru_cache(maxsize=1024)
+def _names_secret(name: str) -> bool:
+    return _SECRET_NAME.fullmatch(name) is not None
 
 
 def _secrets_of(name: str, value: str) -> Iterator[str]:
@@ -46,10 +63,10 @@ def _secrets_of(name: str, value: str) -> Iterator[str]:
             for prefix in KEYS_IN_SUBPROTOCOLS:
                 if protocol.startswith(prefix):
                     yield protocol.removeprefix(prefix)
-    elif name == "cookie":
+    elif name in _COOKIES:
         for pair in value.split(";"):
             yield pair.partition("=")[2].strip()
-    elif name in _HEADERS or name.endswith(_ENDINGS):
+    elif _names_secret(name) or value.startswith(_SCHEMES):
         yield from _with_scheme(value)
 
 
@@ -60,6 +77,7 @@ def _with_scheme(value: str) -> Iterator[str]:
     if pair and not pair.rpartition(":")[2]:
         return
     yield from (value, secret, pair, password, pair.rpartition(":")[2])
+    yield from (match["secret"] for match in _PARAMETER.finditer(value))
 
 
 def _decoded_basic(encoded: str) -> str:
@@ -82,7 +100,7 @@ def _is_searchable(secret: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def spellings(secret: str) -> tuple[bytes, ...]:
-    """Return the bytes that a secret may be written as: plain, escaped for JSON, HTML or URLs, UTF-16 and base64."""
+    """Return the bytes that a secret may be written as: plain, escaped for JSON, HTML or URLs, UTF-16, base64, hex."""
     plain = secret.encode("utf-8", "surrogatepass")
     in_json = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     in_json |= {text.replace("/", "\\/") for text in in_json}
@@ -91,9 +109,18 @@ def spellings(secret: str) -> tuple[bytes, ...]:
     in_urls |= {_with_small_digits(text) for text in in_urls}
     in_pages = {html.escape(secret), html.escape(secret, quote=False)}
     texts = {text.encode("utf-8", "surrogatepass") for text in in_json | in_urls | in_pages}
-    encoded = {base64.b64encode(plain).rstrip(b"="), base64.urlsafe_b64encode(plain).rstrip(b"=")}
+    encoded = {*within_base64(plain), plain.hex().encode(), plain.hex().upper().encode()}
     wide = {secret.encode(coding, "surrogatepass") for coding in ("utf-16-le", "utf-16-be")}
     return tuple(sorted({plain} | texts | encoded | wide))
+
+
+def within_base64(plain: bytes) -> Iterator[bytes]:
+    """Yield the letters that base64 has for some bytes, whatever stands before and behind (RFC 4648, section 4)."""
+    for before in range(3):
+        first = -(-before * 8 // 6)  # the first letter that has no bit of the bytes before
+        behind = (before + len(plain)) * 8 // 6  # and the first one that has bits of those behind
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            yield encode(bytes(before) + plain)[first:behind]
 
 
 def _with_small_digits(text: str) -> str:

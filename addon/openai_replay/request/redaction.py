@@ -29,6 +29,21 @@ _ALL_SIGNS = (*secret_looks.SIGNS, *SIGNS_IN_ANSWERS, "\\u", "%")
 # A sign that contains another sign would find nothing more.
 _SIGNS = tuple(sign for sign in _ALL_SIGNS if not any(o in sign for o in _ALL_SIGNS if o != sign))
 
+# Parts that several signs share: a text without the part has none of them, and looking for one text is quicker.
+_SHARED_PARTS = ("gh", "lient")
+
+
+def _grouped(signs: Sequence[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the signs by the part that they share; a sign that shares none is its part itself."""
+    groups: dict[str, list[str]] = {}
+    for sign in signs:
+        part = next((part for part in _SHARED_PARTS if part in sign), sign)
+        groups.setdefault(part, []).append(sign)
+    return tuple((part, tuple(group)) for part, group in groups.items())
+
+
+_SIGN_GROUPS = _grouped(_SIGNS)
+
 # Secrets of a body that are searched for in the answer: each costs time with every string of it.
 _MOST_QUOTED = 64
 
@@ -86,6 +101,10 @@ class Redactor:
         """Return the text of an answer (JSON, lines, anything) without secrets."""
         return self.text(Hiding().text_of_answer(text), credentials)
 
+    def url(self, url: str, credentials: Sequence[str] = ()) -> str:
+        """Return a URL of an answer without secrets."""
+        return self.text(Hiding().url(url), credentials)
+
     def content(self, content: bytes, credentials: Sequence[str] = ()) -> bytes:
         """Return an answer's body that is no JSON without secrets, be it UTF-8, UTF-16 with its mark, or no text."""
         coding, errors = _coding_of(content)
@@ -129,8 +148,8 @@ class Redactor:
 
         The user's own expressions always need the close look, because JSON escapes could hide their matches.
         """
-        for sign in _SIGNS:
-            if sign in text:
+        for part, signs in _SIGN_GROUPS:
+            if part in text and any(sign in text for sign in signs):
                 return True
         for credential in credentials:
             if credential in text:

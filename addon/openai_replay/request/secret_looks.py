@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from .credentials import within_base64
 from .escapes import Span
 
 # Letters of URL-safe base64, which most keys consist of.
@@ -58,18 +59,22 @@ class Look:
     """One kind of key.
 
     `signs` are texts one of which is in every match; `pattern` matches the whole key and has a group `key` for the part
-    that `is_key` judges; a group `secret`, if there is one, is all that is replaced.
+    that `is_key` judges; a group `secret`, if there is one, is all that is replaced. `may_be_inside`: the key may stand
+    anywhere in encoded data.
     """
 
     signs: tuple[str, ...]
     pattern: re.Pattern[str]
     is_key: Callable[[str], bool]
+    may_be_inside: bool = False
 
     def spans(self, text: str) -> Iterator[Span]:
         """Yield where the keys are."""
         if any(sign in text for sign in self.signs):
             for match in self.pattern.finditer(text):
-                if self.is_key(match["key"]) and not _is_inside_data(text, match.start()):
+                if self.is_key(match["key"]) and (
+                    self.may_be_inside or not _is_inside_data(text, match.start())
+                ):
                     yield match.span("secret" if "secret" in match.re.groupindex else 0)
 
 
@@ -79,6 +84,13 @@ def _is_inside_data(text: str, start: int) -> bool:
 
 def _look(signs: str, pattern: str, is_key: Callable[[str], bool] = is_mixed) -> Look:
     return Look(tuple(signs.split()), re.compile(pattern), is_key)
+
+
+def _in_base64(text: str) -> Look:
+    """Return the look of keys that begin with a text, within base64."""
+    signs = tuple(dict.fromkeys(part.decode() for part in within_base64(text.encode())))
+    pattern = rf"(?:{'|'.join(signs)})(?P<key>[A-Za-z0-9+/_-]{{12,}}={{0,2}})"
+    return Look(signs, re.compile(pattern), _always, may_be_inside=True)
 
 
 # Long prefixes cannot be anything else and need no boundary before them, if the rest is mixed enough; the shorter ones
@@ -100,6 +112,13 @@ LOOKS = (
     _look("glpat-", rf"glpat-(?P<key>{_KEY_LETTER}{{20,}})"),
     _look("hf_", rf"{_START}hf_(?P<key>[A-Za-z0-9]{{20,}})"),
     _look("gsk_", rf"{_START}gsk_(?P<key>[A-Za-z0-9]{{20,}})"),
+    _look(
+        "whsec_ tvly- lsv2_ pcsk_ r8_",
+        rf"{_START}(?:whsec_|tvly-|lsv2_|pcsk_|r8_)(?P<key>[A-Za-z0-9+/_-]{{20,}})={{0,2}}",
+    ),
+    _look("sess-", rf"{_START}sess-(?P<key>[A-Za-z0-9]{{32,}})"),
+    _look("ABSK", rf"{_START}ABSK(?P<key>[A-Za-z0-9+/]{{60,}})={{0,2}}"),
+    _in_base64("Bearer sk-"),
     _look("xox", rf"{_START}xox[abeoprs]-(?P<key>[A-Za-z0-9-]{{20,}})"),
     _look("xai-", rf"{_START}xai-(?P<key>[A-Za-z0-9]{{20,}})"),
     _look("pplx-", rf"{_START}pplx-(?P<key>[A-Za-z0-9]{{20,}})"),

@@ -10,11 +10,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 from urllib.parse import unquote
 
 from ..format.recording import JSON
 from .body import DEEPEST, is_deeper
+from .secret_looks import is_mixed
 
 REDACTED = "REDACTED"
 
@@ -27,6 +29,14 @@ _PARAMETERS = frozenset(
     )
 )
 
+# Other names that end so hold a secret where the value looks random: `page_token` and `sort_key` are none.
+_LIKELY = re.compile(
+    r".*(?:api|secret|access|private|shared|ephemeral|signing|client|virtual|account|auth|storage|encryption)key"
+    r"|(?:.*(?:api|auth|access|refresh|id|session|bearer|authorization|security|secret|identity|personal))?token"
+    r"|.*(?:secret|password|passwd|passphrase|authorization|credentials?|connectionstring|cookie|bearer)"
+    r"|auth|jwt|pwd"
+)
+
 # `key` and its like are a secret beside a type of authentication (Azure's data sources), and a name in a filter.
 _BESIDE_AUTHENTICATION = frozenset(("key", "encodedapikey", "connectionstring", "token", "value"))
 _WITHIN_AUTHENTICATION = ("authentication", "auth", "credentials")
@@ -37,6 +47,7 @@ _AUTHENTICATION = re.compile(
     r"(?i:(?:.*[-_ .])?(?:key|token|bearer|basic|auth|oauth2?|authentication|password|connection[-_ ]?string))"
     r"|.*(?:Key|Token|Auth|Password|ConnectionString)|(?i:apikey|key[-_]?and[-_]?key[-_]?id)"
 )
+_SECRET_VALUE = frozenset(("value",))
 _OF_ANY_VALUE = frozenset(("basic", "key", "token"))
 
 # Conversations, filters and tool calls: people and models write these.
@@ -70,8 +81,19 @@ _MOST_TEXTS_IN_TEXTS = 4
 _DEEPEST_IN_TEXT = 50
 
 
+@lru_cache(maxsize=4096)
 def _squeezed(name: str) -> str:
     return name.replace("-", "").replace("_", "").lower()
+
+
+def _is_secret(kind: str, value: JSON) -> bool:
+    """Tell whether the value of a squeezed name is a secret, though the name by itself does not say so."""
+    return isinstance(value, str) and _is_likely(kind) and is_mixed(value)
+
+
+@lru_cache(maxsize=4096)
+def _is_likely(kind: str) -> bool:
+    return _LIKELY.fullmatch(kind) is not None
 
 
 # --- URLs ---------------------------------------------------------------------------------------------------------
@@ -105,7 +127,8 @@ class Hiding:
 
     def _parameter(self, match: re.Match[str]) -> str:
         name = unquote(match["name"]).rpartition("#")[2]  # behind a fragment's sign, which may be encoded
-        if _squeezed(name) not in _PARAMETERS:
+        kind = _squeezed(name)
+        if kind not in _PARAMETERS and not _is_secret(kind, unquote(match["value"])):
             return match[0]
         self.secret(unquote(match["value"]))
         return match["before"] + self.secret(match["value"])
@@ -124,7 +147,7 @@ class Hiding:
 
     def _object_of_request(self, value: dict[str, JSON], parent: str, depth: int) -> dict[str, JSON]:
         secret_members = _beside_authentication(value, parent)
-        is_form_field = isinstance(name := value.get("name"), str) and _squeezed(name) in _MEMBERS
+        is_secret_field = _is_secret_field(value)
         hidden: dict[str, JSON] = {}
         for name, item in value.items():
             kind = _squeezed(name)
@@ -132,7 +155,8 @@ class Hiding:
                 kind in _MEMBERS
                 or (kind == "headers" and not _is_row(item))
                 or kind in secret_members
-                or (is_form_field and kind == "value")
+                or (is_secret_field and kind == "value")
+                or (_is_secret(kind, item) and kind not in _WRITTEN)
             ):
                 hidden[name] = self._all_strings(item)
             elif (kind in _WRITTEN and not isinstance(item, str)) or _is_schema(kind, item):
@@ -186,10 +210,20 @@ class Hiding:
     def text(self, text: str, depth: int = 0) -> str:
         """Hide the secrets of a request's text: JSON, lines of JSON, or a form; its layout stays as it is."""
         within = Hiding()
+        is_json = False
         for value in _values_of(text, DEEPEST if depth == 0 else _DEEPEST_IN_TEXT):
+            is_json = True
             within.request(value, depth=depth)
-        text = self._replaced(text, within.found)
-        return self.url(text) if _is_form(text) else text
+        if is_json:
+            return self._replaced(text, within.found)
+        return self.url(text) if _is_form(text) else _PAIR.sub(self._pair, text)
+
+    def _pair(self, match: re.Match[str]) -> str:
+        """Hide a member of JSON that cannot be read, such as a piece of it."""
+        name, value = _squeezed(match["name"]), match["value"]
+        if name not in _MEMBERS and not _is_secret(name, value):
+            return match[0]
+        return match["before"] + self.secret(value)
 
     def text_of_answer(self, text: str) -> str:
         """Hide the keys that the API made in an answer's text: JSON, lines of JSON, or lines of events."""
@@ -210,6 +244,9 @@ class Hiding:
 _JSON_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 
 
+_PAIR = re.compile(r'(?P<before>"(?P<name>[^"\\\n]{1,64})"\s{0,8}:\s{0,8}")(?P<value>[^"\\\n]++)')
+
+
 def _in_place(spelt: str, secrets: frozenset[str]) -> str:
     try:
         is_secret = json.loads(spelt, strict=False) in secrets
@@ -223,10 +260,24 @@ def _is_row(value: JSON) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) and ":" not in item for item in value)
 
 
+# Clients write `tools[0][headers][x]` for a member of a member.
+_STEPS = re.compile(r"[\[\].]+")
+
+
+def _is_secret_field(field: dict[str, JSON]) -> bool:
+    """Tell whether the value of a form's field is a secret by the field's name."""
+    if not isinstance(name := field.get("name"), str):
+        return False
+    *parents, last = (_squeezed(step) for step in _STEPS.split(name.rstrip("]")))
+    return last in _MEMBERS or "headers" in parents or _is_secret(last, field.get("value"))
+
+
 def _beside_authentication(value: dict[str, JSON], parent: str) -> frozenset[str]:
     """Return the names of an object's members that are secrets because it is an authentication."""
     if parent in _WITHIN_AUTHENTICATION:
         return _BESIDE_AUTHENTICATION
+    if parent.endswith("secrets"):
+        return _SECRET_VALUE
     kind = value.get("type")
     if not isinstance(kind, str) or not _AUTHENTICATION.fullmatch(kind):
         return frozenset()

@@ -44,10 +44,37 @@ def test_credentials_are_those_of_the_headers_longest_first() -> None:
             "x-client-secret",
             "x-forwarded-authorization",
         ),
+        *("Helicone-Auth", "x-portkey-virtual-key", "X-Functions-Key", "X_API_KEY", "openai-key", "token"),
+        *("X-Credentials", "authentication", "x-jwt-assertion"),
     ],
 )
 def test_every_credential_header_counts(name: str) -> None:
     assert SECRET in credentials_of([(name, SECRET)])
+
+
+@pytest.mark.parametrize(
+    "name", ["idempotency-key", "sec-websocket-key", "x-cache-key", "x-monkey", "author", "openai-beta"]
+)
+def test_no_other_header_counts(name: str) -> None:
+    assert credentials_of([(name, SECRET)]) == ()
+
+
+def test_a_scheme_makes_any_header_a_credential() -> None:
+    assert SECRET in credentials_of([("x-upstream", f"Bearer {SECRET}")])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f'Digest username="a-long-user-name", uri="/v1/chat/completions", response="{SECRET}", qop=auth',
+        f"AWS4-HMAC-SHA256 SignedHeaders=host;x-amz-date, Signature={SECRET}",
+        f"Token token={SECRET}",
+    ],
+)
+def test_the_parameters_of_a_credential_are_taken_apart(value: str) -> None:
+    found = credentials_of([("authorization", value)])
+    assert SECRET in found
+    assert not {"/v1/chat/completions", "a-long-user-name"} & set(found)
 
 
 def test_basic_is_decoded() -> None:
@@ -95,5 +122,16 @@ def test_every_spelling_of_a_secret_is_known(secret: str) -> None:
         secret.encode("utf-16-le"),
         secret.encode("utf-16-be"),
         base64.b64encode(raw),
+        raw.hex().encode(),
+        raw.hex().upper().encode(),
     ):
         assert any(spelling in written for spelling in known)
+
+
+@given(st.binary(max_size=9), st.text(min_size=8, max_size=30), st.binary(max_size=9))
+def test_a_secret_is_known_within_base64(before: bytes, secret: str, behind: bytes) -> None:
+    known = spellings(secret)
+    whole = before + secret.encode() + behind
+
+    assert any(spelling in base64.b64encode(whole) for spelling in known)
+    assert any(spelling in base64.urlsafe_b64encode(whole) for spelling in known)

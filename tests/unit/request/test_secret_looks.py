@@ -42,6 +42,13 @@ KEYS = {
     "a JWT": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P",
     "a bearer": f"Bearer {word(40)}",
     "a bearer in capitals": f"BEARER {word(40)}",
+    "of OpenAI's webhooks": f"whsec_{word(32)}",
+    "of a session of OpenAI's": f"sess-{word(40)}",
+    "Replicate's": f"r8_{word(37)}",
+    "Tavily's": f"tvly-{word(32)}",
+    "LangSmith's": f"lsv2_pt_{word(32, letters='0123456789abcdef')}_{word(10, 2)}",
+    "Pinecone's": f"pcsk_{word(60)}",
+    "Bedrock's": f"ABSK{word(110)}",
     "a bearer after a tab": f"bearer\t{word(40)}",
 }
 
@@ -55,6 +62,17 @@ def test_a_key_is_found_whole(key: str, text: str) -> None:
 @pytest.mark.parametrize("name", ["OpenAI's of a project", "Anthropic's", "OpenRouter's", "GitHub's, new"])
 def test_a_prefix_that_is_nothing_else_needs_no_boundary(name: str) -> None:
     assert KEYS[name] in found(f"n{KEYS[name]}")
+
+
+@pytest.mark.parametrize("before", ["", "k", "{}", "x" * 300, "Authorization: "])
+def test_a_bearer_in_base64_is_found(before: str) -> None:
+    key = f"sk-proj-{word(60)}"
+    encoded = base64.b64encode(f"{before}Bearer {key}, and so on".encode()).decode()
+
+    (span,) = spans(encoded)
+    rest = encoded[: span[0]]
+    assert key[4:] not in base64.b64decode(rest + "A" * (-len(rest) % 4)).decode("latin-1")
+    assert span[1] == len(encoded)
 
 
 def test_only_the_signature_of_a_signed_url_is_a_secret() -> None:

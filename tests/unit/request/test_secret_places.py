@@ -13,6 +13,7 @@ from openai_replay.request.secret_places import Hiding
 from unit.exchanges import JSON_VALUES
 
 S = "correct-horse-7"
+RANDOM = "aZ09dfGh1jKlMnOpQr"  # as only a key looks
 
 REQUESTS: dict[str, Any] = {
     "authorization of a tool": {"tools": [{"type": "mcp", "authorization": S}]},
@@ -44,6 +45,8 @@ REQUESTS: dict[str, Any] = {
     "a URL's user": {"tools": [{"type": "mcp", "server_url": f"https://me:{S}@mcp.example.com/mcp"}]},
     "a URL's parameter": {"tools": [{"server_url": f"https://mcp.example.com/?api_key={S}&a=1"}]},
     "a field of a form": {"__multipart__": [{"name": "api_key", "value": S}]},
+    "a header in a field": {"__multipart__": [{"name": "tools[0][headers][x]", "value": S}]},
+    "secrets of domains": {"domain_secrets": [{"domain": "h", "name": "KEY", "value": S}]},
     "JSON in a member": {"session": json.dumps({"tools": [{"headers": {"a": S}}]})},
     "JSON in a field of a form": {
         "__multipart__": [{"name": "session", "value": json.dumps({"api_key": S})}]
@@ -61,6 +64,40 @@ def test_a_secret_of_a_request_is_replaced_and_kept(body: JSON) -> None:
     assert S in hiding.found
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "token",
+            "refresh_token",
+            "sessionToken",
+            "secret_access_key",
+            "X-Api-Key",
+            "OPENAI_API_KEY",
+            "jwt",
+        ),
+        *("webhook_secret", "connection_string", "credentials", "aws-access-key", "passphrase", "auth"),
+    ],
+)
+def test_a_value_that_looks_random_is_a_secret_under_more_names(name: str) -> None:
+    hidden = Hiding()
+    assert hidden.request({"env": {name: RANDOM}}) == {"env": {name: "REDACTED"}}
+    assert hidden.url(f"/v1/x?a=1&{name}={RANDOM}#a") == f"/v1/x?a=1&{name}=REDACTED#a"
+    assert hidden.request({"__multipart__": [{"name": f"a[{name}]", "value": RANDOM}]}) == {
+        "__multipart__": [{"name": f"a[{name}]", "value": "REDACTED"}]
+    }
+    assert hidden.text(f'{{"{name}": "{RANDOM}", "a"') == f'{{"{name}": "REDACTED", "a"'
+    assert set(hidden.found) == {RANDOM}
+
+
+@pytest.mark.parametrize(
+    "name", ["page_token", "next_token", "sort_key", "prompt_cache_key", "tokens", "author"]
+)
+def test_a_value_that_looks_random_may_stand_under_other_names(name: str) -> None:
+    assert Hiding().request({name: RANDOM}) == {name: RANDOM}
+    assert Hiding().url(f"/v1/x?{name}={RANDOM}") == f"/v1/x?{name}={RANDOM}"
+
+
 UNTOUCHED: dict[str, Any] = {
     "a conversation": {"messages": [{"role": "user", "content": [{"password": S}], "secret": S}]},
     "input": {"input": [{"type": "function_call", "arguments": json.dumps({"password": S})}]},
@@ -72,6 +109,7 @@ UNTOUCHED: dict[str, Any] = {
     "an empty one": {"password": ""},
     "a model of that name": {"model": "secret", "name": "password"},
     "logprobs": {"logprobs": [{"token": S}]},
+    "words under names of secrets": {"token": "end of text", "auth": "none", "credentials": "include"},
     "a table": {"table": {"headers": ["name", S]}},
     "types that are no authentication": [
         {"type": kind, "value": S, "name": "key"}
