@@ -19,6 +19,7 @@ from ..errors import BadOption
 from ..options import Settings
 from ..request.rules import Rules
 from .command_line import DIRECTORY, NOT_DONE, folder_settings, guarded
+from .printed import without_secrets
 from .progress import Progress
 from .run import say
 
@@ -110,7 +111,8 @@ def _of_files(findings: list[Finding], directory: Path, files: Sequence[Path]) -
 def _told(findings: Sequence[Finding], *, as_json: bool) -> int:
     for finding in findings:
         note = "note: " if finding.kind in NOTES else ""
-        click.echo(json.dumps(finding.to_json(), ensure_ascii=False) if as_json else f"{note}{finding}")
+        line = json.dumps(finding.to_json(), ensure_ascii=False) if as_json else f"{note}{finding}"
+        click.echo(without_secrets(line))
     counted = Counter(finding.kind for finding in findings)
     failing = sum(count for kind, count in counted.items() if kind not in NOTES)
     if not as_json:

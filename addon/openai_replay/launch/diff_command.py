@@ -16,6 +16,7 @@ from ..errors import BadOption, BadRecording
 from ..format.recording import decode
 from . import listing
 from .command_line import DIRECTORY, folder_settings, guarded
+from .printed import content_without_secrets, without_secrets
 from .progress import Progress
 
 # As diff and git diff have it.
@@ -78,9 +79,9 @@ def _converted(sides: Sequence[str]) -> int:
     try:
         text = "".join(f"{line}\n" for line in lines_of(decode(raw, path)))
     except BadRecording:
-        click.echo(raw, nl=False)
+        click.echo(content_without_secrets(raw), nl=False)
     else:
-        click.echo(text.encode("utf-8", "replace"), nl=False)
+        click.echo(without_secrets(text).encode("utf-8", "replace"), nl=False)
     return _SAME
 
 
@@ -115,9 +116,9 @@ def _named(side: str, folder: Path) -> str:
 
 
 def _print(difference: Difference, *, only_names: bool) -> None:
-    click.secho(title(difference), bold=True)
+    click.secho(without_secrets(title(difference)), bold=True)
     if not only_names:
         for line in difference.lines:
-            shown = line.encode("utf-8", "replace").decode()
+            shown = without_secrets(line).encode("utf-8", "replace").decode()
             click.secho(f"  {shown}", fg=_STYLES.get(line[:1]))
         click.echo()

@@ -28,6 +28,7 @@ from ..store.store import Stored
 from .ask_api import Api, NotAnswered
 from .command_line import DIRECTORY, folder_settings, guarded
 from .opened_folder import OpenedFolder, opened_folder
+from .printed import without_secrets
 from .progress import counted
 from .run import say
 
@@ -182,11 +183,11 @@ def _tell(choice: Choice, found: Sequence[Drifted], failures: Sequence[str], *, 
         say(f"not answered: {failure}")
     for one in found:
         if as_json:
-            click.echo(json.dumps(one.to_json(), ensure_ascii=False))
+            click.echo(without_secrets(json.dumps(one.to_json(), ensure_ascii=False)))
             continue
-        click.echo(one.operation)
+        click.echo(without_secrets(one.operation))
         for change in one.changes:
-            click.echo(f"  {change}")
+            click.echo(without_secrets(f"  {change}"))
     cost = sum(question.cost for question in choice.questions)
     asked = len(choice.questions) - len(failures)
     say(f"{asked} requests asked for about ${cost:.2f}, {len(found)} operations changed")

@@ -17,6 +17,7 @@ from ..collection.reports import Reported, read_reports
 from ..request.rules import Rules
 from . import listing
 from .command_line import DIRECTORY, NOT_DONE, folder_settings, guarded
+from .printed import content_without_secrets, without_secrets
 from .progress import Progress
 from .run import say
 
@@ -56,7 +57,7 @@ def list_command(
         patterns = (("test_id", test), ("host", host), ("endpoint", endpoint))
         entries = [one for one in read.entries if _is_wanted(one, patterns) and _is_in(one.path, unused)]
         for line in _lines(entries, as_json=as_json, only_sums=only_sums):
-            click.echo(line)
+            click.echo(without_secrets(line))
         _tell(folder, entries, read, is_summed=not (as_json or only_sums))
         return NOT_DONE if read.problems else 0
 
@@ -112,7 +113,7 @@ def show_command(name: str, directory: str | None, raw: bool) -> None:
         file = Path(name)
         path = file if file.is_file() else listing.found(folder_settings(directory).directory, name)
         for piece in (listing.raw if raw else listing.readable)(path):
-            click.echo(piece, nl=False)
+            click.echo(content_without_secrets(piece), nl=False)
         return 0
 
     sys.exit(guarded(shown, NOT_DONE))

@@ -25,6 +25,7 @@ from .old_node import old_node
 from .outcome import Conditions, failures, other_apis, recorded_failures, saw_request, summary
 from .plan import Plan, RunOptions, planned
 from .prepared_proxy import PreparedProxy
+from .printed import message_without_secrets
 from .proxy_process import ProxyConfiguration, ProxyProcess
 from .running_proxy import ProxyFailed
 from .title_counter import TitleCounter
@@ -43,7 +44,7 @@ def say(text: str) -> None:
     if sys.stderr is None:  # closed by the caller; print would take standard output instead
         return
     try:
-        print(f"openai-replay: {text}", file=sys.stderr, flush=True)
+        print(f"openai-replay: {message_without_secrets(text)}", file=sys.stderr, flush=True)
     except OSError:
         pass
 
