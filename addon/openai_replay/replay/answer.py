@@ -269,13 +269,10 @@ def _events(stored: Stored, api_request: ApiRequest, items: list[JSON]) -> tuple
     response = recording.response
     chunks = _chunks(stored, api_request, items)
     frames = framing.Frames(response.wire)
-    is_usage_unwanted = rebuild.asks_usage(recording.request.body) and not rebuild.asks_usage(
-        api_request.body
-    )
     pieces: list[bytes] = []
     for number, item in enumerate(items):
         class_name, data = opened(item)
-        if is_usage_unwanted and rebuild.is_usage_chunk(class_name, data):
+        if chunks.is_usage_unwanted and rebuild.is_usage_chunk(class_name, data):
             continue
         pieces += frames.before(number)
         pieces.append(frames.event(number, class_name, data, chunks.text(number)))
@@ -285,12 +282,13 @@ def _events(stored: Stored, api_request: ApiRequest, items: list[JSON]) -> tuple
 
 @dataclass(frozen=True, slots=True)
 class _Chunks:
-    """The chunks of a recording as they were on the wire."""
+    """The chunks of a recording as they were on the wire, or without the usage that a request does not want."""
 
     recording: Recording
     items: list[JSON]
     corrected: CorrectionReader
     request_body: JSON
+    is_usage_unwanted: bool
 
     def text(self, number: int) -> str:
         """Return the JSON text of a chunk of a stream."""
@@ -309,6 +307,8 @@ class _Chunks:
     def value(self, number: int) -> JSON:
         """Return a chunk as the API sent it."""
         class_name, data = opened(self.items[number])
+        if self.is_usage_unwanted:
+            data = rebuild.without_null_usage(class_name, data)
         rebuilt = rebuild.rebuild(class_name, data, self.request_body)
         value = self.corrected.value(number, rebuilt, data)
         if framing.is_assistant_event(class_name) and isinstance(value, dict):
@@ -328,6 +328,7 @@ def _chunks(stored: Stored, api_request: ApiRequest, items: list[JSON]) -> _Chun
     recording = stored.recording
     corrected = CorrectionReader(recording.response.wire.get("corrections"))
     # Whether this request wants usage matters only if the recording has usage.
-    recorded_body = recording.request.body
-    request_body = api_request.body if rebuild.asks_usage(recorded_body) else recorded_body
-    return _Chunks(recording, items, corrected, request_body)
+    has_usage = rebuild.asks_usage(recording.request.body)
+    is_usage_unwanted = has_usage and not rebuild.asks_usage(api_request.body)
+    request_body = api_request.body if has_usage else recording.request.body
+    return _Chunks(recording, items, corrected, request_body, is_usage_unwanted)

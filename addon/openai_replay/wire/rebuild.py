@@ -66,6 +66,17 @@ def is_usage_chunk(class_name: str | None, data: JSON) -> bool:
     return data.get("choices") == [] and data.get("usage") is not None
 
 
+def without_null_usage(class_name: str | None, data: JSON) -> JSON:
+    """Return a chunk without the `usage: null` that only streams with `include_usage` have."""
+    if (
+        class_name not in _CLASSES_WITH_USAGE_CHUNKS
+        or not isinstance(data, dict)
+        or data.get("usage") is not None
+    ):
+        return data
+    return {name: item for name, item in data.items() if name != "usage"}
+
+
 @cache
 def rebuild_of(class_name: str | None, *, is_streamed: bool) -> Rebuild | None:
     """Return a function that rebuilds objects of a class; None where nothing has to be done."""

@@ -266,6 +266,19 @@ def test_the_usage_goes_only_to_a_request_that_asked_for_it() -> None:
     assert content(exchange, chat(stream=True)).count(b"data: ") == 2
 
 
+@pytest.mark.parametrize(
+    "order", [("usage", "choices", "id"), ("choices", "usage"), ("id", "usage")], ids=str
+)
+def test_no_null_usage_goes_to_other_requests_whatever_the_order_of_members(order: tuple[str, ...]) -> None:
+    asking = chat(stream=True, stream_options={"include_usage": True})
+    members = {**chunk("a"), "usage": None}
+    first = {**{name: members[name] for name in order}, **members}
+    exchange = streamed(asking, [first, USAGE])
+
+    assert content(exchange).count(b'"usage"') == 2
+    assert b'"usage"' not in content(exchange, chat(stream=True))
+
+
 # --- byte for byte ------------------------------------------------------------------------------------------------
 
 DATA = [
