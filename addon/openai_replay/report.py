@@ -35,6 +35,7 @@ class Report:
     missed: Counter[tuple[str | None, str]] = field(default_factory=Counter)
     paced: Counter[tuple[str | None, str]] = field(default_factory=Counter)
     faulted: Counter[tuple[str | None, str]] = field(default_factory=Counter)
+    refused_upgrades: Counter[tuple[str | None, str]] = field(default_factory=Counter)
     distrusted: Counter[str] = field(default_factory=Counter)
     other_apis: Counter[str] = field(default_factory=Counter)
     body_bytes: int = 0
@@ -51,6 +52,10 @@ class Report:
     def add_faulted(self, test_id: str | None, fault: str) -> None:
         """Take note that an answer had an injected fault; `fault` is its kind, such as `rate_limit`."""
         self.faulted[test_id, fault] += 1
+
+    def add_refused_upgrade(self, test_id: str | None) -> None:
+        """Take note of an upgrade to a WebSocket that recording_websocket=refuse has refused; HTTP may follow it."""
+        self.refused_upgrades[test_id, ""] += 1
 
     def add_distrusted(self, host: str) -> None:
         """Take note of a client that did not trust the proxy's certificate for a host."""
@@ -150,6 +155,7 @@ class Report:
             self.missed,
             self.paced,
             self.faulted,
+            self.refused_upgrades,
         )
         for table in tables:
             for key in [key for key in table if all_tests or key[0] == test_id]:
@@ -167,7 +173,7 @@ class Report:
             "not_recorded": len(self.not_recorded),
             "paced": self.paced.total(),
             "faulted": self.faulted.total(),
-            **_rare(self.equal.total(), self.retried.total()),
+            **_rare(self.equal.total(), self.retried.total(), self.refused_upgrades.total()),
             **self._reasons(self.missed),
         }
 
@@ -206,7 +212,12 @@ class Report:
                 "unused": len(unused),
                 "paced": sum(self.paced[key] for key in paced),
                 "faulted": sum(self.faulted[key] for key in faulted),
-                **_rare(*(_sum(counter, test_id, all_tests) for counter in (self.equal, self.retried))),
+                **_rare(
+                    *(
+                        _sum(counter, test_id, all_tests)
+                        for counter in (self.equal, self.retried, self.refused_upgrades)
+                    )
+                ),
                 **self._reasons(missed),
             },
             "replayed": [
@@ -239,14 +250,16 @@ class Report:
         return {"test_id": test_id, "times": self.missed[key], **details}
 
 
-def _rare(equal: int, retried: int) -> dict[str, int]:
+def _rare(equal: int, retried: int, refused_upgrades: int) -> dict[str, int]:
     """Return the counts of requests that left no file, where there were any.
 
     Args:
         equal: recorded answers that equal the one before.
         retried: failed or abandoned attempts in whose place a retry was recorded.
+        refused_upgrades: upgrades to a WebSocket that an option has refused.
     """
-    return {name: count for name, count in (("equal", equal), ("retried", retried)) if count}
+    counts = {"equal": equal, "retried": retried, "refused_upgrades": refused_upgrades}
+    return {name: count for name, count in counts.items() if count}
 
 
 def _sum(counter: Counter[tuple[str | None, str]], test_id: str | None, all_tests: bool) -> int:

@@ -66,3 +66,12 @@ def test_the_advice_names_what_is_not_set_yet(
     assert record.levelno == logging.WARNING
     assert says in record.getMessage()
     assert "mitmproxy-ca-cert.pem" in record.getMessage()
+
+
+def test_a_client_whose_request_http2_forbids_trusts(caplog: pytest.LogCaptureFixture) -> None:
+    report = Report()
+    clients = client(report)
+    forbidden = handshake(clients)
+    clients.has_request()
+    clients.disconnected(forbidden)
+    assert (report.distrusted, caplog.records) == ({}, [])

@@ -180,7 +180,9 @@ def test_through_connect_it_is_the_same(tmp_path: Path, replayed: Replayed, prot
     with Upstream() as upstream:
         with proxy(tmp_path, f"recording_dir={folder}", upstream=upstream) as running:
             body = json.dumps(changed(temperature=0.25))
-            asked = curl(running, CHAT_URL, protocol, "-d", body, "-w", "\n%{http_code}")
+            # A variable that is not set leaves a space at the end of a header, which HTTP/2 forbids.
+            unset = ("-H", "Authorization: Bearer ", "-H", "X-Tag:  ")
+            asked = curl(running, CHAT_URL, protocol, *unset, "-d", body, "-w", "\n%{http_code}")
         assert upstream.connections == 0
     content, status = asked.stdout.rsplit(b"\n", 1)
     assert status == b"400"

@@ -49,6 +49,8 @@ def test_refuse_answers_426_in_every_mode(tmp_path: Path, mode: str) -> None:
     ):
         connections = upstream.connections
         status, _ = WebSocket(connection, REALTIME).refusal()
+        totals = running.ask("/report")["totals"]
 
     assert (status, upstream.requests) == (426, [])
+    assert (totals["refused_upgrades"], totals["missed"], totals["not_recorded"]) == (1, 0, 0)
     assert mode != "replay" or upstream.connections == connections

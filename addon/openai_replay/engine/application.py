@@ -18,13 +18,13 @@ from ..replay.delivery import Delivery, at_once
 from ..request.upgrade import problem_of
 from ..service import control
 from ..service.answering import (
-    USE_HTTP_INSTEAD,
     Refusal,
     bad_upgrade,
     explained_miss,
     failed_replay,
     recorded_answer,
     repeated_answer,
+    use_http_instead,
 )
 from ..service.service import Service
 from ..service.socket_replay import replayed_upgrade
@@ -148,7 +148,8 @@ class Application:
         if not request.is_websocket():
             return ()
         if self._service.settings.websocket is WebSocketPolicy.REFUSE:
-            return messages.whole(*USE_HTTP_INSTEAD, is_head=is_head)
+            refusal = use_http_instead(self._service, request.path, request.test_id)
+            return messages.whole(*refusal, is_head=is_head)
         return self._bad_upgrade(request, problem_of(request.version, request.headers))
 
     def _bad_upgrade(self, request: ReceivedRequest, problem: str) -> Sequence[Message]:

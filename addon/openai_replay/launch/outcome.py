@@ -18,6 +18,7 @@ _MOST_NAMED = 20
 _RARE = {
     "equal": "recorded as equal to the one before",
     "retried": "retried with success",
+    "refused_upgrades": "refused as WebSocket",
     "paced": "paced",
     "faulted": "faulted",
 }
@@ -30,7 +31,7 @@ _COUNTED = ("replayed", "recorded", "missed", "not_recorded")
 
 def saw_request(totals: Mapping[str, int]) -> bool:
     """Tell whether a request to a recorded host reached the proxy."""
-    return any(totals[name] for name in _COUNTED)
+    return any(totals[name] for name in _COUNTED) or totals.get("refused_upgrades", 0) > 0
 
 
 _FAILURE_HINTS = {

@@ -14,6 +14,7 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Sequence
+from functools import partial
 from typing import Any
 
 from mitmproxy import connection, ctx, http, tls
@@ -46,13 +47,15 @@ from .hosts import (
     refuse_unrecorded_reverse_proxy,
     set_mitmproxy_options,
 )
+from .invalid_requests import invalid_request
 from .other_hosts import OtherHostWatch, refusal_response
 from .replaying import replay_or_refuse
 from .responses import control_response, no_content, open_tunnel, refused, unavailable
 from .session import ProxyRun, Session
 from .shortcuts.addon_shortcuts import take_shortcuts
 from .shortcuts.dumper_output import filter_dumper_output
-from .shortcuts.guarded import Undo
+from .shortcuts.guarded import Undo, apply
+from .shortcuts.inbound_headers import INBOUND_HEADERS, read_inbound_headers
 from .start_errors import STOPS_START, count_only_errors_of_the_start, start_has_failed
 from .upgrades import answer_upgrade
 from .websocket_capture import capture_end, capture_message, forget_passed_messages
@@ -92,7 +95,10 @@ class OpenAIReplay:
         relieve_guard()
         self._run.log_gate.install()
         count_only_errors_of_the_start()
-        self._undo = [filter_dumper_output(self._run.log_gate.cleaned), *take_shortcuts(ctx.master.addons)]
+        shortcuts = take_shortcuts(ctx.master.addons)
+        # Applied last, so that it replaces the check of headers that a shortcut has replaced, and is undone first.
+        needed = apply([(INBOUND_HEADERS, partial(read_inbound_headers, self._invalid_request))])
+        self._undo = [filter_dumper_output(self._run.log_gate.cleaned), *needed, *shortcuts]
 
     def configure(self, updated: set[str]) -> None:
         """Check the options; a value that makes no sense ends mitmdump, which exits when an error is logged."""
@@ -244,6 +250,12 @@ class OpenAIReplay:
             self._distrusting.failed(host)
 
     # --- requests and responses ---
+
+    def _invalid_request(self, authority: str, reason: str) -> None:
+        """Tell and count a request that no hook gets, because HTTP/2 forbids it."""
+        self._distrusting.has_request()
+        if self._session is not None:
+            invalid_request(self._session, authority, reason)
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Take the test id off a request, and let uploads that are recorded pass as they come."""

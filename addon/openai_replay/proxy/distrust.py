@@ -51,6 +51,10 @@ class DistrustingClients:
         if self._silent.pop(connection_id, None) is not None:
             self._has_request = True
 
+    def has_request(self) -> None:
+        """Take note of a request that HTTP/2 forbids, on a connection that is not known: its client trusts, too."""
+        self._has_request = True
+
     def disconnected(self, connection_id: str) -> None:
         """Take note that a client has left."""
         host = self._silent.pop(connection_id, None)

@@ -9,7 +9,7 @@ from mitmproxy import http
 from mitmproxy.net.http import status_codes
 
 from ..service import control
-from ..service.answering import USE_HTTP_INSTEAD, Refusal
+from ..service.answering import Headers, Refusal
 from ..service.telemetry import NO_CONTENT
 
 _RESPONSE = http.Response.make()
@@ -57,9 +57,8 @@ def refused(request: http.Request, refusal: Refusal) -> http.Response:
     return http.Response.make(refusal.status, content, _header_bytes(refusal.headers))
 
 
-def use_http_instead() -> http.Response:
-    """Return a refusal of an upgrade to a WebSocket after which clients use HTTP."""
-    status, headers, content = USE_HTTP_INSTEAD
+def refused_upgrade(status: int, headers: Headers, content: bytes) -> http.Response:
+    """Return a refusal of an upgrade to a WebSocket."""
     return http.Response.make(status, content, _header_bytes(headers))
 
 

@@ -11,7 +11,7 @@ from ..options import Mode, WebSocketPolicy
 from ..replay.delivery import Delivery
 from ..request.response_create import is_responses_endpoint
 from ..request.upgrade import PROTOCOLS, problem_of, upgrade_body
-from ..service.answering import bad_upgrade
+from ..service.answering import bad_upgrade, use_http_instead
 from ..service.session_replay import next_session
 from ..service.socket_replay import replayed_upgrade, served
 from ..service.socket_requests import Upgrade
@@ -22,7 +22,7 @@ from .flow_state import FlowState
 from .hosts import url_of
 from .loopback_origin import HOST as ORIGIN_HOST
 from .replaying import refuse_failed, send_to_origin
-from .responses import recorded_response, refused, use_http_instead
+from .responses import recorded_response, refused, refused_upgrade
 from .session_capture import SessionCapture
 from .websocket_capture import ResponsesCapture
 from .websocket_origin import Prepared
@@ -32,7 +32,7 @@ async def answer_upgrade(flow: http.HTTPFlow, state: FlowState) -> None:
     """Set the answer of an upgrade, or let it go on to the API and record it."""
     settings = state.session.settings
     if settings.websocket is WebSocketPolicy.REFUSE:
-        flow.response = use_http_instead()
+        flow.response = refused_upgrade(*use_http_instead(state.session, flow.request.path, state.test_id))
     elif settings.mode is Mode.REPLAY:
         await _replay_or_refuse(flow, state)
     elif settings.mode is Mode.RECORD or (

@@ -247,6 +247,10 @@ class SharedReport(Report):
         """Take note that an answer had an injected fault."""
         self._count(("faulted", test_id, fault))
 
+    def add_refused_upgrade(self, test_id: str | None) -> None:
+        """Take note of an upgrade to a WebSocket that an option has refused."""
+        self._count(("refused_upgrades", test_id, ""))
+
     def add_missed(self, test_id: str | None, request: str, details: dict[str, JSON]) -> None:
         """Take note of a request without a recording."""
         is_new = (test_id, request) not in self._detailed and len(self._detailed) < _MOST_DETAILED
@@ -373,7 +377,12 @@ def _count_from(merged: _Merged, before: list[JSON]) -> None:
 def _add_counted(report: Report, counted: Counted, times: int) -> None:
     """Count an event so many times, as the report of one process does one by one."""
     kind, test_id, text = counted
-    tables = {"replayed": report.replayed, "paced": report.paced, "faulted": report.faulted}
+    tables = {
+        "replayed": report.replayed,
+        "paced": report.paced,
+        "faulted": report.faulted,
+        "refused_upgrades": report.refused_upgrades,
+    }
     if times > 0:
         tables[kind][test_id, text] += times
 

@@ -56,7 +56,7 @@ class Refusal:
 
 # The answer to an upgrade to a WebSocket after which clients use HTTP: status, headers and body. The status must name a
 # protocol to upgrade to (RFC 9110, section 15.5.22), so it names a protocol that the client may go on with.
-USE_HTTP_INSTEAD: tuple[int, Headers, bytes] = (
+_USE_HTTP_INSTEAD: tuple[int, Headers, bytes] = (
     426,
     (("upgrade", "HTTP/1.1"), ("content-type", "text/plain")),
     b"WebSockets are refused by recording_websocket=refuse; use HTTP.\n",
@@ -204,6 +204,14 @@ def invalid_header(service: Service, api_request: ApiRequest, problem: str) -> R
 def bad_upgrade(service: Service, api_request: ApiRequest, problem: str) -> Refusal:
     """Return the refusal of an upgrade to a WebSocket that is none."""
     return _refused(service, api_request, problem, "upgrade_invalid")
+
+
+def use_http_instead(service: Service, path: str, test_id: str | None) -> tuple[int, Headers, bytes]:
+    """Return the refusal of an upgrade by recording_websocket=refuse; it is no miss, because HTTP may follow it."""
+    service.run.report.add_refused_upgrade(test_id)
+    request = f"GET {path.partition('?')[0]}"
+    service.run.requests.write(RequestLine(Outcome.REFUSED, request, test_id, trouble="WebSocket"))
+    return _USE_HTTP_INSTEAD
 
 
 def _refused(service: Service, api_request: ApiRequest, problem: str, code: str) -> Refusal:

@@ -95,7 +95,10 @@ def test_each_shortcut_is_left_out_when_one_signature_differs(
 
 def test_the_environment_refuses_all_that_are_no_need(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ENVIRONMENT_NAME, "refused")
-    assert [shortcut.name for shortcut in ALL if shortcut.is_possible()] == ["reverse mode without UDP"]
+    assert [shortcut.name for shortcut in ALL if shortcut.is_possible()] == [
+        "white space and invalid headers of HTTP/2",
+        "reverse mode without UDP",
+    ]
 
 
 async def test_the_addon_puts_everything_back(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_answers_without_a_file_are_counted_where_there_are_any() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["replayed", "recorded", "missed", "not_recorded"])
+@pytest.mark.parametrize("name", ["replayed", "recorded", "missed", "not_recorded", "refused_upgrades"])
 def test_each_fate_of_a_request_is_a_request_that_was_seen(name: str) -> None:
     assert saw_request(report(**{name: 1})["totals"])
     assert not saw_request(report(unused=1)["totals"])
