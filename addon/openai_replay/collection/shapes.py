@@ -7,6 +7,7 @@ items of the same type: `output[message].content[output_text].text`. Events of a
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,6 +30,18 @@ _BY_CONTENT = frozenset(
         "role",
     ]
 )
+
+# Events that a model's choice brings or leaves out: `response.refusal.delta` in place of `response.output_text.delta`.
+_CHOSEN_EVENT = re.compile(
+    r"\[response\.(?:output_text|refusal|audio|reasoning|function_call|custom_tool_call|mcp|web_search|file_search"
+    r"|code_interpreter|image_generation|content_part)[^.\]]*\..*\]"
+)
+
+# Events that keep a connection open.
+_HEARTBEATS = frozenset(("keepalive", "ping"))
+
+# Objects whose members have names of a user's, or are words of a model.
+_MAPS = frozenset(("metadata", "attributes", "logit_bias", "variables", "top_logprobs"))
 
 _NULL = "null"
 
@@ -58,7 +71,8 @@ def shape_of(status: int, content_type: str, body: bytes) -> Shape:
     types: dict[str, set[str]] = defaultdict(set)
     if "text/event-stream" in content_type:
         for event in _events(body):
-            _note(types, f"[{_kind(event)}]", event)
+            if _kind(event) not in _HEARTBEATS:
+                _note(types, f"[{_kind(event)}]", event)
         return Shape(str(status), _frozen(types))
     try:
         value: JSON = json.loads(body)
@@ -95,14 +109,22 @@ def _kind(item: JSON) -> str:
     return kind if isinstance(kind, str) else ""
 
 
-def _note(types: dict[str, set[str]], place: str, value: JSON) -> None:
+def _note(types: dict[str, set[str]], place: str, value: JSON, name: str = "") -> None:
+    """Take note of the types of a value and of all in it; `name` is the member that it, or the list around it, is."""
     types[place or "$"].add(_type(value))
     if isinstance(value, dict):
-        for name, item in value.items():
-            _note(types, f"{place}.{name}" if place else name, item)
+        if _is_map(name, value):
+            return
+        for member, item in value.items():
+            _note(types, f"{place}.{member}" if place else member, item, member)
     elif isinstance(value, list):
         for item in value:
-            _note(types, f"{place}[{_kind(item)}]", item)
+            _note(types, f"{place}[{_kind(item)}]", item, name)
+
+
+def _is_map(name: str, value: dict[str, JSON]) -> bool:
+    """Tell whether the names of an object's members say nothing of its shape."""
+    return name in _MAPS and all(isinstance(item, str | int | float | None) for item in value.values())
 
 
 def _type(value: JSON) -> str:
@@ -163,15 +185,24 @@ def _gone(before: Sequence[Shape], after: Sequence[Shape]) -> Iterator[Change]:
 def _counts(place: str, others: set[str]) -> bool:
     """Tell whether a place of one side alone is a change: its parent is on the other side, and no model chose it."""
     parent, name = _split(place)
-    if name.endswith("]") and parent:
+    if name.endswith("]") and (parent or _is_chosen(name, others)):
         return False  # another kind of item in a list
     return name not in _BY_CONTENT and (not parent or parent in others)
 
 
+def _is_chosen(event: str, others: set[str]) -> bool:
+    """Tell whether a model's choice explains that an event is on one side alone: so are all events of its subject."""
+    match = _CHOSEN_EVENT.fullmatch(event)
+    if match is None:
+        return False
+    subject = event[: event.index(".", len("[response.")) + 1]
+    return "annotation" in event or not any(other.startswith(subject) for other in others)
+
+
 def _split(place: str) -> tuple[str, str]:
     """Split a place into its parent and its name: `a[b].c` into `a[b]` and `c`, `a[b]` into `a` and `[b]`."""
-    if place.endswith("]"):
-        start = place.rindex("[")
+    start = place.rfind("[")
+    if place.endswith("]") and start >= 0:
         return place[:start], place[start:]
     parent, _, name = place.rpartition(".")
     # A kind may have full stops, as in [response.created].

@@ -47,10 +47,11 @@ class Api:
             exchange = self._asked(api_request)
             if exchange.status == _REFUSED:
                 raise NotAnswered("the API refuses the key (401)")
-            if exchange.status not in _PASSING or attempt == _ATTEMPTS:
+            if exchange.status not in _PASSING:
                 return exchange
-            time.sleep(_wait_s(exchange.response_headers, attempt))
-        raise AssertionError("unreachable")
+            if attempt < _ATTEMPTS:
+                time.sleep(_wait_s(exchange.response_headers, attempt))
+        raise NotAnswered(f"the API fails for now ({exchange.status}, {_ATTEMPTS} times)")
 
     def _asked(self, api_request: ApiRequest) -> RawExchange:
         body = None if api_request.method == "GET" else json_text.compact(api_request.body).encode()

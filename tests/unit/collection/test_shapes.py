@@ -32,6 +32,14 @@ def of_events(*events: dict[str, Any]) -> Shape:
         ({"a": []}, {"a": [{"b": 1}]}, []),
         ({"a": [{"b": 1}]}, {"a": []}, []),
         ({"a": [{"b": 1}]}, {"a": [{"b": 1, "c": 2}]}, ["new: a[].c"]),
+        ({"metadata": {"a": "1"}}, {"metadata": {"b": "2"}}, []),
+        ({"metadata": {"a": "1"}}, {"metadata": {"a": {"b": 1}}}, ["new: metadata.a"]),
+        ({"top_logprobs": [{" a": -1.5}]}, {"top_logprobs": [{" b": -1.5}]}, []),
+        (
+            {"top_logprobs": [{"token": "a", "bytes": [1]}]},
+            {"top_logprobs": [{"token": "b", "bytes": [2], "c": 1}]},
+            ["new: top_logprobs[].c"],
+        ),
         ({"m": {"content": "x", "tool_calls": []}}, {"m": {"content": None}}, []),
         (
             {"output": [{"type": "message", "a": 1}]},
@@ -49,6 +57,26 @@ def test_events_of_a_stream_come_and_go() -> None:
     after = of_events({"type": "response.created", "b": 1}, {"type": "response.new", "c": 1})
     places = {change.place for change in changes([before], [after])}
     assert {"[response.created].a", "[response.done]", "[response.created].b", "[response.new]"} == places
+
+
+def kinds_that_changed(before: list[str], after: list[str]) -> set[str]:
+    one, other = (of_events(*({"type": kind} for kind in kinds)) for kinds in (before, after))
+    return {change.place for change in changes([one], [other])}
+
+
+TEXT = ["response.created", "response.output_text.delta", "response.output_text.done"]
+
+
+def test_events_that_a_model_chooses_do_not_count() -> None:
+    tool = ["response.created", "response.function_call_arguments.delta", "response.mcp_call.in_progress"]
+    assert kinds_that_changed(TEXT, tool) == set()
+    assert kinds_that_changed(TEXT, ["response.created", "response.refusal.done"]) == set()
+    assert kinds_that_changed(TEXT, [*TEXT, "response.output_text.annotation.added", "keepalive"]) == set()
+
+
+def test_a_new_event_of_a_known_subject_counts() -> None:
+    assert kinds_that_changed(TEXT, [*TEXT, "response.output_text.new"]) == {"[response.output_text.new]"}
+    assert kinds_that_changed(TEXT, TEXT[:2]) == {"[response.output_text.done]"}
 
 
 def test_an_error_is_its_status_type_and_code() -> None:
@@ -79,3 +107,11 @@ _values: st.SearchStrategy[Any] = st.recursive(
 def test_equal_answers_have_not_changed(values: list[Any]) -> None:
     shapes = [of(value) for value in values]
     assert changes(shapes, shapes) == []
+
+
+@given(_values, _values)
+def test_a_place_that_is_new_one_way_is_gone_the_other_way(one: Any, other: Any) -> None:
+    there, back = changes([of(one)], [of(other)]), changes([of(other)], [of(one)])
+    assert {change.place for change in there if change.kind == "new"} == {
+        change.place for change in back if change.kind == "gone"
+    }

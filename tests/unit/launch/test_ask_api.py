@@ -69,6 +69,13 @@ def test_a_failure_that_passes_is_tried_again(upstream: Upstream) -> None:
     assert len(upstream.requests) == before + 2
 
 
+def test_a_failure_that_lasts_is_no_answer(upstream: Upstream) -> None:
+    failure = {"status": 503, "headers": {"retry-after": "0"}, "json": {"error": {"message": "Down."}}}
+    upstream.add({"match": {"last_user_message": "Down"}, "sequence": [failure] * 3})
+    with pytest.raises(NotAnswered, match="503, 3 times"):
+        Api("sk-test").ask(request(upstream, "Down"))
+
+
 def test_another_failure_is_an_answer(upstream: Upstream) -> None:
     described = request(upstream, "x")
     described = dataclasses.replace(described, body={"model": "does-not-exist", "messages": []})
