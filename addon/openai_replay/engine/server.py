@@ -18,7 +18,7 @@ from ..service.ending_signals import ending_signals
 from ..service.garbage_collection import collect_garbage_rarely
 from ..service.log_gate import LogGate
 from ..service.service import Run, Service
-from ..service.workers import refuse_taken, run_workers, split_workers
+from ..service.workers import end_without_port, refuse_taken, run_workers, split_workers
 from ..store.watch import watch
 from .application import Application
 from .command_line import CommandLine, Target, checked, parse, target
@@ -89,8 +89,7 @@ def _listener(command_line: CommandLine) -> socket.socket:
     try:
         return listening_socket(host, port)
     except OSError as exc:
-        print(f"openai-replay: error: cannot listen on {host or '*'}:{port}, {exc.strerror}", file=sys.stderr)
-        sys.exit(FAILED_TO_START)
+        end_without_port(host, port, exc)
 
 
 async def _serve(command_line: CommandLine, api: Target, settings: Settings, listener: socket.socket) -> None:

@@ -11,6 +11,7 @@ shared positions give it the second answer. A worker that is killed leaves its j
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import signal
 import socket
@@ -22,6 +23,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from ..replay.shared_run import ENVIRONMENT_NAME, is_ready
 from .ending_signals import ending_signals
@@ -105,8 +107,18 @@ def refuse_taken(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as exc:
-            _say(f"error: cannot listen on {host or '*'}:{port}, {exc.strerror}; -p chooses another port")
-            sys.exit(_FAILED_TO_START)
+            end_without_port(host, port, exc)
+
+
+def end_without_port(host: str, port: int, problem: OSError) -> NoReturn:
+    """End this process with a line on standard error that says why it cannot listen on a port.
+
+    Raises:
+        SystemExit: always.
+    """
+    advice = "; -p chooses another port" if problem.errno in (errno.EADDRINUSE, errno.EACCES) else ""
+    _say(f"error: cannot listen on {host or '*'}:{port}, {problem.strerror}{advice}")
+    sys.exit(_FAILED_TO_START)
 
 
 @dataclass(slots=True)
