@@ -198,8 +198,9 @@ def _notes(raw: RawExchange) -> Iterator[str]:
     if raw.note:
         yield raw.note
     boundary = boundary_of(header(raw.request_headers, "content-type"))
-    if boundary is not None and raw.request_body and boundary not in raw.request_body:
-        start = raw.request_body[:60].decode("utf-8", "replace")
+    content = _request_content(raw)
+    if boundary is not None and content and boundary not in content:
+        start = content[:60].decode("utf-8", "replace")
         yield f"the form that was uploaded is not in the file, which says {start!r}: no program's request will match"
 
 

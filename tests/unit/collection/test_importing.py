@@ -178,6 +178,13 @@ def test_a_placeholder_in_place_of_a_form_is_pointed_out(importer: Importer, tmp
     assert "says '[multipart form data omitted]'" in str(imported.notes[0])
 
 
+def test_a_compressed_form_is_in_the_file(importer: Importer) -> None:
+    headers = (("Content-Type", "multipart/form-data; boundary=b"), ("Content-Encoding", "gzip"))
+    form = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--b--\r\n'
+    importer.take(replace(ONE, request_headers=headers, request_body=gzip.compress(form)), None)
+    assert importer.finish().notes == []
+
+
 def test_the_test_id_of_a_request_goes_before_that_of_its_file(importer: Importer, tmp_path: Path) -> None:
     importer.take(replace(ONE, request_headers=(*JSON_TYPE, ("X-Test-Id", "own%20one"))), "of the file")
     assert [file["test_id"] for file in recordings(tmp_path).values()] == ["own one"]
