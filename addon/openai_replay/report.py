@@ -45,6 +45,13 @@ class Report:
         """Take note that a recording answered a request of a test."""
         self.replayed[test_id, recording] += 1
 
+    def take_back_replayed(self, test_id: str | None, recording: str) -> None:
+        """Take note that a request that counts as replayed is counted otherwise now: a session that ended as a miss."""
+        if self.replayed[test_id, recording] > 1:
+            self.replayed[test_id, recording] -= 1
+        else:
+            del self.replayed[test_id, recording]
+
     def add_paced(self, test_id: str | None) -> None:
         """Take note that an answer took its time."""
         self.paced[test_id, ""] += 1

@@ -35,15 +35,16 @@ def recording(
     close: Close | None = NORMAL,
     by: str = "client",
     times_ms: Sequence[float] | None = None,
+    name: str = "x",
 ) -> Stored:
     """Record a session as the proxy does, and read it back."""
     end = Ending.LEFT_BY_CLIENT if by == "client" else Ending.CUT_BY_UPSTREAM
     texts = [(side, m if isinstance(m, str | bytes) else json.dumps(m)) for side, m in messages]
     made = record(SocketSession(API_REQUEST, texts, end, close, times_ms))
     for one in made.companions:
-        (folder / f"x{one.ending}").write_bytes(b"".join(one.content))
-    path = folder / "x.json"
-    path.write_bytes(b"".join(made.pieces({one.holds: f"x{one.ending}" for one in made.companions})))
+        (folder / f"{name}{one.ending}").write_bytes(b"".join(one.content))
+    path = folder / f"{name}.json"
+    path.write_bytes(b"".join(made.pieces({one.holds: f"{name}{one.ending}" for one in made.companions})))
     read = decode(path.read_bytes(), path)
     return Stored(path, (0, 0, 0), read, identity_of(read.request, path, RULES))
 

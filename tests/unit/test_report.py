@@ -259,3 +259,14 @@ def test_answers_that_left_no_file_are_counted() -> None:
     assert (of_a["equal"], of_a["retried"]) == (1, 1)
     report.reset("a", all_tests=False)
     assert "equal" not in report.totals()
+
+
+def test_a_replay_that_is_taken_back_counts_no_more(report: Report) -> None:
+    for test_id, recording in (("a", "1.json"), ("b", "1.json"), ("gone", "after a reset.json")):
+        report.take_back_replayed(test_id, recording)
+    assert report.totals()["replayed"] == 2
+    replayed = report.to_json("replay", RECORDINGS, None, all_tests=True)["replayed"]
+    assert replayed == [
+        {"recording": "1.json", "test_id": "a", "times": 1},
+        {"recording": "2.json", "test_id": None, "times": 1},
+    ]

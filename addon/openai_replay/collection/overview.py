@@ -8,13 +8,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from ..errors import BadRecording, NotReplayable
-from ..format.recording import JSON, Chunks, FailedCall, Recording, decode
+from ..format.recording import JSON, Chunks, FailedCall, Messages, Recording, decode
+from ..request.upgrade import is_upgrade
 from ..request.urls import authority
 from ..store import names
 from ..store.files import read_file
+from ..transcript.session import model_of
 from ..transcript.transcript import transcript
 from .folder import each, recording_paths
 
@@ -28,7 +30,7 @@ class Entry:
         chunks: of a stream, None for an answer in one piece.
         ending: how the answer ended, in the API's word or as an error.
         usage: tokens by `input`, `output` and `total`.
-        prompt: the last text that the model was given.
+        prompt: the last text that the model was given; of a session, the user's first one.
         size: of the file, in bytes.
         recorded_at: seconds since 1970: the last commit of the file, else its modification time.
     """
@@ -126,7 +128,7 @@ def _entry(path: str, recording: Recording, size: int, modified: float) -> Entry
         request.method,
         authority(urlsplit(request.url)),
         request.endpoint,
-        request.model,
+        request.model or _session_model(recording),
         response.sent_status(),
         len(content.items) if isinstance(content, Chunks) else None,
         isinstance(content, FailedCall),
@@ -137,6 +139,15 @@ def _entry(path: str, recording: Recording, size: int, modified: float) -> Entry
         size,
         modified,
     )
+
+
+def _session_model(recording: Recording) -> str:
+    """Return the model of a WebSocket's session, from its URL or its messages; "" for another recording."""
+    content = recording.response.content()
+    if not is_upgrade(recording.request.body):
+        return ""
+    named = dict(parse_qsl(urlsplit(recording.request.url).query)).get("model", "")
+    return named or (model_of(content.items) if isinstance(content, Messages) else "")
 
 
 def commit_times(directory: Path) -> dict[str, float]:

@@ -6,12 +6,14 @@ removed counts for the next one.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from ..errors import BadRecording
 from ..options import MatchPolicy
 from ..request.identity import ApiRequest
 from ..request.literals import literals
@@ -131,14 +133,44 @@ class Replayer:
         series = await self.find(api_request, but=but)
         if series is None:
             return None
+        paths = {str(path): path for path in series.paths}
         firing = self._firing_rules(api_request, terms)
-        number = self._peek_position(series) if firing else self._take_position(series)
-        stored = self._store.answering(series.paths[number], api_request)
+        name = self._session_name(api_request, list(paths), is_reserved=not firing)
+        stored = self._store.answering(paths[name], api_request)
         if stored is None:
             return None
         rule = rule_for_session(firing, stored)
-        self._spend(series, firing, rule)
-        return session_delivery(stored, api_request, terms, rule, firing)
+        if firing and (rule is None or rule.spends_the_answer()):
+            self._session_name(api_request, list(paths), is_reserved=True)
+        delivery = session_delivery(stored, api_request, terms, rule, firing)
+        if rule is None and isinstance(delivery, SessionDelivery):
+            return replace(delivery, others=tuple(path for path in series.paths if path != stored.path))
+        return delivery
+
+    def _session_name(self, api_request: ApiRequest, names: Sequence[str], *, is_reserved: bool) -> str:
+        """Return the recorded session whose turn it is; only a reserved one is used up."""
+        if len(names) == 1:
+            return names[0]
+        if is_reserved:
+            return self._positions.reserve_session(api_request, names)
+        return self._positions.sessions_in_turn(api_request, names)[0]
+
+    def other_sessions(
+        self, api_request: ApiRequest, terms: Terms, paths: Sequence[Path]
+    ) -> Iterator[SessionDelivery]:
+        """Yield recorded sessions of an upgrade, the next unused one first. Unreadable ones are left out."""
+        by_name = {str(path): path for path in paths}
+        for name in self._positions.sessions_in_turn(api_request, list(by_name)):
+            with suppress(BadRecording):
+                stored = self._store.answering(by_name[name], api_request)
+                if stored is not None:
+                    delivery = session_delivery(stored, api_request, terms, None, ())
+                    if isinstance(delivery, SessionDelivery):
+                        yield delivery
+
+    def exchange_session(self, api_request: ApiRequest, reserved: Path, used: Path) -> None:
+        """Take note that a recorded session went on in the place of the one whose turn it was."""
+        self._positions.exchange_session(api_request, str(reserved), str(used))
 
     def _firing_rules(self, api_request: ApiRequest, terms: Terms) -> tuple[FaultRule, ...]:
         rules = _concerning(api_request, terms)

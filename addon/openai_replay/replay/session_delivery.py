@@ -24,7 +24,10 @@ from .session_faults import REFUSING, suits
 
 @dataclass(frozen=True, slots=True)
 class SessionDelivery:
-    """A session whose upgrade is accepted. See `Delivery` for `is_paced`, `lacks_times` and `passed_over`."""
+    """A session whose upgrade is accepted. See `Delivery` for `is_paced`, `lacks_times` and `passed_over`.
+
+    `others` are the other recordings of the upgrade; one may go on in its place, see `session_choice.py`.
+    """
 
     stored: Stored
     times: Times
@@ -32,6 +35,7 @@ class SessionDelivery:
     is_paced: bool = False
     lacks_times: bool = False
     passed_over: str = ""
+    others: tuple[Path, ...] = ()
 
     @property
     def path(self) -> Path:

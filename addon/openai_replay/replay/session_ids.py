@@ -37,6 +37,22 @@ class SessionIds:
             self._live[recorded] = live
             self._recorded[live] = recorded
 
+    def adopt(self, recorded: JSON, sent: JSON) -> None:
+        """Let the ids of a message that was sent to the client stand for those in the recorded message in its place."""
+        if isinstance(recorded, dict) and isinstance(sent, dict):
+            for name in recorded.keys() & sent.keys():
+                self._adopt_member(name, recorded[name], sent[name])
+        elif isinstance(recorded, list) and isinstance(sent, list):
+            for one, other in zip(recorded, sent, strict=False):
+                self.adopt(one, other)
+
+    def _adopt_member(self, name: str, recorded: JSON, sent: JSON) -> None:
+        if name in _ID_MEMBERS and isinstance(recorded, str) and isinstance(sent, str):
+            self._live.setdefault(recorded, sent)
+            self._recorded.setdefault(sent, recorded)
+        else:
+            self.adopt(recorded, sent)
+
     def hear_server(self, data: JSON) -> None:
         """Take note of the ids that the recorded server says, which a client repeats as they are."""
         self._of_server.update(_ids(data))

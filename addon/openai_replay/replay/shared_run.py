@@ -20,7 +20,7 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +30,7 @@ from ..format.recording import JSON
 from ..report import Report
 from ..request.identity import ApiRequest
 from . import shared_counts
-from .positions import Positions
+from .positions import Positions, in_turn
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,11 @@ ON CONFLICT DO UPDATE SET next = next + 1 RETURNING next
 
 _PEEK = "SELECT next FROM positions WHERE test_id = ? AND key = ? AND stream_options = ?"
 
-_TABLES = ("positions", "attempts")
+# Uses of recorded sessions, whose names are in the place of stream options.
+_USES = "SELECT stream_options, next FROM uses WHERE test_id = ? AND key = ?"
+_RELEASE = "UPDATE uses SET next = MAX(0, next - 1) WHERE test_id = ? AND key = ? AND stream_options = ?"
+
+_TABLES = ("positions", "attempts", "uses")
 
 # A full disk and its like.
 _TROUBLES = (sqlite3.Error, OSError)
@@ -157,6 +161,40 @@ class SharedPositions(Positions):
             self._trouble.point_out(exc)
             return super().attempt(api_request)
 
+    def sessions_in_turn(self, api_request: ApiRequest, names: Sequence[str]) -> list[str]:
+        """Return the names of an upgrade's recorded sessions in turn: unused ones, then used ones, last first."""
+        try:
+            with self._turn():
+                return self._in_turn(api_request, names)
+        except _TROUBLES as exc:
+            self._trouble.point_out(exc)
+            return super().sessions_in_turn(api_request, names)
+
+    def reserve_session(self, api_request: ApiRequest, names: Sequence[str]) -> str:
+        """Return the recorded session whose turn it is, and count its use."""
+        try:
+            with self._turn():
+                name = self._in_turn(api_request, names)[0]
+                self._database.execute(_COUNT.format("uses"), _session_key(api_request, name)).fetchall()
+        except _TROUBLES as exc:
+            self._trouble.point_out(exc)
+            return super().reserve_session(api_request, names)
+        return name
+
+    def exchange_session(self, api_request: ApiRequest, reserved: str, used: str) -> None:
+        """Count the use of another recorded session than the reserved one."""
+        try:
+            with self._turn():
+                self._database.execute(_RELEASE, _session_key(api_request, reserved))
+                self._database.execute(_COUNT.format("uses"), _session_key(api_request, used)).fetchall()
+        except _TROUBLES as exc:
+            self._trouble.point_out(exc)
+            super().exchange_session(api_request, reserved, used)
+
+    def _in_turn(self, api_request: ApiRequest, names: Sequence[str]) -> list[str]:
+        rows = self._database.execute(_USES, _key(api_request)[:2]).fetchall()
+        return in_turn(names, {str(name): int(uses) for name, uses in rows})
+
     def _counted(self, table: str, api_request: ApiRequest) -> int:
         """Add one to a count, and return it."""
         with self._turn():
@@ -194,6 +232,10 @@ def _key(api_request: ApiRequest) -> tuple[str, str, str]:
     return (_text(api_request.test_id), api_request.identity.key, api_request.identity.stream_options)
 
 
+def _session_key(api_request: ApiRequest, name: str) -> tuple[str, str, str]:
+    return (*_key(api_request)[:2], name)
+
+
 def _text(test_id: str | None) -> str:
     """Return a key for a test id; no test id is another key than an empty one."""
     return "" if test_id is None else f"={test_id}"
@@ -208,13 +250,14 @@ class _Merged:
     """The journals of all processes, read as one: the report of their events, and the counters since the last reset.
 
     A counter is known by its process's journal and its number. `details` has the differences of each missed request,
-    also of one before a reset: a process writes them once.
+    also of one before a reset: a process writes them once. `taken_back` are replays that do not count.
     """
 
     report: Report = field(default_factory=Report)
     counted: dict[tuple[str, int], Counted] = field(default_factory=dict)
     counted_before: dict[tuple[str, int], int] = field(default_factory=dict)
     details: dict[tuple[str | None, str], dict[str, JSON]] = field(default_factory=dict)
+    taken_back: list[tuple[str | None, str]] = field(default_factory=list)
 
 
 class SharedReport(Report):
@@ -238,6 +281,10 @@ class SharedReport(Report):
     def add_replayed(self, test_id: str | None, recording: str) -> None:
         """Take note that a recording answered a request of a test."""
         self._count(("replayed", test_id, recording))
+
+    def take_back_replayed(self, test_id: str | None, recording: str) -> None:
+        """Take note that a request that counts as replayed is counted otherwise now."""
+        self._append("taken_back", [test_id, recording])
 
     def add_paced(self, test_id: str | None) -> None:
         """Take note that an answer took its time."""
@@ -291,6 +338,8 @@ class SharedReport(Report):
         for (name, number), counted in merged.counted.items():
             times = values[name][number] - merged.counted_before.get((name, number), 0)
             _add_counted(merged.report, counted, times)
+        for test_id, recording in merged.taken_back:
+            merged.report.take_back_replayed(test_id, recording)
         return merged.report
 
     def close(self) -> None:
@@ -357,8 +406,11 @@ def _replay_event(merged: _Merged, event: str, arguments: list[JSON]) -> None:
             if details:
                 merged.details[key] = details
             merged.report.add_missed(*key, merged.details.get(key, {}))
+        case "taken_back", [test_id, str(recording)]:
+            merged.taken_back.append((_maybe_text(test_id), recording))
         case "reset", [test_id, bool(all_tests), list(before)]:
             merged.report.reset(_maybe_text(test_id), all_tests=all_tests)
+            merged.taken_back = [one for one in merged.taken_back if not all_tests and one[0] != test_id]
             _count_from(merged, before)
         case "counts", [str(name), int(number), str(kind), test_id, str(text)]:
             merged.counted[name, number] = (kind, _maybe_text(test_id), text)

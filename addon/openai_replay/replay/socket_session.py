@@ -131,6 +131,15 @@ class SessionReplay:
         self._at += 1
         yield from self._advance()
 
+    def is_like(self, recorded: str | bytes, sent: str | bytes) -> bool:
+        """Tell whether a message that the client got may stand for a recorded one; its ids stand for these then.
+
+        The two may differ in the ids that the server makes, and in times of expiry.
+        """
+        one, other = _maybe_json(recorded), _maybe_json(sent)
+        self._ids.adopt(one, other)
+        return _without_volatile(self._ids.as_live(one)) == _without_volatile(other)
+
     def left_early(self) -> Mismatch | None:
         """Return the mismatch of a client that leaves now, None where the recorded one had said all, too."""
         for number in range(self._at, len(self._session.messages)):
@@ -247,6 +256,16 @@ class SessionReplay:
             rest = len(self._session.sound(number) or b"") - self._sound_done
             return f"{rest // _BYTES_PER_MS} ms more of sound"
         return _described(self._session.data(number))
+
+
+def _maybe_json(message: str | bytes) -> JSON:
+    """Return the JSON of a message, or what stands for a message that is none."""
+    if isinstance(message, bytes):
+        return binary(message)
+    try:
+        return json_text.read(message).value
+    except ValueError:
+        return message
 
 
 def _comparable(content: str | bytes, redacted: JSON) -> JSON:

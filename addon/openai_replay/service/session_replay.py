@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from ..errors import BadHeader, BadRecording
@@ -14,8 +14,10 @@ from ..format.recording import JSON
 from ..replay.delivery import Delivery
 from ..replay.recorded_session import RecordedSession
 from ..replay.responses_socket import REFUSED
+from ..replay.session_choice import Diverged, Heard, SessionHistory
 from ..replay.session_delivery import SessionDelivery
 from ..replay.session_faults import SessionFault
+from ..replay.session_miss import SessionMiss
 from ..replay.socket_session import End, Mismatch, Pause, Send, SessionReplay, Step
 from ..request.identity import ApiRequest
 from ..wire.socket_notes import Close
@@ -26,7 +28,6 @@ from .web_socket import Gone, Socket
 log = logging.getLogger(__name__)
 
 _NOT_FOUND = "recording_not_found"
-_MOST_DIFFERENCES = 12
 
 
 class SessionServer:
@@ -41,26 +42,35 @@ class SessionServer:
         self._delivery = delivery
         self._fault = None if delivery.fault_rule is None else SessionFault(delivery.fault_rule)
         self._progress = upgrade.service.run.progress
-        self._began_s = time.monotonic()
+        self._began_s, self._upgrade_s = time.monotonic(), time.time()
+        self._others = list(delivery.others)
+        self._tried = 1
+        self._fitting = ""
+        self._nearest = delivery.path
+        self._history = SessionHistory(is_whole=bool(delivery.others))
 
     async def run(self) -> None:
         """Go through a recorded session with the client. Also after an error nothing reaches the API."""
         try:
-            session = RecordedSession(self._delivery.stored)
-            rules, times = self._upgrade.service.rules, self._delivery.times
             with self._progress.under_way() if self._takes_time() else nullcontext():
-                await self._run(SessionReplay(session, rules, times, time.time()))
+                await self._run(self._replay_of(self._delivery))
         except Gone:
             pass
         except Mismatch as exc:
             await refuse(self._socket, self._explained(exc), _NOT_FOUND)
         except BadRecording as exc:
+            self._take_back()
             refusal = unreadable(self._upgrade.service, self._api_request, exc)
             await refuse(self._socket, refusal.message, refusal.code)
         except Exception as exc:
             log.exception("The replay of a WebSocket failed")
+            self._take_back()
             refusal = self._upgrade.failed(exc)
             await refuse(self._socket, refusal.message, refusal.code)
+
+    def _replay_of(self, delivery: SessionDelivery) -> SessionReplay:
+        rules = self._upgrade.service.rules
+        return SessionReplay(RecordedSession(delivery.stored), rules, delivery.times, self._upgrade_s)
 
     def _takes_time(self) -> bool:
         return self._delivery.is_paced or self._fault is not None
@@ -73,7 +83,71 @@ class SessionServer:
             except Gone:
                 self._note_early_end(replay)
                 raise
-            await self._take_steps(replay.take(received, self._redacted(received), self._now_ms()))
+            replay = await self._take(replay, Heard(received, self._redacted(received), self._now_ms()))
+
+    async def _take(self, replay: SessionReplay, heard: Heard) -> SessionReplay:
+        """Take a message of the client, and return the session that goes on: another one where this one lacks it."""
+        self._history.add(heard)
+        steps = replay.take(heard.content, heard.redacted, heard.at_ms)
+        while True:
+            try:
+                await self._take_steps(steps)
+            except Mismatch as exc:
+                replay, steps = self._other_session(exc)
+            else:
+                return replay
+
+    def _other_session(self, mismatch: Mismatch) -> tuple[SessionReplay, Iterator[Step]]:
+        """Return another recorded session that goes on with the live one, and its next steps.
+
+        Raises:
+            Mismatch: there is none; of the session that came the farthest.
+        """
+        nearest, nearest_path = mismatch, self._delivery.path
+        for delivery in self._untried():
+            try:
+                replay = self._replay_of(delivery)
+                steps = self._history.follow(replay)
+            except Mismatch as exc:
+                if exc.number > nearest.number:
+                    nearest, nearest_path = exc, delivery.path
+            except (Diverged, BadRecording):
+                self._note_fitting(delivery)
+            else:
+                self._go_on_with(delivery)
+                return replay, steps
+        self._nearest = nearest_path
+        raise nearest
+
+    def _untried(self) -> Iterator[SessionDelivery]:
+        """Yield the other recordings of this upgrade, each once; none where they cannot be compared any more."""
+        service = self._upgrade.service
+        if not self._history.is_whole:
+            return
+        terms = service.settings.terms.of_request(self._upgrade.own_headers)
+        for delivery in service.replayer.other_sessions(self._api_request, terms, self._others):
+            self._others.remove(delivery.path)
+            self._tried += 1
+            yield delivery
+
+    def _note_fitting(self, delivery: SessionDelivery) -> None:
+        """Take note of a session that has the client's messages, and cannot go on with the live one."""
+        with suppress(BadRecording):
+            if not self._fitting and self._history.suits(self._replay_of(delivery)):
+                self._fitting = self._upgrade.service.name_of(delivery.path)
+
+    def _go_on_with(self, delivery: SessionDelivery) -> None:
+        service = self._upgrade.service
+        service.replayer.exchange_session(self._api_request, self._delivery.path, delivery.path)
+        self._take_back()
+        self._delivery = delivery
+        self._nearest = delivery.path
+        service.run.report.add_replayed(self._upgrade.test_id, service.name_of(delivery.path))
+
+    def _take_back(self) -> None:
+        """Take note that the session does not count as replayed."""
+        service = self._upgrade.service
+        service.run.report.take_back_replayed(self._upgrade.test_id, service.name_of(self._delivery.path))
 
     def _now_ms(self) -> float:
         return (time.monotonic() - self._began_s) * 1000
@@ -84,6 +158,7 @@ class SessionServer:
                 case Send(message, due_ms):
                     await self._wait_until(due_ms)
                     await self._socket.send(message)
+                    self._history.add(message)
                 case Pause(ms):
                     await self._socket.sleep(ms / 1000)
                 case End(close, due_ms, is_reset):
@@ -115,31 +190,28 @@ class SessionServer:
     def _note_early_end(self, replay: SessionReplay) -> None:
         """Take note of a client that left too early, unless that may be due to an injected fault."""
         missing = replay.left_early() if self._fault is None else None
-        if missing is not None:
+        if missing is not None and not self._has_another_end():
             self._explained(missing)
+
+    def _has_another_end(self) -> bool:
+        """Tell whether the live session was another recorded one, in which the client leaves at this place."""
+        for delivery in self._untried():
+            with suppress(Mismatch, Diverged, BadRecording):
+                replay = self._replay_of(delivery)
+                if next(self._history.follow(replay), None) is None and replay.left_early() is None:
+                    self._go_on_with(delivery)
+                    return True
+        return False
 
     def _explained(self, mismatch: Mismatch) -> str:
         """Say in the log and the report which message differs, and return the text for the client."""
-        name = self._upgrade.service.name_of(self._delivery.path)
-        test = f" by test {self._upgrade.test_id}" if self._upgrade.test_id else ""
-        place = f"message {mismatch.number + 1} of the session GET {self._api_request.endpoint()}{test}"
-        found = [str(difference) for difference in mismatch.differences[:_MOST_DIFFERENCES]]
-        text = "\n".join(
-            [f"No recording for {place}. The session is {name}:", *(f"    {line}" for line in found)]
-        )
+        service, request = self._upgrade.service, self._api_request
+        self._take_back()
+        found = SessionMiss(request, service.name_of(self._nearest), mismatch, self._tried, self._fitting)
+        text = found.explanation(service.run.front_end)
         log.warning("%s", text)
-        differences: list[JSON] = [difference.to_json() for difference in mismatch.differences]
-        self._report({"nearest": name, "message": mismatch.number + 1, "differences": differences})
+        service.run.report.add_missed(request.test_id, request.name(), found.details(service.run.front_end))
         return text
-
-    def _report(self, details: dict[str, JSON]) -> None:
-        request = self._api_request
-        about: dict[str, JSON] = {
-            "method": request.method,
-            "endpoint": request.endpoint(),
-            "request": request.name(),
-        }
-        self._upgrade.service.run.report.add_missed(request.test_id, request.name(), about | details)
 
 
 async def refuse(socket: Socket, message: str, code: str) -> None:

@@ -35,6 +35,15 @@ def socket_turns(messages: Sequence[JSON]) -> Iterator[Turn]:
             yield Turn("error", text_of(members(data.get("error")).get("message")))
 
 
+def model_of(messages: Sequence[JSON]) -> str:
+    """Return the model that the first `session` object with one names, "" without one."""
+    sessions = (
+        members(members(opened(members(message).get("data"))[1]).get("session")) for message in messages
+    )
+    models = (session.get("model") for session in sessions)
+    return next((model for model in models if isinstance(model, str)), "")
+
+
 def _created(item: dict[str, JSON]) -> Iterator[Turn]:
     if item.get("type") == "function_call_output":
         yield Turn("tool", text_of(item.get("output")), Kind.TOOL_RESULT)

@@ -45,9 +45,10 @@ class Transcript:
     ending: str = ""
 
     def prompt(self) -> str:
-        """Return the last text that the model was given, "" where there is none."""
+        """Return the last text that the model was given, of a session the user's first one; "" where there is none."""
         texts = [turn.text for turn in self.sent if turn.kind is not Kind.DATA and turn.text]
-        return texts[-1] if texts else ""
+        said = (turn.text for turn in self.received if turn.role == "user" and turn.text)
+        return texts[-1] if texts else next(said, "")
 
 
 def members(value: JSON) -> dict[str, JSON]:

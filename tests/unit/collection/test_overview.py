@@ -7,6 +7,7 @@ from pathlib import Path
 
 from openai_replay.collection.overview import commit_times, overview, sums_of
 from support.proxy import ROOT
+from unit import sessions
 
 
 def test_a_folder_is_summed_up(tmp_path: Path) -> None:
@@ -28,3 +29,11 @@ def test_no_recordings_sum_up_to_nothing(tmp_path: Path) -> None:
 
 def test_without_git_there_are_no_times_of_commits(tmp_path: Path) -> None:
     assert commit_times(tmp_path) == {}
+
+
+def test_a_session_has_the_model_of_its_url_and_the_users_first_text(tmp_path: Path) -> None:
+    content = [{"type": "input_text", "text": "Hello"}]
+    item = {"type": "message", "role": "user", "content": content}
+    sessions.recording(tmp_path, [("client", {"type": "conversation.item.create", "item": item})])
+    (entry,) = overview(tmp_path).entries
+    assert (entry.model, entry.prompt, entry.status) == ("gpt-realtime", "Hello", 101)

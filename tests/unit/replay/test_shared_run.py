@@ -55,6 +55,28 @@ def test_positions_go_on_from_one_process_to_the_next(tmp_path: Path) -> None:
         assert one.take(request_of("t"), 1) == 0
 
 
+def test_the_order_of_sessions_is_that_of_all_processes(tmp_path: Path) -> None:
+    request, names = request_of("t"), ["1", "2", "3"]
+    with closing(SharedPositions(tmp_path)) as one, closing(SharedPositions(tmp_path)) as other:
+        one.exchange_session(request, one.reserve_session(request, names), "3")
+        reserved = [positions.reserve_session(request, names) for positions in (other, one, other)]
+        assert reserved == ["1", "2", "3"]
+        assert other.sessions_in_turn(request, names) == ["3", "2", "1"]
+        other.reset("t", all_tests=False)
+        assert one.sessions_in_turn(request, names) == names
+
+
+def test_a_replay_that_is_taken_back_does_not_count_in_any_process(tmp_path: Path) -> None:
+    with closing(SharedReport(tmp_path)) as one, closing(SharedReport(tmp_path)) as other:
+        for report in (one, other, one):
+            report.add_replayed("t", "a.json")
+        one.take_back_replayed("t", "a.json")
+        assert other.totals()["replayed"] == 2
+        other.reset("t", all_tests=False)
+        other.add_replayed("t", "a.json")
+        assert one.totals()["replayed"] == 1
+
+
 def test_a_reset_of_one_test_leaves_the_positions_of_the_others(tmp_path: Path) -> None:
     with closing(SharedPositions(tmp_path)) as positions:
         for test_id in ("a", "", None):

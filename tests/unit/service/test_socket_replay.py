@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -174,3 +175,117 @@ def test_an_answer_that_takes_its_time_is_counted_as_long_as_it_lasts(
     assert socket.open == [is_counted] * len(EVENTS)
     assert open_streams == 0
     assert (behind_s > 0) is is_counted
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "conversation.item.create", "item": {"content": [{"type": "input_text", "text": text}]}}
+
+
+def _session(number: int, *pairs: tuple[str, str]) -> sessions.Messages:
+    """Return a session in which the client says texts, and gets answers, with the ids that the server makes."""
+    about = {"id": f"sess_{number}", "expires_at": 1_700_000_000 + number}
+    messages: sessions.Messages = [
+        ("server", {"type": "session.created", "event_id": f"event_{number}", "session": about})
+    ]
+    for text, answer in pairs:
+        done = {
+            "type": "response.done",
+            "response": {"id": f"resp_{number}", "text": answer, "of": f"sess_{number}"},
+        }
+        messages += [("client", _text(text)), ("server", done)]
+    return messages
+
+
+def _record_sessions(folder: Path, *recorded: sessions.Messages) -> None:
+    for number, messages in enumerate(recorded, 1):
+        sessions.recording(folder, messages, name="x" if number == 1 else f"x-{number}")
+
+
+def _answers(upgrade: Upgrade, *texts: str) -> list[Any]:
+    """Return the texts that a client gets for its own, and the error events."""
+    socket = MemorySocket(*(json.dumps(_text(text)) for text in texts), answers=1 + len(texts))
+    events = conversation(upgrade, socket)
+    return [event.get("error") or event["response"]["text"] for event in events[1:]]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["hello", "bye", "more"])))
+def test_sessions_are_told_apart_by_the_clients_messages_in_any_order(
+    folder: Path, upgrade_of: UpgradeOf, order: tuple[str, ...]
+) -> None:
+    texts = ("hello", "bye", "more")
+    _record_sessions(folder, *(_session(n, (text, text.upper())) for n, text in enumerate(texts)))
+    upgrade = upgrade_of(REALTIME)
+
+    for text in (*order, *order):
+        assert _answers(upgrade, text) == [text.upper()]
+    totals = upgrade.service.run.report.totals()
+    assert (totals["replayed"], totals["missed"]) == (6, 0)
+
+
+def test_equal_sessions_keep_their_order_when_another_one_comes_first(
+    folder: Path, upgrade_of: UpgradeOf
+) -> None:
+    pairs = (("hello", "1"), ("hello", "2"), ("bye", "3"))
+    _record_sessions(folder, *(_session(n, pair) for n, pair in enumerate(pairs)))
+    upgrade = upgrade_of(REALTIME)
+
+    said = [_answers(upgrade, text) for text in ("bye", "hello", "bye", "hello", "hello", "hello")]
+    assert said == [["3"], ["1"], ["3"], ["2"], ["2"], ["2"]]
+
+
+def test_the_ids_that_the_client_got_stay_when_another_session_goes_on(
+    folder: Path, upgrade_of: UpgradeOf
+) -> None:
+    updated = {"type": "session.updated", "event_id": "event_9", "session": {"id": "sess_2", "expires_at": 7}}
+    last = ("client", {"type": "session.close", "item_id": "sess_2"})
+    _record_sessions(
+        folder,
+        _session(1, ("hello", "1")),
+        [*_session(2), ("client", _text("bye")), ("server", updated), last],
+    )
+    upgrade = upgrade_of(REALTIME)
+    close = json.dumps({"type": "session.close", "item_id": "sess_1"})
+    events = conversation(upgrade, MemorySocket(json.dumps(_text("bye")), close, answers=2))
+
+    assert [event["session"]["id"] for event in events] == ["sess_1", "sess_1"]
+    assert upgrade.service.run.report.totals()["missed"] == 0
+
+
+def test_a_session_that_fits_too_late_is_named_with_the_remedy(
+    folder: Path, upgrade_of: UpgradeOf, caplog: pytest.LogCaptureFixture
+) -> None:
+    _record_sessions(
+        folder, _session(1, ("hello", "Hi."), ("a", "A")), _session(2, ("hello", "Hello."), ("b", "B"))
+    )
+    upgrade = upgrade_of(REALTIME)
+    first, error = _answers(upgrade, "hello", "b")
+
+    assert first == "Hi."
+    assert "x-2.json has the client's messages" in error["message"]
+    assert "X-Test-Id" in error["message"]
+    assert error["message"] in caplog.text
+    report: dict[str, Any] = upgrade.service.run.report.to_json("replay", [], None, all_tests=True)
+    (missed,) = report["missed"]
+    assert missed["nearest"] == "x-2.json"
+    totals = upgrade.service.run.report.totals()
+    assert (totals["replayed"], totals["missed"]) == (0, 1)
+
+
+def test_a_client_that_leaves_where_another_session_ends_has_said_all(
+    folder: Path, upgrade_of: UpgradeOf
+) -> None:
+    longer: sessions.Messages = [*_session(1), ("client", _text("hello")), ("client", _text("more"))]
+    _record_sessions(folder, longer, [*_session(2), ("client", _text("hello"))])
+    upgrade = upgrade_of(REALTIME)
+
+    conversation(upgrade, MemorySocket(json.dumps(_text("hello"))))
+    totals = upgrade.service.run.report.totals()
+    assert (totals["replayed"], totals["missed"]) == (1, 0)
+
+
+def test_a_miss_names_the_next_steps(folder: Path, upgrade_of: UpgradeOf) -> None:
+    _record_sessions(folder, _session(1, ("Today is 2025-01-01.", "Yes.")))
+    (error,) = _answers(upgrade_of(REALTIME), "Today is 2025-02-03.")
+
+    assert "--set recording_mode=record …" in error["message"]
+    assert "recording_ignore" in error["message"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from openai_replay.format.recording import JSON
-from openai_replay.transcript.session import socket_turns
+from openai_replay.transcript.session import model_of, socket_turns
 from openai_replay.transcript.turns import Kind, Turn
 
 
@@ -29,3 +29,10 @@ def test_texts_transcripts_and_calls_are_turns_in_order() -> None:
         Turn("assistant", "Hello"),
         Turn("assistant", "{}", Kind.TOOL_CALL, "f"),
     ]
+
+
+def test_the_model_is_that_of_the_first_session_that_names_one() -> None:
+    updates: list[JSON] = [{"voice": "marin"}, {"model": "gpt-realtime"}, {"model": "other"}]
+    messages = [message("client", {"type": "session.update", "session": update}) for update in updates]
+    assert model_of(messages) == "gpt-realtime"
+    assert model_of(["no object"]) == ""
