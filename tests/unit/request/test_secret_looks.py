@@ -59,7 +59,21 @@ def test_a_key_is_found_whole(key: str, text: str) -> None:
     assert any(key in part for part in found(text.format(key)))
 
 
-@pytest.mark.parametrize("name", ["OpenAI's of a project", "Anthropic's", "OpenRouter's", "GitHub's, new"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "OpenAI's of a project",
+            "Anthropic's",
+            "OpenRouter's",
+            "GitHub's",
+            "GitHub's, new",
+            "Groq's",
+            "Slack's",
+        ),
+        *("of OpenAI's webhooks", "Tavily's", "LangSmith's", "Pinecone's"),
+    ],
+)
 def test_a_prefix_that_is_nothing_else_needs_no_boundary(name: str) -> None:
     assert KEYS[name] in found(f"n{KEYS[name]}")
 
