@@ -282,9 +282,15 @@ def refuse_unknown(names: Iterable[str], known: Iterable[str], what: str) -> Non
     known = sorted(known)
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(known)}"
+            near = nearest_name(name, known)
+            hint = f"did you mean {near}?" if near else f"expected one of {', '.join(known)}"
             raise BadOption(f"unknown {what} {name}: {hint}")
+
+
+def nearest_name(name: str, known: Sequence[str]) -> str:
+    """Return the known name that a misspelt one most likely stands for, maybe without its prefix; "" for none."""
+    near = difflib.get_close_matches(name, known, 1)
+    return next(iter(near or difflib.get_close_matches(f"recording_{name}", known, 1, _MISSPELT)), "")
 
 
 def settings(values: Mapping[str, object]) -> Settings:

@@ -2,8 +2,11 @@
 
 import os
 import signal
+import socket
 import subprocess
 from pathlib import Path
+
+import pytest
 
 from support.proxy import (
     CEILING_S,
@@ -120,3 +123,27 @@ def test_connections_that_come_and_go_are_not_worth_a_line(tmp_path: Path) -> No
         process.wait(CEILING_S)
     assert "client connect" not in log.read_text()
     assert "client disconnect" not in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        ("recording_dir=nowhere", "recording_dir='nowhere': expected an existing folder to replay from"),
+        ("recording_mod=record", "unknown option recording_mod: did you mean recording_mode?"),
+    ],
+)
+def test_the_log_of_a_failed_start_ends_with_the_reason(tmp_path: Path, option: str, reason: str) -> None:
+    (tmp_path / "recordings").mkdir()
+    process = serve(tmp_path, "-s", str(REPLAY_SCRIPT), "--set", option, log=tmp_path / "log")
+    assert process.wait(CEILING_S) == 1
+    assert reason in (tmp_path / "log").read_text().splitlines()[-1]
+
+
+def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        process = serve(tmp_path, "-p", str(port), log=tmp_path / "log")
+        assert process.wait(CEILING_S) == 1
+    assert (tmp_path / "log").read_text() == (
+        f"openai-replay: error: cannot listen on 127.0.0.1:{port}, Address already in use; -p chooses another port\n"
+    )

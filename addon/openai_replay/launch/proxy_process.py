@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ..errors import BadOption
 from ..front_end import FRONT_END, FrontEnd
 from ..proxy.companion import DIRECT_HOSTS, MOCK_SCRIPT, REQUEST_LOG, SCRIPT
 from .prepared_proxy import PreparedProxy, for_the_proxy
@@ -122,14 +123,17 @@ class ProxyProcess:
         """Return the proxy when it listens.
 
         Raises:
+            BadOption: an option makes no sense to the proxy, such as a misspelt name.
             ProxyFailed: it ended instead; it has said why on standard error.
         """
         assert self.prepared is not None
         # Ends when the proxy has written it, or has itself ended.
-        with open(self.prepared.announcement, "rb") as announcement:
+        with open(self.prepared.announcement, encoding="utf-8", errors="replace") as announcement:
             text = announcement.read()
         if not text:
             raise ProxyFailed("the proxy did not start")
+        if not text.isdecimal():
+            raise BadOption(text)
         self._maybe_running = RunningProxy(int(text), self.configuration.mode.startswith("reverse:"))
         return self._maybe_running
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 
 import click
 
 from ..front_end import FRONT_END, FrontEnd
+from ..modes import Mode
 from .proxy_process import addon_script
 
 # mitmproxy listens on all interfaces unless it is told otherwise.
@@ -19,6 +22,15 @@ _MITMDUMP = (sys.executable, "-P", "-m", "openai_replay.proxy.serve")
 
 # The engine for load tests, in place of mitmproxy.
 _ENGINE = (sys.executable, "-P", "-m", "openai_replay.engine")
+
+# Options that mitmdump does not have.
+_OWN_OPTIONS = ("--engine", "--workers")
+
+# Options of `run` that are spelt in another way here.
+_OPTIONS_OF_RUN = {"--dir": "recording_dir", "--test-id": "recording_test_id", "--report": "recording_report"}
+
+# How alike two options are (by difflib, from 0 to 1) of which one is taken for a misspelling of the other.
+_MISSPELT = 0.85
 
 
 @click.command("addon")
@@ -57,9 +69,34 @@ def serve_command(engine: str, arguments: Sequence[str]) -> None:
 
     `mitmdump --help` has the rest for the engine mitmproxy; the engine uvicorn has no more.
     """
+    _refuse_mistaken(arguments)
     # The last of two counts, so a user's own address does.
     is_engine = engine == "uvicorn"
     program = _ENGINE if is_engine else (*_MITMDUMP, "-s", str(addon_script()))
     front_end = FrontEnd.ENGINE if is_engine else FrontEnd.SERVE
     environment = {**os.environ, FRONT_END: front_end.value}
     os.execve(sys.executable, [*program, *_LISTEN_HERE, *arguments], environment)
+
+
+def _refuse_mistaken(arguments: Sequence[str]) -> None:
+    """Check the options that go on to mitmdump for mistakes that mitmdump would explain badly.
+
+    Raises:
+        UsageError: `--mode` has a mode of recording, or an option is one of `run` or a misspelling.
+    """
+    modes = {mode.value for mode in Mode}
+    for word, following in pairwise((*arguments, "")):
+        option, equals, text = word.partition("=")
+        value = text if equals else following
+        if option in ("-m", "--mode") and value in modes:
+            raise click.UsageError(
+                f"{option} {value}: expected mitmproxy's mode, such as reverse:https://api.openai.com; this is written "
+                f"--set recording_mode={value}"
+            )
+        if option in _OPTIONS_OF_RUN:
+            raise click.UsageError(
+                f"no such option {option}: write --set {_OPTIONS_OF_RUN[option]}={value or '…'}"
+            )
+        near = difflib.get_close_matches(option, _OWN_OPTIONS, 1, _MISSPELT)
+        if option.startswith("--") and near and option not in _OWN_OPTIONS:
+            raise click.UsageError(f"no such option {option}: did you mean {near[0]}?")

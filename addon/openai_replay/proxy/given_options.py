@@ -9,7 +9,7 @@ from typing import Any
 from mitmproxy import ctx, exceptions, optmanager
 
 from ..errors import BadOption
-from ..options import OPTIONS
+from ..options import OPTIONS, nearest_name
 
 
 def take_deferred() -> None:
@@ -61,4 +61,6 @@ def refuse_unregistered(command_line: Sequence[str]) -> None:
         text = value if word == "--set" else word.removeprefix("--set=") if word.startswith("--set=") else ""
         name = text.partition("=")[0]
         if name and name in ctx.options.deferred:
-            raise BadOption(f"unknown option {name}: no addon of this proxy has it")
+            near = nearest_name(name, [option.name for option in OPTIONS])
+            hint = f"did you mean {near}?" if near else "no addon of this proxy has it"
+            raise BadOption(f"unknown option {name}: {hint}")

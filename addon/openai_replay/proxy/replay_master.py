@@ -9,8 +9,10 @@ flow is printed, saved, changed or replayed by mitmproxy itself.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import sys
 from collections.abc import Callable, Container, Iterator
 from functools import partial
 
@@ -45,6 +47,10 @@ from .start_errors import STOPS_START
 
 log = logging.getLogger(__name__)
 
+# Turns of the event loop after which the scripts of the command line are loaded; mitmproxy loads them in tasks. One
+# turn starts such a task, which then waits for the next one.
+_TURNS_TO_LOAD_SCRIPTS = 3
+
 # mitmproxy's manager of addons carries no annotations.
 # mypy: allow-untyped-calls
 
@@ -71,7 +77,7 @@ class ReplayMaster(Master):
             _EllipticTlsConfig() if ELLIPTIC_CERTIFICATES.is_possible() else _TlsConfig(),
             upstream_auth.UpstreamAuth(),
             update_alt_svc.UpdateAltSvc(),
-            errorcheck.ErrorCheck(),
+            _ErrorCheck(),
         )
         self._undo += apply(self._shortcuts())
         if LOG_EVENTS.is_possible():
@@ -88,6 +94,19 @@ class ReplayMaster(Master):
         await super().done()
         for undo in self._undo:
             undo()
+
+
+class _ErrorCheck(errorcheck.ErrorCheck):
+    """mitmproxy's addon, which waits for the scripts and adds no line, so that the log ends with the reason."""
+
+    name = "errorcheck"  # the addon and its scripts look it up by this name
+
+    async def shutdown_if_errored(self) -> None:
+        """End the process if an error has been logged."""
+        for _ in range(_TURNS_TO_LOAD_SCRIPTS):
+            await asyncio.sleep(0)
+        if self.logger.has_errored:
+            sys.exit(1)
 
 
 class _TlsConfig(tlsconfig.TlsConfig):

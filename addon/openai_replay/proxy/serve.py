@@ -40,13 +40,14 @@ def serve(arguments: Sequence[str] | None = None) -> None:
     """
     gc.disable()  # imports make nothing but objects that stay: a tenth of their time
     with kept_dataclass_code("serve"):
-        from ..service.workers import run_workers, split_workers
+        from ..service.workers import refuse_taken_port, run_workers, split_workers
     workers, others = split_workers(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # the log may go to a file that is watched with `tail -f`
     if workers > 1:
         gc.enable()
         sys.exit(run_workers(workers, _WORKER, others))
+    refuse_taken_port(others)
     import_all()
     run_proxy(others)
 

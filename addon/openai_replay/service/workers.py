@@ -71,6 +71,29 @@ def port_number(text: str) -> int:
     return int(text)
 
 
+def _address(arguments: Sequence[str]) -> tuple[str, int, bool]:
+    """Return the host and the port of a command line, and whether it has modes that name their port themselves."""
+    parser = argparse.ArgumentParser(prog="openai-replay serve", add_help=False, allow_abbrev=False)
+    parser.add_argument("-p", "--listen-port", dest="port", type=port_number, default=DEFAULT_PORT)
+    parser.add_argument("--listen-host", dest="host", default="")
+    parser.add_argument("-m", "--mode", dest="modes", action="append", default=[])
+    known, _ = parser.parse_known_args(list(arguments))
+    return known.host, known.port, any("@" in mode for mode in known.modes)
+
+
+def refuse_taken_port(arguments: Sequence[str]) -> None:
+    """End this process with a line on standard error when another program listens on the port of a command line.
+
+    Nothing happens in a worker, which shares its port with others.
+
+    Raises:
+        SystemExit: it does.
+    """
+    host, port, is_of_modes = _address(arguments)
+    if port != 0 and not is_of_modes and ENVIRONMENT_NAME not in os.environ:
+        refuse_taken(host, port)
+
+
 def _reserved_port(arguments: Sequence[str]) -> tuple[socket.socket | None, list[str]]:
     """Choose the port when the command line leaves it to the system: all workers need the same.
 
@@ -79,18 +102,13 @@ def _reserved_port(arguments: Sequence[str]) -> tuple[socket.socket | None, list
     Raises:
         SystemExit: another program listens on the port, which the workers would share with it.
     """
-    parser = argparse.ArgumentParser(prog="openai-replay serve", add_help=False, allow_abbrev=False)
-    parser.add_argument("-p", "--listen-port", dest="port", type=port_number, default=DEFAULT_PORT)
-    parser.add_argument("--listen-host", dest="host", default="")
-    parser.add_argument("-m", "--mode", dest="modes", action="append", default=[])
-    known, _ = parser.parse_known_args(list(arguments))
-    if known.port != 0:
-        if not any("@" in mode for mode in known.modes):  # such a mode names its port itself
-            refuse_taken(known.host, known.port)
+    refuse_taken_port(arguments)
+    host, port, _ = _address(arguments)
+    if port != 0:
         return None, list(arguments)
     holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    holder.bind((known.host or "0.0.0.0", 0))
+    holder.bind((host or "0.0.0.0", 0))
     return holder, [*arguments, "-p", str(holder.getsockname()[1])]
 
 

@@ -1,11 +1,13 @@
 """The proxy as a child process: started, waited for, asked, and ended."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from openai_replay.errors import BadOption
 from openai_replay.launch.prepared_proxy import PreparedProxy
 from openai_replay.launch.proxy_process import ProxyConfiguration, ProxyProcess, addon_script
 from openai_replay.launch.running_proxy import ProxyFailed
@@ -42,13 +44,31 @@ def test_a_proxy_runs_to_the_end_of_the_block(proxy_with: Start, mode: str) -> N
         running.report()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("recording_mode", "rewind", "recording_mode='rewind': expected one of"),
+        ("recording_pacign", "2x", "unknown option recording_pacign: did you mean recording_pacing?"),
+        ("pacing", "2x", "unknown option pacing: did you mean recording_pacing?"),
+        ("upstream_sert", "false", "unknown option upstream_sert: no addon of this proxy has it"),
+    ],
+)
+def test_an_option_that_makes_no_sense_to_the_proxy_is_the_reason_why_it_does_not_start(
+    proxy_with: Start, tmp_path: Path, name: str, value: str, reason: str
+) -> None:
+    with pytest.raises(BadOption, match=re.escape(reason)):
+        with proxy_with((name, value)) as proxy:
+            proxy.wait()
+    assert (tmp_path / "log").read_text() == ""
+
+
 def test_a_proxy_that_does_not_start_is_an_error_and_its_reason_is_in_the_log(
     proxy_with: Start, tmp_path: Path
 ) -> None:
     with pytest.raises(ProxyFailed, match="the proxy did not start"):
-        with proxy_with(("recording_mode", "rewind")) as proxy:
+        with proxy_with(("scripts", "/nowhere.py")) as proxy:
             proxy.wait()
-    assert "openai-replay: recording_mode='rewind': expected one of" in (tmp_path / "log").read_text()
+    assert "No such script" in (tmp_path / "log").read_text()
 
 
 def test_the_script_of_a_checkout_is_beside_the_package() -> None:

@@ -1,7 +1,7 @@
 """mitmproxy script in the proxy of `openai-replay run`: announces the port, and ends the proxy with its parent process.
 
-It announces the port once the proxy listens, ends the proxy when the parent is gone, and writes the addon's warnings,
-all errors and, if `run` wants it, a line per request to standard error.
+It announces the port once the proxy listens, or else why it does not, ends the proxy when the parent is gone, and
+writes the addon's warnings, all errors and, if `run` wants it, a line per request to standard error.
 
 mitmproxy puts its folder first on sys.path, so only scripts like this one are in it.
 """
@@ -15,16 +15,40 @@ import time
 
 from mitmproxy import ctx
 
-# The file descriptor that the listening port is written to.
+# The file descriptor that the listening port is written to, or the reason why the proxy does not start.
 ANNOUNCE_FD = "OPENAI_REPLAY_ANNOUNCE_FD"
 
+# The attribute of the log's record of a mistake in the options, see start_errors.py.
+STOPS_START = "stops_start"
 
 # The logger with a line per request, which `run --log` shows.
 REQUEST_LOG = "openai_replay.requests"
 
 
+class Announcement:
+    """The pipe to the parent process, for one text."""
+
+    def __init__(self) -> None:
+        self._is_open = True
+
+    def make(self, text: str) -> bool:
+        """Write the text and close the pipe; return whether it was the first."""
+        is_first, self._is_open = self._is_open, False
+        if is_first:
+            with os.fdopen(int(os.environ[ANNOUNCE_FD]), "w", errors="backslashreplace") as pipe:
+                pipe.write(text)
+        return is_first
+
+
 class StandardError(logging.Handler):
-    """Writes the addon's warnings, and errors of all loggers, to standard error, where the command writes, too."""
+    """Writes the addon's warnings, and errors of all loggers, to standard error, where the command writes, too.
+
+    The parent process is told, in place of that, of a mistake in the options that ends the start.
+    """
+
+    def __init__(self, announcement: Announcement) -> None:
+        super().__init__()
+        self._announcement = announcement
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Leave out mitmproxy's warnings: the addon itself warns of everything that matters to a person."""
@@ -35,6 +59,8 @@ class StandardError(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, under the name of the program that the person has called, in one piece."""
+        if hasattr(record, STOPS_START) and self._announcement.make(record.getMessage()):
+            return
         at = f"{time.strftime('%H:%M:%S')} " if record.name == REQUEST_LOG else ""
         text = f"openai-replay: {at}{record.getMessage().rstrip()}\n"
         if record.exc_info:
@@ -50,17 +76,23 @@ class Companion:
 
     def __init__(self) -> None:
         # Here and not in `load`, so that errors while the scripts load are shown, too.
-        self._log = StandardError()
+        self._announcement = Announcement()
+        self._log = StandardError(self._announcement)
         logging.getLogger().addHandler(self._log)
         # The process that started this one holds back the signals for its command, and this one has inherited that.
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
     def running(self) -> None:
         """Say where the proxy listens, and begin to watch standard input, which ends with its other end."""
-        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), self._end)
-        ((_, port, *_), *_) = ctx.master.addons.get("proxyserver").listen_addrs()
-        with os.fdopen(int(os.environ[ANNOUNCE_FD]), "w") as announcement:
-            announcement.write(str(port))
+        loop = asyncio.get_running_loop()
+        loop.add_reader(sys.stdin.fileno(), self._end)
+        loop.call_soon(self._announce_port)  # when the other scripts have checked their options, too
+
+    def _announce_port(self) -> None:
+        """Tell the parent process the port, unless an error has been logged that ends the start."""
+        if not ctx.master.addons.get("errorcheck").logger.has_errored:
+            ((_, port, *_), *_) = ctx.master.addons.get("proxyserver").listen_addrs()
+            self._announcement.make(str(port))
 
     def _end(self) -> None:
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
