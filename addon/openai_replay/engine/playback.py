@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Iterator
 from typing import Any
 
 from ..replay.delivery import Delivery, Ending, with_length
@@ -106,23 +107,24 @@ async def end_by_reset(client: asyncio.Transport, leaving: asyncio.Future[Any]) 
         reset(client)
 
 
-def _plan(delivery: Delivery, version: str) -> list[tuple[float, messages.Message]]:
-    """Return the messages of an answer, each with its time in ms."""
-    pieces = [step.data for step in delivery.steps]
-    plan = [(delivery.head_at_ms, _start(delivery, pieces, version))]
-    plan += [(step.at_ms, messages.piece(step.data)) for step in delivery.steps]
-    if not pieces:
-        plan.append((delivery.head_at_ms, messages.piece(b"")))  # the head is sent with the first piece
+def _plan(delivery: Delivery, version: str) -> Iterator[tuple[float, messages.Message]]:
+    """Yield the messages of an answer, each with its time in ms."""
+    head_at_ms = delivery.head_at_ms
+    yield head_at_ms, _start(delivery, version)
+    if not delivery.pieces:
+        yield head_at_ms, messages.piece(b"")  # the head is sent with the first piece
+    for at_ms, data in zip(delivery.times_ms, delivery.pieces, strict=True):
+        yield at_ms, messages.piece(data)
     if delivery.ending is Ending.WHOLE:
-        return [*plan, (delivery.end_at_ms, messages.END)]
-    is_reset_by_length = version == HTTP2 and delivery.ending is not Ending.STALL
-    break_at_ms = max(delivery.end_at_ms, plan[-1][0] + _READ_BEFORE_BREAK_MS)
-    return [*plan, (break_at_ms, messages.END)] if is_reset_by_length else plan
+        yield delivery.end_at_ms, messages.END
+    elif version == HTTP2 and delivery.ending is not Ending.STALL:  # a reset by the length
+        last_ms = max((head_at_ms, *delivery.times_ms))
+        yield max(delivery.end_at_ms, last_ms + _READ_BEFORE_BREAK_MS), messages.END
 
 
-def _start(delivery: Delivery, pieces: list[bytes], version: str) -> messages.Message:
+def _start(delivery: Delivery, version: str) -> messages.Message:
     if delivery.length is not None:
         return messages.start(delivery.status, (*delivery.headers, ("content-length", str(delivery.length))))
     if delivery.ending in (Ending.CUT, Ending.RESET):
-        return messages.start_of_broken(delivery.status, delivery.headers, pieces, version)
+        return messages.start_of_broken(delivery.status, delivery.headers, delivery.pieces, version)
     return messages.start(delivery.status, delivery.headers)

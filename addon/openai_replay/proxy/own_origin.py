@@ -123,13 +123,13 @@ class _Connection(asyncio.Protocol):
 
 
 class Playback:
-    """Sends one answer over a transport, each part when its time has come. Part 0 is the head, then come the steps."""
+    """Sends one answer over a transport, each part when its time has come. Part 0 is the head, then come the pieces."""
 
     def __init__(
         self, due: Due, transport: asyncio.Transport, timeline: Timeline, progress: Progress
     ) -> None:
         self._delivery = due.delivery
-        self._steps = due.delivery.steps
+        self._pieces = due.delivery.pieces
         self._start_s = due.start_s
         self._transport = transport
         self._timeline = timeline
@@ -147,7 +147,7 @@ class Playback:
         """Send all parts that are due, and wait for the next one."""
         now_s = self._timeline.now_s()
         first = self._next
-        while (at_s := self._time_of(self._next)) <= now_s and self._next <= len(self._steps):
+        while (at_s := self._time_of(self._next)) <= now_s and self._next <= len(self._pieces):
             self._next += 1
         if first < self._next:
             self._progress.late(now_s - self._time_of(self._next - 1))
@@ -164,8 +164,8 @@ class Playback:
         delivery = self._delivery
         if number == 0:
             return self._start_s + delivery.head_at_ms / 1000
-        if number <= len(self._steps):
-            return self._start_s + self._steps[number - 1].at_ms / 1000
+        if number <= len(self._pieces):
+            return self._start_s + delivery.times_ms[number - 1] / 1000
         return self._start_s + delivery.end_at_ms / 1000
 
     def _wait(self, at_s: float) -> None:
@@ -181,9 +181,7 @@ class Playback:
         """Send parts, past the relay if that is possible."""
         data = b"".join([self._part(number) for number in range(first, end)])
         if self._shortcut is None or not self._shortcut.write(data, self._relayed_bytes):
-            self._relayed_bytes += sum(
-                len(self._steps[number - 1].data) for number in range(max(1, first), end)
-            )
+            self._relayed_bytes += sum(map(len, self._pieces[max(0, first - 1) : end - 1]))
             self._transport.write(data)
 
     def pause(self) -> None:
@@ -213,7 +211,7 @@ class Playback:
     def _part(self, number: int) -> bytes:
         if number == 0:
             return head_of(self._delivery)
-        data = self._steps[number - 1].data
+        data = self._pieces[number - 1]
         if self._is_chunked and data:  # an empty chunk would say that the answer is whole
             return b"%x\r\n%s\r\n" % (len(data), data)
         return data

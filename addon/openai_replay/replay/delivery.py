@@ -6,6 +6,7 @@ Every sender of answers (the proxy's own origin, the engine) follows this schedu
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,6 +36,8 @@ class Step:
 class Delivery:
     """A response and when each part of it is sent, in ms after its request.
 
+    Each of the `pieces` of the body has its time in `times_ms`: two tuples, which the collector of garbage need not
+    look into, because thousands of deliveries may be under way.
     `length` is the value for `content-length`; None for a stream, which says no length. `path` is the recording,
     `fault` the kind of the injected fault and `rule` the text of its rule, both "" without one; `is_paced`: the answer
     takes its time for its pacing; `lacks_times`: it should, and its recording has no times. `passed_over` is the text
@@ -45,7 +48,8 @@ class Delivery:
     path: Path
     status: int
     headers: tuple[tuple[str, str], ...]
-    steps: tuple[Step, ...]
+    pieces: tuple[bytes, ...]
+    times_ms: tuple[float, ...]
     head_at_ms: float = 0.0
     end_at_ms: float = 0.0
     ending: Ending = Ending.WHOLE
@@ -58,9 +62,14 @@ class Delivery:
     socket: SocketNotes = NO_SOCKET
     label: str = ""
 
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The pieces, each with its time."""
+        return tuple(map(Step, self.times_ms, self.pieces))
+
     def chunks(self) -> int | None:
         """Return how many chunks a stream has, None for another body."""
-        return chunks_of(step.data for step in self.steps) if self.length is None else None
+        return chunks_of(self.pieces) if self.length is None else None
 
     def is_instant(self) -> bool:
         """Tell whether it is one complete message that goes out at once, so that any server can send it."""
@@ -68,11 +77,11 @@ class Delivery:
 
     def size(self) -> int:
         """Return how many bytes the body has."""
-        return sum(len(step.data) for step in self.steps)
+        return sum(map(len, self.pieces))
 
     def body(self) -> bytes:
         """Return all bytes of the body."""
-        return b"".join(step.data for step in self.steps)
+        return b"".join(self.pieces)
 
 
 def at_once(answer: Answer) -> Delivery:
@@ -86,7 +95,8 @@ def deliver(answer: Answer, times: Times) -> Delivery:
         path=answer.path,
         status=answer.status,
         headers=answer.headers,
-        steps=tuple(Step(at, piece) for at, piece in zip(times.pieces, answer.pieces, strict=True)),
+        pieces=answer.pieces,
+        times_ms=times.pieces,
         head_at_ms=times.head,
         end_at_ms=times.end,
         ending=Ending.CUT if answer.is_broken else Ending.WHOLE,
@@ -97,10 +107,16 @@ def deliver(answer: Answer, times: Times) -> Delivery:
     )
 
 
-def cut(delivery: Delivery, steps: tuple[Step, ...], ending: Ending) -> Delivery:
+def with_steps(delivery: Delivery, steps: Sequence[Step]) -> Delivery:
+    """Return a delivery with other steps."""
+    pieces, times_ms = tuple(step.data for step in steps), tuple(step.at_ms for step in steps)
+    return replace(delivery, pieces=pieces, times_ms=times_ms)
+
+
+def cut(delivery: Delivery, steps: Sequence[Step], ending: Ending) -> Delivery:
     """Return a delivery that ends after some first steps."""
     last = steps[-1].at_ms if steps else delivery.head_at_ms
-    return replace(delivery, steps=steps, end_at_ms=last, ending=ending)
+    return replace(with_steps(delivery, steps), end_at_ms=last, ending=ending)
 
 
 def with_length(delivery: Delivery) -> Delivery:

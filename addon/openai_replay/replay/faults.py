@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from ..format.json_text import compact
 from ..trouble.fault_rules import FaultKind, FaultRule
-from .delivery import Delivery, Ending, Step, cut
+from .delivery import Delivery, Ending, Step, cut, with_steps
 
 # Faulty answers name their fault in this header.
 HEADER = "x-replay-fault"
@@ -49,8 +49,8 @@ def apply(rule: FaultRule, delivery: Delivery) -> Delivery:
 def _chunk_places(delivery: Delivery) -> list[int]:
     """Return which steps are chunks; the others are comments."""
     if delivery.length is not None:
-        return list(range(len(delivery.steps)))
-    return [place for place, step in enumerate(delivery.steps) if _DATA.search(step.data)]
+        return list(range(len(delivery.pieces)))
+    return [place for place, piece in enumerate(delivery.pieces) if _DATA.search(piece)]
 
 
 _DATA = re.compile(rb"(?:\A(?:\xef\xbb\xbf)?|[\r\n])data:?")
@@ -91,7 +91,7 @@ def _stalled(rule: FaultRule, delivery: Delivery) -> Delivery:
         return replace(cut(delivery, before, Ending.STALL), head_at_ms=head_at_ms)
     sent = sum(len(step.data) for step in before)
     steps = (*before, *_later(_without_first(delivery.steps, sent), pause))
-    return replace(delivery, head_at_ms=head_at_ms, steps=steps, end_at_ms=delivery.end_at_ms + pause)
+    return replace(with_steps(delivery, steps), head_at_ms=head_at_ms, end_at_ms=delivery.end_at_ms + pause)
 
 
 def _without_first(steps: Sequence[Step], size: int) -> list[Step]:
@@ -111,19 +111,17 @@ def _later(steps: Iterable[Step], by_ms: float) -> list[Step]:
 def _slow(rule: FaultRule, delivery: Delivery) -> Delivery:
     """Put a pause before the head and before each chunk; the pauses add up over the stream."""
     pause = rule.pause_ms or 0.0
-    steps = [
-        replace(step, at_ms=step.at_ms + pause * number) for number, step in enumerate(delivery.steps, 1)
-    ]
-    end = delivery.end_at_ms + pause * max(1, len(steps))
-    return replace(delivery, head_at_ms=delivery.head_at_ms + pause, steps=tuple(steps), end_at_ms=end)
+    times_ms = tuple(at_ms + pause * number for number, at_ms in enumerate(delivery.times_ms, 1))
+    end = delivery.end_at_ms + pause * max(1, len(times_ms))
+    return replace(delivery, head_at_ms=delivery.head_at_ms + pause, times_ms=times_ms, end_at_ms=end)
 
 
 def _malformed(rule: FaultRule, delivery: Delivery) -> Delivery:
     if delivery.length is not None:
-        steps = _steps_of(delivery, 1)
-        return replace(delivery, steps=steps, length=sum(len(step.data) for step in steps))
+        halved = with_steps(delivery, _steps_of(delivery, 1))
+        return replace(halved, length=halved.size())
     place = _chunk_places(delivery)[rule.number - 1]
-    return _with_steps(delivery, place, [_with_half_its_data(delivery.steps[place])])
+    return _with_steps_at(delivery, place, [_with_half_its_data(delivery.steps[place])])
 
 
 def _with_half_its_data(step: Step) -> Step:
@@ -139,12 +137,13 @@ def _with_half_its_value(line: bytes) -> bytes:
 
 def _duplicated(rule: FaultRule, delivery: Delivery) -> Delivery:
     place = _chunk_places(delivery)[rule.number - 1]
-    return _with_steps(delivery, place, [delivery.steps[place]] * 2)
+    return _with_steps_at(delivery, place, [delivery.steps[place]] * 2)
 
 
-def _with_steps(delivery: Delivery, place: int, steps: list[Step]) -> Delivery:
+def _with_steps_at(delivery: Delivery, place: int, steps: list[Step]) -> Delivery:
     """Put other steps in the place of one."""
-    return replace(delivery, steps=(*delivery.steps[:place], *steps, *delivery.steps[place + 1 :]))
+    all_steps = delivery.steps
+    return with_steps(delivery, (*all_steps[:place], *steps, *all_steps[place + 1 :]))
 
 
 _ALTERED: Mapping[FaultKind, Callable[[FaultRule, Delivery], Delivery]] = {
@@ -182,8 +181,9 @@ def _failed(rule: FaultRule, delivery: Delivery) -> Delivery:
         *((name, value) for name, value in delivery.headers if name == "openai-version"),
         *_retry_after(rule.retry_after_ms),
     )
-    steps = (Step(0.0, body),)
-    return Delivery(delivery.path, rule.number, headers, steps, length=len(body), label=delivery.label)
+    return Delivery(
+        delivery.path, rule.number, headers, (body,), (0.0,), length=len(body), label=delivery.label
+    )
 
 
 def _retry_after(wait_ms: float | None) -> tuple[tuple[str, str], ...]:

@@ -80,7 +80,9 @@ def session_delivery(
         BadRecording: the recorded refusal of the upgrade cannot be sent.
     """
     if rule is not None and rule.kind in REFUSING:
-        failed = faults.apply(rule, Delivery(stored.path, stored.recording.response.sent_status(), (), ()))
+        failed = faults.apply(
+            rule, Delivery(stored.path, stored.recording.response.sent_status(), (), (), ())
+        )
         return replace(failed, headers=capped(failed.headers, terms.most_wait_s))
     if not isinstance(stored.recording.response.content(), Messages):
         return at_once(render([stored], api_request))

@@ -12,14 +12,15 @@ import pytest
 
 from openai_replay.engine.messages import END, Message
 from openai_replay.engine.playback import Streams
-from openai_replay.replay.delivery import Delivery, Ending, Step
+from openai_replay.replay.delivery import Delivery, Ending
 from openai_replay.service.progress import Progress
 
 DELIVERY = Delivery(
     path=Path("a.json"),
     status=200,
     headers=(("content-type", "text/event-stream"),),
-    steps=(Step(10, b"one"), Step(20, b"two")),
+    pieces=(b"one", b"two"),
+    times_ms=(10, 20),
     head_at_ms=5,
     end_at_ms=30,
 )
@@ -71,7 +72,7 @@ def test_no_part_is_sent_before_its_time() -> None:
 
 
 def test_a_part_that_is_late_is_counted() -> None:
-    _, _, progress = played(replace(DELIVERY, head_at_ms=-50, steps=(), end_at_ms=-50))
+    _, _, progress = played(replace(DELIVERY, head_at_ms=-50, pieces=(), times_ms=(), end_at_ms=-50))
     assert progress.totals()[1] >= 0.04
 
 
@@ -105,7 +106,7 @@ def test_a_cut_over_http_1_0_does_not_reach_its_length(ending: Ending) -> None:
 
 
 def test_a_head_without_a_body_is_sent() -> None:
-    sent, _, _ = played(replace(DELIVERY, steps=(), end_at_ms=5, ending=Ending.CUT))
+    sent, _, _ = played(replace(DELIVERY, pieces=(), times_ms=(), end_at_ms=5, ending=Ending.CUT))
     assert bodies(sent) == [b""]
 
 
@@ -116,5 +117,5 @@ def test_a_stall_lasts_until_the_client_leaves(end_at_ms: float) -> None:
 
 
 def test_a_client_that_leaves_gets_no_more() -> None:
-    sent, _, _ = played(replace(DELIVERY, steps=(Step(10, b"one"), Step(60_000, b"two"))), leaves_after=2)
+    sent, _, _ = played(replace(DELIVERY, times_ms=(10, 60_000)), leaves_after=2)
     assert bodies(sent) == [b"one"]

@@ -10,7 +10,7 @@ import pytest
 
 from openai_replay.proxy.loopback_origin import HOST
 from openai_replay.proxy.own_origin import OwnOrigin
-from openai_replay.replay.delivery import Delivery, Ending, Step
+from openai_replay.replay.delivery import Delivery, Ending
 from openai_replay.service.progress import Progress
 
 PATH = Path("x.json")
@@ -18,7 +18,7 @@ HEADERS = (("content-type", "text/event-stream; charset=utf-8"), ("retry-after",
 
 
 def an_answer(*pieces: bytes, status: int = 200, ending: Ending = Ending.CUT) -> Delivery:
-    return Delivery(PATH, status, HEADERS, tuple(Step(0, piece) for piece in pieces), ending=ending)
+    return Delivery(PATH, status, HEADERS, pieces, (0,) * len(pieces), ending=ending)
 
 
 async def fetched(origin: OwnOrigin, path: str) -> bytes:
@@ -128,8 +128,9 @@ async def received_until(reader: asyncio.StreamReader, end: bytes) -> list[tuple
 
 
 def test_no_piece_comes_before_its_time_and_all_of_them_come() -> None:
-    steps = tuple(Step(20.0 * number, b"data: %d\n\n" % number) for number in range(1, 6))
-    paced = Delivery(PATH, 200, HEADERS, steps, head_at_ms=10, end_at_ms=120)
+    planned_ms = {b"data: %d\n\n" % number: 20.0 * number for number in range(1, 6)}
+    pieces, times_ms = tuple(planned_ms), tuple(planned_ms.values())
+    paced = Delivery(PATH, 200, HEADERS, pieces, times_ms, head_at_ms=10, end_at_ms=120)
 
     async def run() -> tuple[float, list[tuple[float, bytes]]]:
         origin = OwnOrigin(Progress())
@@ -146,14 +147,14 @@ def test_no_piece_comes_before_its_time_and_all_of_them_come() -> None:
 
     start, reads = asyncio.run(run())
     received = b""
-    came_ms: dict[Step, float] = {}
+    came_ms: dict[bytes, float] = {}
     for at, data in reads:
         received += data
         came_ms |= {
-            step: (at - start) * 1000 for step in steps if step.data in received and step not in came_ms
+            piece: (at - start) * 1000 for piece in pieces if piece in received and piece not in came_ms
         }
 
-    assert [came_ms[step] >= step.at_ms for step in steps] == [True] * 5
+    assert [came_ms[piece] >= at_ms for piece, at_ms in planned_ms.items()] == [True] * 5
     assert (reads[-1][0] - start) * 1000 >= 120
     assert received.count(b"data: ") == 5
 
@@ -162,8 +163,8 @@ def test_a_body_with_its_length_leaves_the_connection_for_the_next_answer() -> N
     async def run() -> list[bytes]:
         origin = OwnOrigin(Progress())
         try:
-            one = Delivery(PATH, 200, (), (Step(0, b"one"),), length=3)
-            paths = [await origin.prepare(one), await origin.prepare(replace(one, steps=(Step(0, b"two"),)))]
+            one = Delivery(PATH, 200, (), (b"one",), (0,), length=3)
+            paths = [await origin.prepare(one), await origin.prepare(replace(one, pieces=(b"two",)))]
             reader, writer = await asyncio.open_connection(HOST, origin.port)
             bodies = []
             for path in paths:
@@ -201,6 +202,6 @@ def test_a_stall_keeps_the_connection_open_until_the_client_leaves() -> None:
 
 
 def test_a_slow_reader_gets_all_of_a_paced_answer() -> None:
-    steps = tuple(Step(float(number), b"x" * 1_000_000) for number in range(8))
-    [received] = served(Delivery(PATH, 200, (), steps, end_at_ms=8, ending=Ending.CUT))
+    pieces, times_ms = (b"x" * 1_000_000,) * 8, tuple(map(float, range(8)))
+    [received] = served(Delivery(PATH, 200, (), pieces, times_ms, end_at_ms=8, ending=Ending.CUT))
     assert received.count(b"x") == 8_000_000

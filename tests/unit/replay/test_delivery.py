@@ -18,11 +18,13 @@ def test_a_stream_is_sent_by_its_times() -> None:
         answer.path,
         200,
         STREAM_HEADERS,
-        (Step(5, one), Step(6, two)),
+        (one, two),
+        (5, 6),
         head_at_ms=5,
         end_at_ms=6,
         is_paced=True,
     )
+    assert delivery.steps == (Step(5, one), Step(6, two))
     assert delivery.body() == one + two
     assert not delivery.is_instant()
 
