@@ -19,6 +19,7 @@ from mitmproxy.proxy.layers.http import _hooks as http_hooks
 from mitmproxy.test import taddons, tflow
 
 from openai_replay.proxy.addon import OpenAIReplay
+from openai_replay.proxy.start_errors import AT_THE_END
 
 HOST = "api.openai.com"
 HOOKS: dict[str, Any] = {
@@ -107,8 +108,14 @@ async def loaded(recording_dir: Path, **options: Any) -> AsyncIterator[Loaded]:
         yield Loaded(addon, context)
         if addon in context.master.addons:
             context.master.addons.remove(addon)
-        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+        await asyncio.gather(*_unfinished_tasks())
         context.master._legacy_log_events.uninstall()  # it would log to this loop after the loop is closed
+
+
+def _unfinished_tasks() -> list[asyncio.Task[Any]]:
+    """Return the other tasks of this loop that end by themselves."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    return [task for task in others if not task.get_name().startswith(AT_THE_END)]
 
 
 def request_flow(

@@ -56,7 +56,7 @@ from .shortcuts.addon_shortcuts import take_shortcuts
 from .shortcuts.dumper_output import filter_dumper_output
 from .shortcuts.guarded import Undo, apply
 from .shortcuts.inbound_headers import INBOUND_HEADERS, read_inbound_headers
-from .start_errors import STOPS_START, count_only_errors_of_the_start, start_has_failed
+from .start_errors import count_only_errors_of_the_start, fail_start, start_has_failed
 from .upgrades import answer_upgrade
 from .websocket_capture import capture_end, capture_message, forget_passed_messages
 
@@ -107,7 +107,7 @@ class OpenAIReplay:
             try:
                 checked = self._checked()
             except BadOption as exc:
-                log.error("%s", self._run.front_end.reworded(str(exc)), extra=STOPS_START)
+                fail_start(self._run.front_end.reworded(str(exc)))
                 return
             self._open_session(checked)
 
@@ -151,7 +151,7 @@ class OpenAIReplay:
             refuse_unknown(meant_as_ours(ctx.options.deferred, _OPTION_NAMES), _OPTION_NAMES, "option")
             refuse_unregistered(sys.argv)
         except BadOption as exc:
-            log.error("%s", exc, extra=STOPS_START)
+            fail_start(str(exc))
             self._close_session()
 
     def done(self) -> Awaitable[None]:

@@ -43,7 +43,7 @@ from .shortcuts.hooks_in_place import HOOKS_IN_PLACE, call_hooks_in_place
 from .shortcuts.joined_writes import JOINED_WRITES, join_writes
 from .shortcuts.log_events import LOG_EVENTS, format_log_lines_once
 from .shortcuts.shared_port import REVERSE_WITHOUT_UDP, listen_with_others, listen_without_udp
-from .start_errors import STOPS_START
+from .start_errors import fail_start
 
 log = logging.getLogger(__name__)
 
@@ -119,12 +119,9 @@ class _TlsConfig(tlsconfig.TlsConfig):
         try:
             super().configure(updated)
         except OSError as exc:
-            log.error(
-                "confdir=%s: expected a folder for the certificate authority that can be written, %s: set HOME, or "
-                "--set confdir=FOLDER",
-                ctx.options.confdir,
-                exc.strerror,
-                extra=STOPS_START,
+            fail_start(
+                f"confdir={ctx.options.confdir}: expected a folder for the certificate authority that can be "
+                f"written, {exc.strerror}: set HOME, or --set confdir=FOLDER"
             )
 
 

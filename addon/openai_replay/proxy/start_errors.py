@@ -1,4 +1,4 @@
-"""Keep mitmproxy from ending in its first moment because one request failed.
+"""End mitmproxy in its first moment for an error of the start, and not because one request failed.
 
 mitmproxy's `errorcheck` ends the process when any error was logged before it runs. It listens before that, so that a
 client which polls the port can get its first request in, and an error of this request would end the proxy for all.
@@ -6,13 +6,23 @@ client which polls the port can get its first request in, and an error of this r
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
 from mitmproxy import ctx
+from mitmproxy.utils.asyncio_utils import create_task
+
+log = logging.getLogger(__name__)
 
 # For `extra` of a log call: an error that must end the start, such as an option that makes no sense.
-STOPS_START: dict[str, Any] = {"stops_start": True}
+_STOPS_START: dict[str, Any] = {"stops_start": True}
+
+# The name of a task that waits for the end of the event loop.
+AT_THE_END = "let threads finish"
+
+# For a thread that waits for the interpreter's lock to be done: it needs microseconds, and its turn on a core.
+_THREADS_FINISH_S = 0.05
 
 _OF_REQUESTS = ("openai_replay.", "mitmproxy.proxy.")
 
@@ -23,6 +33,25 @@ class _StartErrors(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Tell whether an error is not one of a request."""
         return hasattr(record, "stops_start") or not record.name.startswith(_OF_REQUESTS)
+
+
+def fail_start(message: str) -> None:
+    """Log an error that ends mitmproxy, if it still starts."""
+    log.error("%s", message, extra=_STOPS_START)
+    create_task(_let_threads_finish(), name=AT_THE_END, keep_ref=True)
+
+
+async def _let_threads_finish() -> None:
+    """At the end of the event loop, give up the interpreter's lock for a moment.
+
+    A thread of mitmproxy_rs has just opened the port. If it still waits for the lock when the interpreter ends, Python
+    before 3.14 ends the thread in the middle of Rust's frames, and the process dies of SIGSEGV in place of its exit
+    status (https://github.com/python/cpython/issues/87135).
+    """
+    try:
+        await asyncio.get_running_loop().create_future()
+    finally:
+        await asyncio.sleep(_THREADS_FINISH_S)
 
 
 def start_has_failed() -> bool:
