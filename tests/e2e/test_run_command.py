@@ -332,9 +332,12 @@ def variables_of(home: Path, *arguments: str, **more: str) -> dict[str, str]:
     return values
 
 
-def test_replay_sets_a_dummy_key_where_there_is_none(home: Path) -> None:
+def test_replay_sets_a_dummy_key(home: Path) -> None:
     assert variables_of(home)["OPENAI_API_KEY"] == "sk-replay-needs-no-key-0"
-    assert variables_of(home, OPENAI_API_KEY=KEY)["OPENAI_API_KEY"] == KEY
+    given = {"OPENAI_API_KEY": KEY}
+    assert variables_of(home, **given)["OPENAI_API_KEY"] == "sk-replay-no-real-openai-api-key"
+    assert variables_of(home, "--pass-key", **given)["OPENAI_API_KEY"] == KEY
+    assert variables_of(home, "--mode", "live", **given)["OPENAI_API_KEY"] == KEY
     assert "OPENAI_API_KEY" not in variables_of(home, "--mode", "record")
 
 

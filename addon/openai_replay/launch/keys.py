@@ -1,7 +1,7 @@
-"""Dummy API keys for a recorded command: only the proxy has the real keys, not the command's environment.
+"""Dummy API keys for the command: its environment has no real keys, neither in replay nor while recording.
 
-A request that goes past the proxy then fails with 401, in place of being paid for in silence. The proxy replaces
-exactly the dummies, in the credential headers of requests to recorded hosts.
+A request that goes past the proxy then fails with 401, in place of being paid for in silence. While recording, the
+proxy has the real keys, and replaces exactly the dummies, in the credential headers of requests to recorded hosts.
 """
 
 from __future__ import annotations
@@ -39,14 +39,16 @@ def replaced_keys(environment: Mapping[str, str], mode: Mode, hosts: Sequence[Ho
         environment: the environment of the command without the proxy.
         hosts: the recorded hosts. A key for other hosts is left to the command, which needs it there.
     """
-    if mode not in _RECORDING:
+    if mode is Mode.LIVE:
         return {}
     names = [_KEY_OF_ANY_HOST, *(name for name, domain in _DOMAIN_OF_KEY.items() if _covers(hosts, domain))]
     return {name: dummy_of(name) for name in names if environment.get(name)}
 
 
-def real_keys(environment: Mapping[str, str], dummies: Mapping[str, str]) -> dict[str, str]:
-    """Return the real key for each dummy."""
+def real_keys(environment: Mapping[str, str], dummies: Mapping[str, str], mode: Mode) -> dict[str, str]:
+    """Return the real key for each dummy that the proxy puts it in place of; none in replay, which sends nothing."""
+    if mode not in _RECORDING:
+        return {}
     return {dummy: environment[name] for name, dummy in dummies.items()}
 
 

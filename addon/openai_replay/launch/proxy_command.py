@@ -22,7 +22,7 @@ from .run import changes_of_run, configuration, trust_of, without_key
 @click.option("--mode", type=MODES, help="How requests are answered; replay without this.")
 @DIRECTORY
 @click.option("--base-url", is_flag=True, help="Be the API for OPENAI_BASE_URL, not a proxy.")
-@click.option("--pass-key", is_flag=True, help="Do not replace real API keys by dummies while recording.")
+@click.option("--pass-key", is_flag=True, help="Do not replace real API keys by dummies.")
 @click.option(
     "--against-mock", is_flag=True, help="Record from the mock API: made-up answers, no key, no network."
 )

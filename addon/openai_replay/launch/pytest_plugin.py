@@ -60,7 +60,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--recording-pass-key",
         action="store_true",
-        help="Leave the real API keys to the tests while recording, in place of dummies.",
+        help="Leave the real API keys to the tests, in place of dummies.",
     )
     group.addoption(
         "--recording-against-mock",

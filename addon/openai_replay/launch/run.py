@@ -124,7 +124,7 @@ def configuration(
         mode=mode,
         options=options,
         environment={name: value for name, value in environment.items() if name not in replaced},
-        real_keys=real_keys(environment, replaced),
+        real_keys=real_keys(environment, replaced, plan.settings.mode),
         direct_hosts=direct_hosts,
         against_mock=plan.options.against_mock,
         request_log=_request_log(plan, environment),

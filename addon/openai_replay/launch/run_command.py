@@ -25,7 +25,7 @@ from .run import run
 @click.option(
     "--pass-key",
     is_flag=True,
-    help="Leave the real API keys to the command while recording; without this it gets dummies, and the proxy puts the "
+    help="Leave the real API keys to the command; without this it gets dummies, and while recording the proxy puts the "
     "real keys into its requests.",
 )
 @click.option(

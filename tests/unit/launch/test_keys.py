@@ -27,14 +27,16 @@ def test_keys_of_the_recorded_hosts_are_replaced_and_others_are_not() -> None:
     assert "GROQ_API_KEY" not in replaced_keys(KEYS, Mode.RECORD, hosts("api.groq.com"))
 
 
-def test_only_recording_needs_a_real_key_at_the_proxy() -> None:
-    for mode in (Mode.REPLAY, Mode.LIVE):
-        assert replaced_keys(KEYS, mode, hosts("api.openai.com")) == {}
+def test_live_needs_the_real_keys_and_replay_needs_none() -> None:
+    assert replaced_keys(KEYS, Mode.LIVE, hosts("api.openai.com")) == {}
+    in_replay = replaced_keys(KEYS, Mode.REPLAY, hosts("api.openai.com"))
+    assert in_replay == replaced_keys(KEYS, Mode.RECORD, hosts("api.openai.com"))
+    assert real_keys(KEYS, in_replay, Mode.REPLAY) == {}
 
 
 def test_each_dummy_stands_for_one_key() -> None:
     dummies = replaced_keys(KEYS, Mode.RECORD, hosts("api.openai.com"))
-    assert real_keys(KEYS, dummies) == {
+    assert real_keys(KEYS, dummies, Mode.RECORD) == {
         dummy_of("OPENAI_API_KEY"): "sk-one",
         dummy_of("OPENAI_ADMIN_KEY"): "sk-two",
     }
@@ -43,4 +45,4 @@ def test_each_dummy_stands_for_one_key() -> None:
 def test_a_run_within_a_run_hands_the_outer_dummy_to_its_proxy() -> None:
     outer = {**KEYS, **replaced_keys(KEYS, Mode.RECORD, hosts("api.openai.com"))}
     inner = replaced_keys(outer, Mode.RECORD, hosts("api.openai.com"))
-    assert real_keys(outer, inner)[dummy_of("OPENAI_API_KEY")] == dummy_of("OPENAI_API_KEY")
+    assert real_keys(outer, inner, Mode.RECORD)[dummy_of("OPENAI_API_KEY")] == dummy_of("OPENAI_API_KEY")

@@ -59,6 +59,10 @@ def test_the_real_key_goes_to_the_proxy_by_a_pipe_alone(
     assert KEY not in " ".join(made.arguments())
     assert KEY not in repr(made)
     assert changes_of_run(recording, 1, trust, environment)["OPENAI_API_KEY"] == dummy
+    replaying = plan_of(environment, mode="replay")
+    assert configuration(replaying, trust, authority, environment).real_keys == {}
+    assert configuration(replaying, trust, authority, environment).environment == {"HOME": "/home"}
+    assert changes_of_run(replaying, 1, trust, environment)["OPENAI_API_KEY"] == dummy
     passing = plan_of(environment, mode="record", pass_key=True)
     assert configuration(passing, trust, authority, environment).real_keys == {}
     assert "OPENAI_API_KEY" not in changes_of_run(passing, 1, trust, environment)
