@@ -51,6 +51,8 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, P
     (folder / "stream.json").write_text(recording(chat, json.loads(STREAM), EVENTS, is_streaming=True))
     (folder / "broken.json").write_text(recording(chat, json.loads(BROKEN), EVENTS, is_streaming=True, **CUT))
     (folder / "models.json").write_text(recording("/v1/models", {}, {"object": "list"}, "GET"))
+    (folder / "gone.json").write_text(recording("/v1/gone", {}, None, "DELETE", status=204))
+    (folder / "same.json").write_text(recording("/v1/same", {}, {"a": 1}, "GET", status=304))
     with ExitStack() as stack:
         serve, engine = (
             stack.enter_context(
@@ -157,6 +159,12 @@ SAME: dict[str, tuple[bytes, list[int]]] = {
     "200 headers": (post(CHAT, *(f"x-trace-{n}: 1" for n in range(200))), [200]),
     "URL of 60 kB": (request(f"/v1/models?after={'a' * 60_000}"), [400]),
     "pipelined": (post(CHAT) + request() + request("/v1/none") + post(STREAM), [200, 200, 400, 200]),
+    "no content": (request("/v1/gone", method="DELETE") * 2 + request(), [204, 204, 200]),
+    "no content, paced": (
+        request("/v1/gone", "x-replay-pacing: ttft=1ms", method="DELETE") + request(),
+        [204, 200],
+    ),
+    "a body for a status without one": (request("/v1/same") + request(), [400, 200]),
     "HEAD": (request(method="HEAD"), [400]),
     "HEAD of the control page": (request("/@/report", method="HEAD"), [405]),
     "OPTIONS": (request(method="OPTIONS"), [400]),
@@ -167,6 +175,17 @@ SAME: dict[str, tuple[bytes, list[int]]] = {
     "body that is no gzip": (post(CHAT, "content-encoding: gzip"), [200]),
     "GET with a body": (request(body=b"{}"), [200]),
     "absolute form": (request("http://api.openai.com/v1/models"), [200]),
+    "absolute form of a broken stream": (
+        request(
+            "http://api.openai.com/v1/chat/completions",
+            "content-type: application/json",
+            method="POST",
+            body=BROKEN,
+        ),
+        [200],
+    ),
+    "number sign": (request("/v1/none#x"), [400]),
+    "two test ids": (request("/v1/none", "x-test-id: a", "x-test-id: b"), [400]),
     "%2F": (request("/v1%2Fmodels"), [400]),
     "two slashes": (request("//v1/models"), [400]),
     "dots": (request("/v1/../v1/models"), [200]),
@@ -183,6 +202,10 @@ SAME: dict[str, tuple[bytes, list[int]]] = {
     ),
     "control page": (request("/@/report?test_id=none"), [200]),
     "control page by name": (request("/report?test_id=none", "host: openai-replay.test"), [200]),
+    "control page by name in capitals": (
+        request("/report?test_id=none", "host: OpenAI-Replay.TEST:80"),
+        [200],
+    ),
     "control page, recorded host": (request("/@/report?test_id=none", "host: api.openai.com"), [200]),
     "control page, from a page": (request("/@/report", "origin: https://example.com"), [403]),
     "control page, own Origin": (request("/@/report", "origin: http://localhost"), [403]),

@@ -178,6 +178,11 @@ class Connection(HttpToolsProtocol):
         extend(self.scope, TRANSPORT, self.transport)
 
     @override
+    def on_url(self, url: bytes) -> None:
+        # No fragment: a number sign in a target is a character of its path or query, as for mitmproxy.
+        super().on_url(url.replace(b"#", b"%23"))
+
+    @override
     def on_headers_complete(self) -> None:
         offered = None if self.parser.get_method() == b"CONNECT" else self._get_upgrade()
         self._is_declined = offered not in (None, b"websocket")

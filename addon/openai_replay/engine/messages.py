@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from ..replay.answer import Answer
+from ..replay.delivery import length_header
 from ..service.answering import Headers
 
 # ASGI's connection scope, of HTTP or of a WebSocket.
@@ -52,7 +53,7 @@ def whole(status: int, headers: Headers, content: bytes, *, is_head: bool) -> tu
     """Return a response that is complete."""
     content = b"" if is_head else content
     message = {"type": "http.response.body", "body": content, "more_body": False}
-    return start(status, (*headers, ("content-length", str(len(content))))), message
+    return start(status, (*headers, *length_header(status, len(content), is_head=is_head))), message
 
 
 def denial(response: Iterable[Message]) -> tuple[Message, ...]:
@@ -98,7 +99,7 @@ def http1(response: Sequence[Message]) -> bytes:
     """
     head, *body = response
     fields = [*head["headers"]]
-    is_chunked = all(name != b"content-length" for name, _ in fields)
+    is_chunked = body[-1]["more_body"] and all(name != b"content-length" for name, _ in fields)
     if is_chunked:
         fields.append((b"transfer-encoding", b"chunked"))
     lines = [status_line(head["status"]), *(b"%b: %b" % (name.lower(), value) for name, value in fields)]

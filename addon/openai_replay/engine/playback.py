@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from ..replay.delivery import Delivery, Ending, with_length
+from ..replay.delivery import Delivery, Ending, length_header, with_length
 from ..service.progress import Progress
 from ..service.timeline import Timeline
 from . import messages
@@ -124,7 +124,8 @@ def _plan(delivery: Delivery, version: str) -> Iterator[tuple[float, messages.Me
 
 def _start(delivery: Delivery, version: str) -> messages.Message:
     if delivery.length is not None:
-        return messages.start(delivery.status, (*delivery.headers, ("content-length", str(delivery.length))))
+        length = length_header(delivery.status, delivery.length)
+        return messages.start(delivery.status, (*delivery.headers, *length))
     if delivery.ending in (Ending.CUT, Ending.RESET):
         return messages.start_of_broken(delivery.status, delivery.headers, delivery.pieces, version)
     return messages.start(delivery.status, delivery.headers)

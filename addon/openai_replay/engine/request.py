@@ -135,7 +135,7 @@ class ReceivedRequest:
 
     def is_control(self) -> bool:
         """Tell whether it is for the control page: the path `/@/…`, or any path of the control host."""
-        return self.prefix == "" or self.header("host").partition(":")[0] == HOST
+        return self.prefix == "" or self.header("host").partition(":")[0].lower() == HOST
 
     def is_websocket(self) -> bool:
         """Tell whether it asks to be upgraded to a WebSocket (RFC 6455, section 4.1)."""
@@ -161,8 +161,9 @@ def received(scope: Scope, body: bytes, service: Service) -> ReceivedRequest:
     query = scope["query_string"].decode("utf-8", "surrogateescape")
     prefix, path = test_scope.split_path(f"{path}?{query}" if query else path)
     headers = tuple(_texts(scope["headers"]))
-    named = dict(headers)
-    test_id = test_scope.from_header(named.get(test_scope.HEADER, "")) or _from_authorization(named)
+    test_id = test_scope.from_header(_joined(headers, test_scope.HEADER) or "") or _from_authorization(
+        headers
+    )
     credentials = credentials_of(headers)
     service.run.secrets.learn(credentials)
     given = test_id or prefix
@@ -188,8 +189,8 @@ def _joined(headers: Iterable[tuple[str, str]], name: str) -> str | None:
     return ", ".join(values) if values else None
 
 
-def _from_authorization(headers: dict[str, str]) -> str | None:
-    value = headers.get("proxy-authorization")
+def _from_authorization(headers: Iterable[tuple[str, str]]) -> str | None:
+    value = _joined(headers, "proxy-authorization")
     return None if value is None else test_scope.from_proxy_authorization(value)
 
 

@@ -17,7 +17,7 @@ import struct
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from ..replay.delivery import Delivery, Ending
+from ..replay.delivery import Delivery, Ending, length_header
 from ..service.progress import Progress
 from ..service.timeline import Timeline
 from .loopback_origin import HOST, LoopbackOrigin
@@ -238,8 +238,10 @@ def head_of(delivery: Delivery) -> bytes:
     """Return status line and headers of an answer (RFC 9112)."""
     status = delivery.status
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase if status in _KNOWN else ''}"]
-    lines += [f"{name}: {value}" for name, value in delivery.headers]
     framing = (
-        "transfer-encoding: chunked" if delivery.length is None else f"content-length: {delivery.length}"
+        (("transfer-encoding", "chunked"),)
+        if delivery.length is None
+        else length_header(status, delivery.length)
     )
-    return "\r\n".join([*lines, framing, "", ""]).encode("utf-8", "surrogateescape")
+    lines += [f"{name}: {value}" for name, value in (*delivery.headers, *framing)]
+    return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")

@@ -132,6 +132,7 @@ def send_to_origin(flow: http.HTTPFlow, state: FlowState, address: tuple[str, in
     flow.response = None
     request = flow.request
     request.scheme, (request.host, request.port) = "http", address
+    request.authority = ""  # the target of a client that speaks as to a proxy; the origin knows paths alone
     request.path = path
     flow.server_conn.via = None
 

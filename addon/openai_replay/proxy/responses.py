@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from mitmproxy import http
 from mitmproxy.net.http import status_codes
 
+from ..replay.delivery import length_header
 from ..service import control
 from ..service.answering import Headers, Refusal
 from ..service.telemetry import NO_CONTENT
@@ -19,12 +20,14 @@ def recorded_response(
     status: int, headers: Sequence[tuple[str, str]], body: bytes, request: http.Request
 ) -> http.Response:
     """Return a recorded answer as mitmproxy sends it: whole."""
-    content = b"" if request.method == "HEAD" else body
+    is_head = request.method == "HEAD"
+    content = b"" if is_head else body
+    length = length_header(status, len(content), is_head=is_head)
     response = _copied(_RESPONSE)
     data = response.data
     data.status_code = status
     data.reason = status_codes.RESPONSES.get(status, "").encode()
-    data.headers = http.Headers([*_header_bytes(headers), (b"content-length", b"%d" % len(content))])
+    data.headers = http.Headers(_header_bytes((*headers, *length)))
     data.content = content
     data.timestamp_start = data.timestamp_end = time.time()
     return response
@@ -53,8 +56,8 @@ def _copied(response: http.Response) -> http.Response:
 
 def refused(request: http.Request, refusal: Refusal) -> http.Response:
     """Return an error of the addon."""
-    content = b"" if request.method == "HEAD" else refusal.content(request.headers.get("user-agent", ""))
-    return http.Response.make(refusal.status, content, _header_bytes(refusal.headers))
+    content = refusal.content(request.headers.get("user-agent", ""))
+    return recorded_response(refusal.status, refusal.headers, content, request)
 
 
 def refused_upgrade(status: int, headers: Headers, content: bytes) -> http.Response:
@@ -64,8 +67,7 @@ def refused_upgrade(status: int, headers: Headers, content: bytes) -> http.Respo
 
 def control_response(request: http.Request, answer: control.Answer) -> http.Response:
     """Return the answer of the control page."""
-    content = b"" if request.method == "HEAD" else answer.content
-    return http.Response.make(answer.status, content, _header_bytes(answer.headers()))
+    return recorded_response(answer.status, answer.headers(), answer.content, request)
 
 
 def no_content() -> http.Response:

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ JSON_TYPE = "application/json"
 _DONE = re.compile(rb"data: ?\[DONE\]")
 _BREAKS = re.compile(r"[\r\n\0]")
 _LONGEST_SHOWN = 60
+_WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 STREAM_TYPE = "text/event-stream; charset=utf-8"
 
@@ -90,13 +92,26 @@ def render(stored: Sequence[Stored], api_request: ApiRequest) -> Answer:
         BadRecording: the response cannot be sent as it stands; the message says where.
     """
     try:
-        return _answered(stored, api_request)
+        return _checked_body(_answered(stored, api_request))
     except (ValueError, TypeError, RecursionError) as exc:
         problem, _, place = str(exc).rpartition(" @ ")
         if problem and place.startswith("$"):
             raise BadRecording(stored[0].path, problem, place) from exc
         problem = f"expected a body that can be written as JSON, {exc}"
         raise BadRecording(stored[0].path, problem, "$.response.body") from exc
+
+
+def _checked_body(answer: Answer) -> Answer:
+    """Return an answer whose status goes with its body.
+
+    Raises:
+        BadRecording: the status allows no body: a client would take it for the next answer (RFC 9112, section 6.3).
+    """
+    if answer.status in _WITHOUT_BODY and answer.size():
+        raise BadRecording(
+            answer.path, f"expected no body with the status {answer.status}", "$.response.body"
+        )
+    return answer
 
 
 def _answered(stored: Sequence[Stored], api_request: ApiRequest) -> Answer:

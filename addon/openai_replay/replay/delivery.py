@@ -8,6 +8,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 
 from ..trouble.pacing import INSTANT, Times, plan
@@ -82,6 +83,14 @@ class Delivery:
     def body(self) -> bytes:
         """Return all bytes of the body."""
         return b"".join(self.pieces)
+
+
+def length_header(status: int, size: int, *, is_head: bool = False) -> tuple[tuple[str, str], ...]:
+    """Return the header with the length of a body, if the response may have it (RFC 9110, section 8.6).
+
+    The status 204 has none. In the answer to a HEAD it would be the length that a GET gets, which is not known.
+    """
+    return () if is_head or status == HTTPStatus.NO_CONTENT else (("content-length", str(size)),)
 
 
 def at_once(answer: Answer) -> Delivery:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from openai_replay.engine.messages import (
     END,
     REQUEST_BYTES,
@@ -27,9 +29,12 @@ def test_a_whole_response_says_its_length() -> None:
     assert (body["body"], body["more_body"]) == (b"text", False)
 
 
-def test_the_answer_to_head_has_no_body() -> None:
-    head, body = whole(200, (), b"text", is_head=True)
-    assert (head["headers"], body["body"]) == ([(b"content-length", b"0")], b"")
+@pytest.mark.parametrize(("status", "content", "is_head"), [(200, b"text", True), (204, b"", False)])
+def test_a_response_without_a_body_says_no_length(status: int, content: bytes, *, is_head: bool) -> None:
+    response = whole(status, (), content, is_head=is_head)
+    assert (response[0]["headers"], response[1]["body"]) == ([], b"")
+    assert http1(response).endswith(b"\r\n\r\n")
+    assert b"transfer-encoding" not in http1(response)
 
 
 def test_bytes_of_a_recorded_header_come_back() -> None:

@@ -107,6 +107,19 @@ def test_no_body_is_none() -> None:
     assert "content-type" not in dict(result.headers)
 
 
+@pytest.mark.parametrize("status", [204, 304])
+def test_a_body_with_a_status_that_allows_none_is_an_error(status: int) -> None:
+    def edit(value: dict[str, Any]) -> None:
+        value["response"]["status"] = status
+
+    with pytest.raises(BadRecording) as caught:
+        render([edited(record(answered(get("/v1/x"), {"a": 1})), edit)], get("/v1/x"))
+
+    assert str(caught.value) == (
+        f"recordings/ab12.json: expected no body with the status {status} @ $.response.body"
+    )
+
+
 def test_kept_headers_come_back() -> None:
     headers = (
         ("Content-Type", "application/vnd.x+json"),
