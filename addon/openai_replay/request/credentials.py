@@ -11,12 +11,13 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from urllib.parse import quote
 
-# The last word of a header's name that says that it holds a secret. Of the keys, those of caches, databases and
-# handshakes are none.
+# The last words of a header's name that say that it holds a secret; most other keys, such as `idempotency-key`, name
+# something.
 _SECRET_NAME = re.compile(
     r"(?:.*[-_])?(?:authorization|authentication|auth|token|secret|password|passwd|credentials?|jwt(?:[-_]assertion)?"
-    r"|(?<!idempotency.)(?<!websocket.)(?<!cache.)(?<!surrogate.)(?<!partition.)(?<!routing.)(?<!public.)key)"
-    r"|.*apikey"
+    r"|(?:api|access|secret|auth|private|subscription|functions?|virtual|account|license|master|service|client"
+    r"|openai|azure|anthropic|litellm|encryption|signing)[-_]?key)"
+    r"|.*apikey|(?:x[-_])?key"
 )
 _COOKIES = ("cookie", "cookie2")
 

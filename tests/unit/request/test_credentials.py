@@ -53,7 +53,16 @@ def test_every_credential_header_counts(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["idempotency-key", "sec-websocket-key", "x-cache-key", "x-monkey", "author", "openai-beta"]
+    "name",
+    [
+        "idempotency-key",
+        "sec-websocket-key",
+        "x-cache-key",
+        "x-model-key",
+        "x-monkey",
+        "author",
+        "openai-beta",
+    ],
 )
 def test_no_other_header_counts(name: str) -> None:
     assert credentials_of([(name, SECRET)]) == ()
