@@ -20,8 +20,8 @@ from support.requests import CHAT_URL, streamed_chat_body
 OPENAI_REPLAY = str(Path(sys.executable).with_name("openai-replay"))
 STREAM = json.dumps(streamed_chat_body("Say hello"))
 SAYS_MOCK = (
-    b"openai-replay: The mock API answers: its texts are made up, no key is needed, "
-    b"nothing leaves this machine.\n"
+    b"openai-replay: The mock API answers for api.openai.com, *.api.openai.com: its texts are made up, "
+    b"and no key is needed.\n"
 )
 
 
@@ -61,6 +61,16 @@ def test_with_a_base_url_the_mock_answers_too(tmp_path: Path) -> None:
     ]
     result = run(tmp_path, "--mode", "record", "--against-mock", "--base-url", command=command)
     assert result.stderr == SAYS_MOCK + b"openai-replay: 0 replayed, 1 recorded, 0 missed, 0 unused\n"
+
+
+def test_the_mock_answers_for_no_other_host_and_other_model_apis_are_refused(tmp_path: Path) -> None:
+    command = "curl -sS https://an-ordinary-host.invalid/; curl -sS https://api.anthropic.com/"
+    result = run(tmp_path, "--mode", "record", "--against-mock", command=["sh", "-c", command])
+    said = (
+        b"the mock stands in for api.openai.com, *.api.openai.com; api.anthropic.com is not one of its hosts"
+    )
+    assert said in result.stderr
+    assert b"certificate" not in result.stderr, "the mock's names other hosts"
 
 
 def test_replay_does_not_take_the_mock(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,10 @@ from ..proxy.certificate_authority import certificate_authority, data_folder, in
 from .command_line import MODES, guarded
 from .earlier_environment import before, remembering, restoring
 from .environment import FORMATS, Changes, dummy_key, taken_back, through_base_url, through_proxy
+from .old_node import node_without_proxy
 from .plan import Plan, RunOptions, planned
+from .run import say
+from .running_proxy import ADDRESS
 from .trust import Trust
 
 # The formats that a shell evaluates, which can restore its variables later.
@@ -74,9 +78,28 @@ def env_command(
         elif style in _SHELL_FORMATS:
             changes = remembering(changes, environment)
         click.echo(FORMATS[style](changes), nl=False)
+        if not unset:
+            _warn(plan, port, environment)
         return 0
 
     sys.exit(guarded(written))
+
+
+def _warn(plan: Plan, port: int, environment: Mapping[str, str]) -> None:
+    """Say on standard error why programs may not reach the proxy with the variables."""
+    if not _listens(port):
+        mode = "" if plan.target is None else f" --mode reverse:{plan.target.origin}"
+        say(f"warning: nothing listens on {ADDRESS}:{port} yet; `openai-replay serve{mode} -p {port}` does")
+    if plan.target is None and (node := node_without_proxy(environment)):
+        say(
+            f"warning: the node on PATH, {node}, ignores proxies: for it, start `openai-replay serve --mode "
+            f"reverse:https://api.openai.com -p {port}`, and use `openai-replay env --base-url`"
+        )
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((ADDRESS, port)) == 0
 
 
 def _leading_to(

@@ -27,7 +27,11 @@ def old_node(command: Sequence[str], environment: Mapping[str, str]) -> str:
     """
     if not is_run_by_node(command):
         return ""
-    program = command[0] if Path(command[0]).name == "node" else "node"
+    return node_without_proxy(environment, command[0] if Path(command[0]).name == "node" else "node")
+
+
+def node_without_proxy(environment: Mapping[str, str], program: str = "node") -> str:
+    """Return the version of a Node, by default that on PATH, if it does not read proxy variables; "" for any other."""
     try:
         result = subprocess.run(
             [program, "--version"],
@@ -40,7 +44,7 @@ def old_node(command: Sequence[str], environment: Mapping[str, str]) -> str:
             check=False,
         )
     except OSError:
-        return ""  # the command itself will say so
+        return ""  # there is none, or the command itself will say so
     version = result.stdout.strip()
     return "" if reads_proxy_variables(version) else version
 

@@ -217,7 +217,7 @@ def _closed(plan: Plan, status: int, proxy: ProxyProcess, environment: Mapping[s
         say(f"error: {exc}")
         return status or NOT_AS_ASKED
     _write_reports(plan, reported, environment)
-    if advice := hint(plan, reported):
+    if advice := hint(plan, reported, environment):
         say(advice)
     pruned = _prune(plan, status, reported) if plan.options.prune else 0
     _sum_up(plan, reported, pruned, environment)

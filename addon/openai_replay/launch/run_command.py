@@ -45,9 +45,7 @@ from .run import run
     help="Fail when the proxy saw no request (the program may be bypassing it).",
 )
 @click.option("--prune", is_flag=True, help="After a success, remove the unused recordings.")
-@click.option(
-    "--against-mock", is_flag=True, help="Record from the mock API: made-up answers, no key, no network."
-)
+@click.option("--against-mock", is_flag=True, help="Record from a mock of the API: made-up answers, no key.")
 @click.option("--log", is_flag=True, help="Show a line per request on standard error.")
 @click.option(
     "--report",
