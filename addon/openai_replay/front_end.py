@@ -10,7 +10,7 @@ import enum
 import json
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 # The environment variable in which a front end names itself to its proxy.
 FRONT_END = "OPENAI_REPLAY_FRONT_END"
@@ -52,8 +52,15 @@ class FrontEnd(enum.Enum):
         if flag := self.flag(name):
             return " ".join(f"{flag} {shlex.quote(value)}" for value in values)
         if self is FrontEnd.PYTEST:
-            return f"{name.removeprefix(_PREFIX)} = {_toml(values)} (in openai-replay.toml beside the recordings)"
+            return _in_file(name, values)
         return " ".join(f"--set {shlex.quote(f'{name}={value}')}" for value in values)
+
+    def ignoring(self, rules: Sequence[str]) -> Iterator[str]:
+        """Yield the lines that advise rules of recording_ignore: for the command line, and for the options file."""
+        yield "  If this changes with each run, ignore it, both while recording and while replaying:"
+        yield f"    {self.option('recording_ignore', *rules)}"
+        if self is not FrontEnd.PYTEST:
+            yield f"    or {_in_file('recording_ignore', rules)}"
 
     def command(self, name: str, value: str, origin: str = _API_ORIGIN) -> str:
         """Return the command that runs the front end with an option; `…` stands for the rest of the command.
@@ -84,6 +91,10 @@ _FLAGS: Mapping[FrontEnd, Mapping[str, str]] = {
         "against_mock": "--recording-against-mock",
     },
 }
+
+
+def _in_file(name: str, values: Sequence[str]) -> str:
+    return f"{name.removeprefix(_PREFIX)} = {_toml(values)} (in openai-replay.toml beside the recordings)"
 
 
 def _toml(values: Sequence[str]) -> str:

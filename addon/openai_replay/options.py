@@ -264,16 +264,26 @@ def default_values(environment: Mapping[str, str]) -> dict[str, str | tuple[str,
 # How alike two names are (by difflib, from 0 to 1) of which one is taken for a misspelling of the other.
 _MISSPELT = 0.85
 
+# Taken for the prefix of options: the project's name suggests it.
+_OTHER_PREFIX = "replay_"
+_WITHOUT_PREFIX = [option.name.removeprefix("recording_") for option in OPTIONS]
+
 
 def meant_as_ours(names: Iterable[str], known: Iterable[str]) -> Iterator[str]:
     """Yield the names that can only mean one of the addon's options: the known names, and similar ones.
 
-    A name that begins with `recording` is always similar.
+    A name that begins with `recording` is always similar; one that begins with `replay_` is, such as
+    `OPENAI_REPLAY_FAULTS`, if the rest is an option's. Other variables that begin so are the package's, or the user's.
     """
     known = list(known)
     for name in names:
-        begins_alike = name.removeprefix(ENVIRONMENT_PREFIX).lower().startswith("recording")
-        if begins_alike or difflib.get_close_matches(name, known, 1, _MISSPELT):
+        bare = name.removeprefix(ENVIRONMENT_PREFIX).lower()
+        of_replay = bare.removeprefix(_OTHER_PREFIX) if bare.startswith(_OTHER_PREFIX) else ""
+        if (
+            bare.startswith("recording")
+            or difflib.get_close_matches(of_replay, _WITHOUT_PREFIX, 1, _MISSPELT)
+            or difflib.get_close_matches(name, known, 1, _MISSPELT)
+        ):
             yield name
 
 

@@ -201,6 +201,13 @@ def test_a_header_that_makes_no_sense_is_refused_once(rig: Rig) -> None:
     )
 
 
+def test_a_misspelt_header_is_refused(rig: Rig) -> None:
+    done = rig.curl("", HELLO, "-H", "X-Replay-Faults: rate_limit")
+    assert json.loads(done.stdout)["error"]["message"] == (
+        "unknown header x-replay-faults: did you mean X-Replay-Fault?"
+    )
+
+
 def test_a_request_without_a_recording_stays_a_miss(rig: Rig) -> None:
     done = rig.curl("rate_limit", {**HELLO, "seed": 1}, "-w", "%{http_code}")
     assert done.stdout.endswith(b"400")

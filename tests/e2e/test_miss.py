@@ -220,10 +220,11 @@ def test_the_log_says_what_to_do_next(replayed: Replayed) -> None:
     before = len(replayed.running.log())
     replayed.miss(with_text("Plan my day, it is Tuesday, March 4"))
     _, _, explained = replayed.running.log()[before:].partition("No recording for ")
-    assert explained.splitlines()[2:5] == [
+    assert explained.splitlines()[2:6] == [
         "  Next: record it, with a key: mitmdump --set recording_mode=record-if-missing …",
         "  If this changes with each run, ignore it, both while recording and while replaying:",
         r"    --set 'recording_ignore=messages[1].content=\d+'",
+        r"""    or ignore = "messages[1].content=\\d+" (in openai-replay.toml beside the recordings)""",
     ]
 
 

@@ -302,6 +302,17 @@ def test_prune_removes_what_nobody_asked_for_and_nothing_after_a_failure(home: P
     assert {path.name for path in (home / "recordings").glob("[!.]*")} == {recording.name, "package.json"}
 
 
+def test_rules_without_effect_are_pointed_out_before_the_summary(home: Path) -> None:
+    rules = ("recording_ignore=metadata.runid", "recording_faults=error=503;path=/v1/nope")
+    options = [word for rule in rules for word in ("--set", rule)]
+    result = run(home, *options, command=ask(CHAT))
+    assert result.stderr.decode().splitlines()[-3:] == [
+        "openai-replay: recording_ignore='metadata.runid' matched nothing in this run's requests.",
+        "openai-replay: recording_faults='error=503;path=/v1/nope' changed no answer of this run.",
+        "openai-replay: 1 replayed, 0 recorded, 0 missed, 0 unused",
+    ]
+
+
 def test_a_command_that_goes_past_the_proxy_is_pointed_out(home: Path) -> None:
     result = run(home, command=["true"])
     text = result.stderr.decode()

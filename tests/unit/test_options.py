@@ -17,6 +17,7 @@ from openai_replay.options import (
     Option,
     Settings,
     default_values,
+    environment_values,
     given_values,
     refuse_unknown,
     settings,
@@ -76,6 +77,15 @@ def test_each_option_comes_from_the_environment() -> None:
         "recording_retry_after": "recorded",
         "recording_made_headers": (),
     }
+
+
+def test_a_variable_with_the_name_of_the_project_is_misspelt_and_the_package_has_others() -> None:
+    with pytest.raises(BadOption, match="OPENAI_REPLAY_FAULT: did you mean OPENAI_RECORDING_FAULTS"):
+        environment_values({"OPENAI_REPLAY_FAULT": "rate_limit"})
+    text = "".join(file.read_text() for file in Path(options.__file__).parent.rglob("*.py"))
+    own = set(re.findall(r'"(OPENAI_REPLAY_\w+)"', text))
+    assert len(own) >= 10
+    assert environment_values(dict.fromkeys((*own, "OPENAI_REPLAY_VERSION"), "1")) == {}
 
 
 def test_every_option_has_a_name_in_the_environment() -> None:

@@ -18,7 +18,7 @@ from ..service.aliases import is_alias
 from ..service.control import HOST
 from ..service.service import Service
 from ..service.socket_requests import Upgrade
-from ..trouble.terms import FAULT_HEADER, PACING_HEADER, OwnHeaders
+from ..trouble.terms import FAULT_HEADER, PACING_HEADER, PREFIX, OwnHeaders, unknown_headers
 from ..wire.content_coding import decoded_request
 from ..wire.headers import TOKEN
 from .command_line import Target
@@ -34,8 +34,6 @@ _TELLING = frozenset(
         "upgrade",
         "user-agent",
         test_scope.HEADER,
-        PACING_HEADER,
-        FAULT_HEADER,
     }
 )
 
@@ -62,7 +60,7 @@ _SOUND_HEAD = re.compile(rb"(?:[\t\x20-\x7e\x80-\xff]*\r\n)*[\t\x20-\x7e\x80-\xf
 @lru_cache(maxsize=1024)
 def _is_telling(name: bytes) -> bool:
     text = name.decode("latin-1")
-    return text in _TELLING or may_hold_secrets(text)
+    return text in _TELLING or text.startswith(PREFIX) or may_hold_secrets(text)
 
 
 @lru_cache(maxsize=1024)
@@ -168,7 +166,8 @@ def received(scope: Scope, body: bytes, service: Service) -> ReceivedRequest:
     service.run.secrets.learn(credentials)
     given = test_id or prefix
     test_id = service.test_id(given, credentials)
-    own_headers = OwnHeaders(_joined(headers, PACING_HEADER), _joined(headers, FAULT_HEADER))
+    unknown = unknown_headers(name for name, _ in headers)
+    own_headers = OwnHeaders(_joined(headers, PACING_HEADER), _joined(headers, FAULT_HEADER), unknown)
     return ReceivedRequest(
         scope["http_version"],
         scope.get("method", "GET"),

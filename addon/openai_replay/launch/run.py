@@ -230,6 +230,7 @@ def _sum_up(plan: Plan, reported: dict[str, Any], pruned: int, environment: Mapp
         *recorded_failures(reported),
         *other_apis(reported),
         *changed_answers(reported),
+        *reported.get("rules_without_effect", ()),
     ):
         if line:
             say(line)

@@ -13,7 +13,7 @@ from ..request import scope
 from ..request.credentials import credentials_of
 from ..request.multipart import MultipartParser, boundary_of
 from ..service import control
-from ..trouble.terms import FAULT_HEADER, PACING_HEADER, OwnHeaders
+from ..trouble.terms import FAULT_HEADER, PACING_HEADER, PREFIX, OwnHeaders, unknown_headers
 from .flow_state import FlowState, keep_state
 from .hosts import is_recorded
 from .session import Session
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 # Headers that a client sends to this proxy alone.
 _PROXY_AUTHORIZATION = "proxy-authorization"
-_OWN_HEADERS = {scope.HEADER, _PROXY_AUTHORIZATION, PACING_HEADER, FAULT_HEADER}
+_OWN_HEADERS = {scope.HEADER, _PROXY_AUTHORIZATION}
 
 
 class ConnectionTestIds:
@@ -61,14 +61,17 @@ def arrived(flow: http.HTTPFlow, session: Session, test_ids: ConnectionTestIds) 
     if prefix is not None:
         request.path = path
     _follow_launcher(flow, session)
-    own_headers = _OWN_HEADERS & _header_names(request)
+    own_headers = {name for name in _header_names(request) if name in _OWN_HEADERS or name.startswith(PREFIX)}
     given = _test_id_of_request(request, own_headers, test_ids.of(flow.client_conn.id)) or prefix
     credentials = _credentials(request)
     session.run.secrets.learn(credentials)
     session.run.exposure.point_out(session.settings, credentials)
     state = keep_state(flow, FlowState(session, session.test_id(given, credentials), credentials))
-    if own_headers & {PACING_HEADER, FAULT_HEADER}:
-        state.own_headers = OwnHeaders(request.headers.get(PACING_HEADER), request.headers.get(FAULT_HEADER))
+    if own_headers - _OWN_HEADERS:
+        headers = request.headers
+        state.own_headers = OwnHeaders(
+            headers.get(PACING_HEADER), headers.get(FAULT_HEADER), unknown_headers(own_headers)
+        )
     for name in own_headers:
         del request.headers[name]
     _let_upload_pass(flow, state)

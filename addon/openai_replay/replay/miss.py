@@ -84,10 +84,7 @@ class Miss:
         command = front_end.command("recording_mode", "record-if-missing", origin)
         lines = [f"  Next: record it, with a key: {command}"]
         if self.ignore_rules:
-            lines.append(
-                "  If this changes with each run, ignore it, both while recording and while replaying:"
-            )
-            lines.append(f"    {front_end.option('recording_ignore', *self.ignore_rules)}")
+            lines += front_end.ignoring(self.ignore_rules)
         return "\n".join(lines)
 
     def _no_endpoint(self) -> str:

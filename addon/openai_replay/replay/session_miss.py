@@ -78,8 +78,7 @@ class SessionMiss:
             return
         yield f"  Next: record the session again, with a key: {command}"
         if rules := self._ignore_rules():
-            yield "  If this changes with each run, ignore it, both while recording and while replaying:"
-            yield f"    {front_end.option('recording_ignore', *rules)}"
+            yield from front_end.ignoring(rules)
 
     def _ignore_rules(self) -> tuple[str, ...]:
         """Return the rules that leave all the differences out, () where one does not look volatile."""

@@ -104,6 +104,8 @@ async def recorded_answer(
         service.run.requests.write(line)
     if isinstance(answer, Delivery):
         report_trouble(service, test_id, answer)
+    else:
+        service.fault_use.note("")
     return answer if service.settings.made_headers.are_none() else _with_made_headers(service, answer)
 
 
@@ -165,6 +167,7 @@ def _end_of(answer: Delivery | SessionDelivery) -> str:
 
 def report_trouble(service: Service, test_id: str | None, delivery: Delivery | SessionDelivery) -> None:
     """Count a paced or faulty answer, so that it is not taken for a bug."""
+    service.fault_use.note(delivery.rule)
     if delivery.is_paced:
         service.run.report.add_paced(test_id)
     if delivery.fault:

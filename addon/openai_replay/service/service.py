@@ -34,6 +34,7 @@ from ..trouble.made_headers import Allowance
 from ..trouble.terms import NO_OWN_HEADERS, OwnHeaders
 from . import control
 from .aliases import Aliases, SharedAliases
+from .fault_use import FaultUse
 from .metrics import CONTENT_TYPE, exposition
 from .progress import Progress, SharedProgress
 from .request_log import Outcome, RequestLine, RequestLog
@@ -101,6 +102,7 @@ class Service:
     recorder: Recorder
     replayer: Replayer
     rule_use: RuleUse
+    fault_use: FaultUse
 
     @classmethod
     def opened(
@@ -116,7 +118,8 @@ class Service:
         store = Store(settings.directory, rules, index, watch, claim)
         recorder = Recorder(store, replaces_any=settings.replaces_any)
         replayer = Replayer(store, settings.test_match, run.positions, run.worker.call)
-        return cls(run, settings, rules, store, recorder, replayer, RuleUse(rules))
+        use = RuleUse(rules), FaultUse(settings.terms.faults)
+        return cls(run, settings, rules, store, recorder, replayer, *use)
 
     def point_out_empty_folder(self) -> None:
         """Say in the log that there is nothing to replay."""
@@ -157,10 +160,15 @@ class Service:
         if headers != NO_OWN_HEADERS:
             self.say_once("X-Replay-Pacing and X-Replay-Fault have no effect on %s.", reason)
 
-    def _point_out_unused_rules(self) -> None:
-        # One of several workers may have had none of the requests that a rule is for.
-        for text in self.rule_use.unused() if self.run.shared is None else ():
-            log.warning("recording_ignore=%r matched nothing in this run's requests.", text)
+    def _rules_without_effect(self) -> list[str]:
+        """Return a line for each rule of an option that had no effect in this run."""
+        if self.run.shared is not None:
+            return []  # one of several workers may have had none of the requests that a rule is for
+        ignore = [
+            f"recording_ignore={text!r} matched nothing in this run's requests."
+            for text in self.rule_use.unused()
+        ]
+        return [*ignore, *self.fault_use.without_effect()]
 
     def close(self) -> None:
         """Close the index and give the folder back, behind all work that still needs them."""
@@ -271,11 +279,14 @@ class Service:
         mode = self.settings.mode.value
         to_json = partial(self.run.report.to_json, mode, paths, scope.test_id, all_tests=scope.all_tests)
         reported = await self._asked_of_report(to_json)
+        if scope.all_tests and (lines := self._rules_without_effect()):
+            reported["rules_without_effect"] = [*lines]
         return await self.run.worker.call(partial(self.run.secrets.json, reported, self.rules.redactor))
 
     async def finish(self) -> None:
-        """Wait for all writing, point out ignore rules without effect, and write the report of `recording_report`."""
-        self._point_out_unused_rules()
+        """Wait for all writing, point out rules without effect, and write the report of `recording_report`."""
+        for line in self._rules_without_effect():
+            log.warning("%s", line)
         await self.run.worker.call(partial(self.store.index.discard_if_it_holds, self.run.secrets.needles()))
         path = self.settings.report
         if path is not None:

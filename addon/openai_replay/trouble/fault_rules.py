@@ -81,6 +81,12 @@ class FaultRule:
             and _matches(self.test, api_request.test_id or "")
         )
 
+    def hides(self, other: FaultRule) -> bool:
+        """Tell whether the rule fires for each request of another rule, so that one behind it never does."""
+        patterns = ((self.path, other.path), (self.model, other.model), (self.test, other.test))
+        is_always = self.first is None and self.every is None and self.probability >= 1
+        return is_always and all(pattern in ("*", narrower) for pattern, narrower in patterns)
+
     def spends_the_answer(self) -> bool:
         """Tell whether the client gets the recorded answer all the same, so that a repeat gets the next one."""
         return self.kind in _HARMLESS

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from ..errors import BadHeader
@@ -14,13 +15,24 @@ from .pacing import INSTANT, Pacing, parse_pacing
 PACING_HEADER = "x-replay-pacing"
 FAULT_HEADER = "x-replay-fault"
 
+# Begins each of them; another header that begins so is a misspelling.
+PREFIX = "x-replay-"
+
+
+_HEADERS = {PACING_HEADER: "X-Replay-Pacing", FAULT_HEADER: "X-Replay-Fault"}
+
 
 @dataclass(frozen=True, slots=True)
 class OwnHeaders:
-    """The values of a request's headers for this proxy, None for a header that it does not have."""
+    """The values of a request's headers for this proxy, None for a header that it does not have.
+
+    Attributes:
+        unknown: other names, in lower case, that begin like them.
+    """
 
     pacing: str | None = None
     fault: str | None = None
+    unknown: tuple[str, ...] = ()
 
 
 NO_OWN_HEADERS = OwnHeaders()
@@ -58,11 +70,23 @@ class Terms:
             BadHeader: which header makes no sense, and the words that are allowed.
         """
         terms = self
+        if headers.unknown:
+            raise BadHeader(f"unknown header {headers.unknown[0]}: {_hint(headers.unknown[0])}")
         if headers.pacing is not None:
             terms = replace(terms, pacing=_read("X-Replay-Pacing", parse_pacing, headers.pacing))
         if headers.fault is not None:
             terms = replace(terms, faults=_read("X-Replay-Fault", parse_faults_header, headers.fault))
         return terms
+
+
+def unknown_headers(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names, in lower case, that begin like a header for this proxy and are none, in order."""
+    return tuple(sorted(name for name in names if name.startswith(PREFIX) and name not in _HEADERS))
+
+
+def _hint(name: str) -> str:
+    near = difflib.get_close_matches(name, _HEADERS, 1)
+    return f"did you mean {_HEADERS[near[0]]}?" if near else f"expected {' or '.join(_HEADERS.values())}"
 
 
 def _read[T](header: str, parse: Callable[[str], T], value: str) -> T:

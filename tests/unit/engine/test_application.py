@@ -159,6 +159,17 @@ def test_an_upgrade_that_the_server_took_for_a_request_is_refused(
     assert missed["refused"] == value(refused)["error"]["message"]
 
 
+def test_a_misspelt_header_is_refused_after_the_same_request_without_it(
+    application: Application, folder: Path
+) -> None:
+    write_recording(folder, "a.json", chat("Hi"), {"n": 1})
+    assert [status(ask(application, BODY)) for _ in range(2)] == [200, 200]
+    refused = ask(application, BODY, x_replay_faults="rate_limit")
+    assert (
+        value(refused)["error"]["message"] == "unknown header x-replay-faults: did you mean X-Replay-Fault?"
+    )
+
+
 def test_a_client_that_leaves_amid_its_request_gets_no_answer(application: Application) -> None:
     assert ask(application, BODY[:5], leaves=True) == []
     assert value(ask(application, method="GET", path="/@/report"))["totals"]["missed"] == 0

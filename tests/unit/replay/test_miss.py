@@ -222,7 +222,8 @@ def test_the_log_has_the_rules_that_leave_values_of_each_run_out(
     write_recording(folder, "a.json", recorded, completion())
     first, *lines = found(store, request_).advice(FrontEnd.RUN).splitlines()
     assert first == "  Next: record it, with a key: openai-replay run --mode record-if-missing …"
-    assert lines[1:] == (["    " + " ".join(f"--set {rule}" for rule in rules)] if rules else [])
+    assert lines[1:2] == (["    " + " ".join(f"--set {rule}" for rule in rules)] if rules else [])
+    assert [line.startswith("    or ignore = ") for line in lines[2:]] == ([True] if rules else [])
 
     matching = Rules(
         ignore_rules(rule.partition("=")[2] for rule in map("".join, map(shlex.split, rules))), redactor(())

@@ -45,4 +45,7 @@ def test_a_date_gets_the_rule_that_ignores_it() -> None:
     differences = differences_between({"text": "on 2025-01-01"}, {"text": "on 2026-02-03"})
     found = replace(FOUND, mismatch=Mismatch(0, tuple(differences)))
 
-    assert found.advice(FrontEnd.MITMDUMP).endswith("--set recording_ignore=@date")
+    assert found.advice(FrontEnd.MITMDUMP).splitlines()[-2:] == [
+        "    --set recording_ignore=@date",
+        '    or ignore = "@date" (in openai-replay.toml beside the recordings)',
+    ]

@@ -120,6 +120,24 @@ def test_a_header_that_makes_no_sense_is_in_the_report_with_the_reason(
     assert said[1].startswith("refused  POST /v1/chat/completions")
 
 
+def test_rules_without_effect_are_in_the_report(folder: Path) -> None:
+    write_recording(folder, "a.json", chat("Hi"), {"n": 1})
+    values: dict[str, object] = {option.name: option.default for option in OPTIONS}
+    faults = ("error=503;path=/v1/nope", "rate_limit;model=none")
+    values |= {"recording_dir": str(folder), "recording_faults": faults}
+    service = Service.opened(Run.new({}), settings(values), {})
+    assert "rules_without_effect" not in control(service, "GET", "/report")[1]
+    assert isinstance(ask(service, "Hi"), Answer)
+    reported = control(service, "GET", "/report")[1]
+    service.close()
+    service.run.worker.close()
+
+    assert reported["rules_without_effect"] == [
+        "recording_faults='error=503;path=/v1/nope' changed no answer of this run.",
+        "recording_faults='rate_limit;model=none' changed no answer of this run.",
+    ]
+
+
 def test_a_rule_about_a_chunk_that_the_answer_does_not_have_is_pointed_out_once(
     service: Service, folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

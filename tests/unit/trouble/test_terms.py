@@ -7,7 +7,7 @@ import pytest
 from openai_replay.errors import BadHeader
 from openai_replay.trouble.fault_rules import parse_fault
 from openai_replay.trouble.pacing import INSTANT, parse_pacing
-from openai_replay.trouble.terms import OwnHeaders, Terms
+from openai_replay.trouble.terms import OwnHeaders, Terms, unknown_headers
 
 OPTIONS = Terms(parse_pacing("2x"), (parse_fault("rate_limit"),), 2)
 
@@ -45,6 +45,22 @@ def test_an_error_names_the_header_and_its_value() -> None:
         Terms().of_request(OwnHeaders(None, "cut_aftr=1"))
     with pytest.raises(BadHeader, match=r"^X-Replay-Pacing='slow': unknown word 'slow'"):
         Terms().of_request(OwnHeaders("slow", None))
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("x-replay-faults", r"unknown header x-replay-faults: did you mean X-Replay-Fault\?"),
+        ("x-replay-pace", r"unknown header x-replay-pace: did you mean X-Replay-Pacing\?"),
+        ("x-replay-", "unknown header x-replay-: did you mean"),
+        ("x-replay-of-something-else", "expected X-Replay-Pacing or X-Replay-Fault"),
+    ],
+)
+def test_a_misspelt_header_is_an_error(name: str, hint: str) -> None:
+    unknown = unknown_headers((name, "x-replay-fault", "x-test-id", "x-replayed"))
+    assert unknown == (name,)
+    with pytest.raises(BadHeader, match=hint):
+        Terms().of_request(OwnHeaders(None, "", unknown))
 
 
 def test_the_summary_names_the_options_that_are_set() -> None:
