@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -179,12 +178,25 @@ class TestDemo:
         assert "\x1b" not in result.stdout
 
     def test_leaves_nothing_behind(self, demo: tuple[Result, Path]) -> None:
-        result, temporary = demo
+        _, temporary = demo
         assert list(temporary.iterdir()) == []
-        port = re.search(r"on 127\.0\.0\.1:(\d+)\.", result.stdout)
-        assert port is not None
-        with socket.socket() as connection:
-            assert connection.connect_ex(("127.0.0.1", int(port[1]))) != 0, "mitmdump still listens"
+
+    def test_its_commands_can_be_copied(self, demo: tuple[Result, Path]) -> None:
+        result, _ = demo
+        commands = re.findall(r"^  \$ (.*\\\n.*)$", result.stdout, re.M)
+        copied = [
+            subprocess.run(
+                ["sh", "-c", command],
+                cwd=ROOT,
+                env=bare_environment(),
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            for command in commands
+        ]
+        assert ["1 replayed" in copied[0].stderr, "1 missed" in copied[1].stderr] == [True, True]
+        assert "openai-replay run --mode record-if-missing" in copied[1].stderr
 
     def test_takes_an_environment_as_it_is(self, checkout: Path, tmp_path: Path) -> None:
         """One without the stamp of a bootstrap may have been made to try another mitmproxy."""
@@ -193,7 +205,7 @@ class TestDemo:
         shutil.copytree(ROOT / "recordings", checkout / "recordings")
         programs = checkout / ".venv" / "bin"
         programs.mkdir(parents=True)
-        for name in ("mitmdump", "python"):
+        for name in ("openai-replay", "python"):
             (programs / name).write_text(f'#!/bin/sh\nexec {ROOT}/.venv/bin/{name} "$@"\n')
             (programs / name).chmod(0o755)
         before = {path: path.read_bytes() for path in programs.iterdir()}
