@@ -45,7 +45,7 @@ def test_a_problem_is_a_line_and_a_failure_until_it_is_mended(home: Path) -> Non
     result = checked(home)
     assert result.returncode == 1
     assert result.stdout == f"{wrong}: expected the name of its request, {CHAT[:12]}….json\n"
-    assert result.stderr == "openai-replay: 1 problems (1 name)\n"
+    assert result.stderr == "openai-replay: 1 problem (1 name)\n"
     [line] = checked(home, "--json").stdout.splitlines()
     assert json.loads(line) | {"problem": ""} == {
         "path": wrong,

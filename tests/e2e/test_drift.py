@@ -122,9 +122,9 @@ def test_a_sample_an_age_and_a_limit_of_cost_narrow_the_question(home: Path) -> 
         if "embedding" in path.read_text():
             os.utime(path, (0, 0))
     with api(home) as running:
-        assert "1 requests asked" in drift(home, running, "--sample", "1", "--seed", "1").stderr
+        assert "1 request asked" in drift(home, running, "--sample", "1", "--seed", "1").stderr
         assert "2 requests asked" in drift(home, running, "--sample", "50%").stderr
-        assert "1 requests asked" in drift(home, running, "--older-than", "30d").stderr
+        assert "1 request asked" in drift(home, running, "--older-than", "30d").stderr
         assert "3 requests asked" in drift(home, running, "--endpoint", "/v1/[!e]*").stderr
         free = drift(home, running, "--max-cost", "0")
         assert "0 requests asked" in free.stderr

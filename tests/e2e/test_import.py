@@ -158,7 +158,7 @@ def test_what_cannot_be_taken_over_is_named_with_file_and_place(tmp_path: Path) 
         "openai-replay: note: left out: some.json, interaction 4: example.org is none of the recorded hosts "
         "(--host example.org takes it over)",
     ]
-    assert lines[-1].startswith("openai-replay: 1 exchanges imported into ")
+    assert lines[-1].startswith("openai-replay: 1 exchange imported into ")
 
 
 def test_an_import_of_nothing_is_an_error(tmp_path: Path) -> None:

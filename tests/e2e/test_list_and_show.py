@@ -121,8 +121,8 @@ def test_pruning_removes_recordings_of_tests_that_ran_alone(home: Path) -> None:
     assert dry.stderr.splitlines() == [
         "openai-replay: the reports saw 2 tests: missing, ran",
         "openai-replay: kept 2 unused recordings of tests that made no request: other, requests without a test id",
-        "openai-replay: kept 1 unused recordings of tests with a request that had no recording: missing",
-        "openai-replay: would remove 1 recordings",
+        "openai-replay: kept 1 unused recording of tests with a request that got no recorded answer: missing",
+        "openai-replay: would remove 1 recording",
     ]
     pruned = openai_replay(home, "prune", first, second)
     assert pruned.stdout == f"{names[1]}\n"

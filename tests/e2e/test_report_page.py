@@ -96,6 +96,12 @@ def test_json_junit_and_the_step_summary_agree(home: Path) -> None:
     assert "| 1 | 0 | 1 | 0 | 1 |" in (home / "step.md").read_text()
 
 
+def test_a_report_that_cannot_be_written_fails_the_run(home: Path) -> None:
+    result = run(home, "--report", "/dev/full", command=["true"])
+    assert result.returncode == 1
+    assert b"error: the report could not be written" in result.stderr
+
+
 def test_a_report_in_no_folder_is_refused_before_the_command_runs(home: Path) -> None:
     result = run(home, "--report", "no/such/run.html", command=["touch", "ran"])
     expected = (

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..errors import BadRecording
 from ..format.recording import JSON, Recording, decode
+from ..format.short_text import number_of
 from ..store import names
 from ..store.likeness import Sketch, likeness, sketch
 from .readable import lines_of
@@ -194,7 +195,8 @@ def _sketch(read: _Read) -> Sketch:
 def _hidden_places(before: Recording, after: Recording) -> Iterator[str]:
     places = [*_places(_significant(before), _significant(after), "$")]
     if places:
-        more = f" and {len(places) - _MOST_PLACES} more places" if len(places) > _MOST_PLACES else ""
+        left_out = len(places) - _MOST_PLACES
+        more = f" and {number_of(left_out, 'more place')}" if left_out > 0 else ""
         yield f"the texts are equal; these differ: {', '.join(places[:_MOST_PLACES])}{more}"
 
 

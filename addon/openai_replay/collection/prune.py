@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..errors import BadRecording
 from ..format.recording import decode
+from ..format.short_text import number_of
 from ..request.rules import Rules
 from ..store.files import read_file
 from ..store.index import Index
@@ -76,7 +77,7 @@ def kept_lines(planned: Plan) -> Iterator[str]:
     ):
         if kept:
             count = sum(map(len, kept.values()))
-            yield f"kept {count} unused recordings of tests {reason}: {named(kept)}"
+            yield f"kept {number_of(count, 'unused recording')} of tests {reason}: {named(kept)}"
 
 
 def named(tests: Iterable[str | None], most: int = 5) -> str:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from ..format.recording import JSON, Chunks, Messages, RawLines, Recording
+from ..format.short_text import number_of
 from ..transcript.transcript import transcript
 from ..transcript.turns import Kind, Turn, items, members
 
@@ -86,11 +87,11 @@ def _status_line(recording: Recording) -> str:
     response = recording.response
     match response.content():
         case Chunks(chunks):
-            kind = f", {len(chunks)} chunks"
+            kind = f", {number_of(len(chunks), 'chunk')}"
         case Messages(messages):
-            kind = f", {len(messages)} messages"
+            kind = f", {number_of(len(messages), 'message')}"
         case RawLines(lines):
-            kind = f", a stream of {len(lines)} lines"
+            kind = f", a stream of {number_of(len(lines), 'line')}"
         case _:
             kind = ""
     model = _model_of_answer(recording)

@@ -1,4 +1,4 @@
-"""Cut long texts for a person: the beginning, and an ellipsis."""
+"""Texts for a person: long texts cut to their beginning and an ellipsis, and counts with their noun."""
 
 from __future__ import annotations
 
@@ -13,3 +13,8 @@ def shortened(text: str, most: int) -> str:
 def one_line(text: str, most: int) -> str:
     """Return a text with each run of white space as one space, shortened."""
     return shortened(" ".join(text.split()), most)
+
+
+def number_of(count: int, noun: str) -> str:
+    """Return a number with its noun, such as `1 test` or `1,200 tests`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

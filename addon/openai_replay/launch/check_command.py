@@ -16,6 +16,7 @@ from ..collection.check import FIXABLE, NOTES, Finding, Limits, check
 from ..collection.fix import fix
 from ..collection.folder import recording_paths
 from ..errors import BadOption
+from ..format.short_text import number_of
 from ..options import Settings
 from ..request.rules import Rules
 from .command_line import DIRECTORY, NOT_DONE, folder_settings, guarded
@@ -117,5 +118,5 @@ def _told(findings: Sequence[Finding], *, as_json: bool) -> int:
     failing = sum(count for kind, count in counted.items() if kind not in NOTES)
     if not as_json:
         kinds = ", ".join(f"{count} {kind.value}" for kind, count in counted.items())
-        say(f"{failing} problems ({kinds})" if kinds else "the recordings are in order")
+        say(f"{number_of(failing, 'problem')} ({kinds})" if kinds else "the recordings are in order")
     return NOT_DONE if failing else 0

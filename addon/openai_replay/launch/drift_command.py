@@ -20,6 +20,7 @@ from ..collection.importing import Importer
 from ..collection.overview import commit_times
 from ..collection.shapes import Shape, shape_of
 from ..errors import BadOption, BadRecording
+from ..format.short_text import number_of
 from ..options import Settings
 from ..record.raw_exchange import RawExchange, header
 from ..record.recorder import Recorder
@@ -190,7 +191,9 @@ def _tell(choice: Choice, found: Sequence[Drifted], failures: Sequence[str], *, 
             click.echo(without_secrets(f"  {change}"))
     cost = sum(question.cost for question in choice.questions)
     asked = len(choice.questions) - len(failures)
-    say(f"{asked} requests asked for about ${cost:.2f}, {len(found)} operations changed")
+    say(
+        f"{number_of(asked, 'request')} asked for about ${cost:.2f}, {number_of(len(found), 'operation')} changed"
+    )
 
 
 def _update(importer: Importer, found: Sequence[Drifted], answers: Mapping[str, RawExchange]) -> None:
@@ -204,4 +207,4 @@ def _update(importer: Importer, found: Sequence[Drifted], answers: Mapping[str, 
             importer.take(answer, question.api_request.test_id)
     for problem in importer.finish().problems:
         say(f"not recorded anew: {problem}")
-    say(f"{importer.imported.exchanges} recordings made anew")
+    say(f"{number_of(importer.imported.exchanges, 'recording')} made anew")

@@ -16,6 +16,7 @@ from ..collection.folder import recording_paths
 from ..collection.overview import commit_times
 from ..collection.reports import read_reports
 from ..errors import BadOption, BadRecording, NotReplayable
+from ..format.short_text import number_of
 from ..options import Settings
 from ..store.store import Store
 from .command_line import DIRECTORY, NOT_DONE, folder_settings, guarded
@@ -53,7 +54,7 @@ def har_command(directory: str | None, test: str | None, file: Path) -> None:
             _write(file, json.dumps(har(chosen, folder.rules), ensure_ascii=False, indent=2) + "\n")
         for problem in problems:
             say(f"not exported: {problem}")
-        say(f"{len(chosen)} recordings exported to {file}")
+        say(f"{number_of(len(chosen), 'recording')} exported to {file}")
         return NOT_DONE if problems else 0
 
     sys.exit(guarded(exported, NOT_DONE))
@@ -99,7 +100,7 @@ def batch_command(reports: Sequence[Path], file: Path) -> None:
         for endpoint, lines in made.lines.items():
             target = file if len(made.lines) == 1 else _with_endpoint(file, endpoint)
             _write(target, "".join(f"{line}\n" for line in lines))
-            say(f"{len(lines)} requests to {endpoint} exported to {target}")
+            say(f"{number_of(len(lines), 'request')} to {endpoint} exported to {target}")
         if not made.lines:
             say("no request to export")
         return NOT_DONE if made.left_out else 0

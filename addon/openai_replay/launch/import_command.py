@@ -12,6 +12,7 @@ from ..collection.cassette_tests import CassetteTests
 from ..collection.import_files import Files, found_in
 from ..collection.importing import Imported, Importer
 from ..errors import BadOption
+from ..format.short_text import number_of
 from ..options import Mode, Settings
 from ..proxy import flow_file
 from ..record.raw_exchange import NotTaken
@@ -103,7 +104,8 @@ def _tell(imported: Imported, directory: Path, *, most: int | None) -> int:
         reason = f"{host} is none of the recorded hosts (--host {host} takes it over)"
         _say_left_out([NotTaken(place, reason) for place in places], most)
     _say_left_out(imported.unknown_files, most)
-    say(f"{imported.exchanges} exchanges imported into {directory}, {len(imported.problems)} not taken over")
+    taken = number_of(imported.exchanges, "exchange")
+    say(f"{taken} imported into {directory}, {len(imported.problems)} not taken over")
     return NOT_DONE if imported.problems else 0
 
 

@@ -14,6 +14,7 @@ from ..collection import prune
 from ..collection.folder import recording_paths
 from ..collection.overview import Entry, Overview, overview, sums_of
 from ..collection.reports import Reported, read_reports
+from ..format.short_text import number_of
 from ..request.rules import Rules
 from . import listing
 from .command_line import DIRECTORY, NOT_DONE, folder_settings, guarded
@@ -150,7 +151,7 @@ def prune_command(directory: str | None, dry_run: bool, all_tests: bool, reports
 
 
 def _tell_plan(planned: prune.Plan, reported: Reported, *, dry_run: bool) -> None:
-    say(f"the reports saw {len(reported.tests)} tests: {prune.named(reported.tests)}")
+    say(f"the reports saw {number_of(len(reported.tests), 'test')}: {prune.named(reported.tests)}")
     for line in prune.kept_lines(planned):
         say(line)
-    say(f"{'would remove' if dry_run else 'removed'} {len(planned.remove)} recordings")
+    say(f"{'would remove' if dry_run else 'removed'} {number_of(len(planned.remove), 'recording')}")

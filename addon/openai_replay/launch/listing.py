@@ -11,7 +11,7 @@ from ..collection.overview import Entry, Sums
 from ..collection.readable import lines_of
 from ..errors import BadOption
 from ..format.recording import dump_json
-from ..format.short_text import ELLIPSIS, one_line
+from ..format.short_text import ELLIPSIS, number_of, one_line
 from ..replay.answer import render
 from ..request.identity import describe
 from ..request.redaction import redactor
@@ -52,15 +52,15 @@ def _answer(entry: Entry) -> str:
         return "error"
     if entry.chunks is None:
         return ""
-    return f"{entry.chunks} chunks{' then broken' if entry.is_broken else ''}"
+    return f"{number_of(entry.chunks, 'chunk')}{' then broken' if entry.is_broken else ''}"
 
 
 def sum_line(sums: Sums) -> str:
     """Return the sums of a list in one line."""
     parts = [
-        _counted(sums.recordings, "recording"),
-        _counted(len(sums.tests), "test"),
-        _counted(len(sums.hosts), "host"),
+        number_of(sums.recordings, "recording"),
+        number_of(len(sums.tests), "test"),
+        number_of(len(sums.hosts), "host"),
         f"{sums.tokens_in:,} tokens in, {sums.tokens_out:,} out",
         f"{sums.bytes / 1024:,.0f} KiB",
         _age(sums),
@@ -68,13 +68,9 @@ def sum_line(sums: Sums) -> str:
     return "; ".join(parts)
 
 
-def _counted(count: int, name: str) -> str:
-    return f"{count:,} {name}{'' if count == 1 else 's'}"
-
-
 def _age(sums: Sums) -> str:
     oldest, newest = (int((time.time() - at) / _DAY_S) for at in (sums.oldest, sums.newest))
-    return f"{oldest} days old" if oldest == newest else f"{newest} to {oldest} days old"
+    return f"{number_of(oldest, 'day')} old" if oldest == newest else f"{newest} to {oldest} days old"
 
 
 # --- one ---

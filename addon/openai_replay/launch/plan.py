@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ from ..options_file import resolve
 from .base_url import BASE_URL_VARIABLES, Target, original_base_url, target_of
 
 _DEFAULT_HOSTS = next(option.default for option in OPTIONS if option.name == "recording_hosts")
+
+# Of files for --report; without an ending it is JSON.
+_REPORT_ENDINGS = (".html", ".htm", ".xml", ".json", "")
 
 _NAMES = frozenset(option.name for option in OPTIONS)
 
@@ -112,8 +116,14 @@ def _refuse_mock_in_replay(options: RunOptions, checked: Settings, front_end: Fr
 
 def _check_reports(paths: Iterable[Path]) -> None:
     for path in paths:
+        if path.name == "-":
+            raise BadOption("--report -: expected a file; standard output is the command's")
         if path.is_dir() or not path.parent.is_dir():
             raise BadOption(f"--report {path}: expected a file in an existing folder")
+        if path.suffix.lower() not in _REPORT_ENDINGS:
+            raise BadOption(f"--report {path}: expected the ending .html, .xml (JUnit) or .json")
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            raise BadOption(f"--report {path}: expected a file that can be written: permission denied")
 
 
 def _named_options(options: RunOptions) -> dict[str, str]:

@@ -35,7 +35,7 @@ from .upstream_proxy import UpstreamProxy, upstream_proxy
 # This program itself has failed, before the command could run: the status that `env`, `timeout` and `docker run` give.
 FAILED = 125
 
-# The command succeeded, and a condition of --fail-on-… did not hold.
+# The command succeeded, and a condition of --fail-on-… did not hold, or a report could not be written.
 NOT_AS_ASKED = 1
 
 
@@ -216,12 +216,12 @@ def _closed(plan: Plan, status: int, proxy: ProxyProcess, environment: Mapping[s
     except ProxyFailed as exc:
         say(f"error: {exc}")
         return status or NOT_AS_ASKED
-    _write_reports(plan, reported, environment)
+    are_written = _write_reports(plan, reported, environment)
     if advice := hint(plan, reported, environment):
         say(advice)
     pruned = _prune(plan, status, reported) if plan.options.prune else 0
     _sum_up(plan, reported, pruned, environment)
-    return status or _status_by_conditions(plan, reported, pruned)
+    return status or _status_by_conditions(plan, reported, pruned) or (0 if are_written else NOT_AS_ASKED)
 
 
 def _sum_up(plan: Plan, reported: dict[str, Any], pruned: int, environment: Mapping[str, str]) -> None:
@@ -254,11 +254,14 @@ def _described(folder: Path, name: str) -> str:
     return described(folder, name)
 
 
-def _write_reports(plan: Plan, reported: dict[str, Any], environment: Mapping[str, str]) -> None:
-    """Write the report to each file of --report, and add it to the summary of a GitHub Actions step, if this is one."""
+def _write_reports(plan: Plan, reported: dict[str, Any], environment: Mapping[str, str]) -> bool:
+    """Write the report to each file of --report, and add it to the summary of a GitHub Actions step, if this is one.
+
+    Returns False if a file of --report could not be written.
+    """
     step = environment.get("GITHUB_STEP_SUMMARY")
     if not step and not plan.options.reports:
-        return
+        return True
     # Imported only to write a report: the import would delay every start.
     from ..report_files.files import report_file
     from ..report_files.step_summary import step_summary
@@ -278,6 +281,8 @@ def _write_reports(plan: Plan, reported: dict[str, Any], environment: Mapping[st
                 file.write(gate.text(step_summary(reported), settings.redactor))
     except OSError as exc:
         say(f"error: the report could not be written: {exc}")
+        return not plan.options.reports
+    return True
 
 
 def _prune(plan: Plan, status: int, reported: Mapping[str, Any]) -> int:

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 from ..errors import BadRecording
 from ..format import json_text
 from ..format.recording import JSON, Request
+from ..format.short_text import number_of
 from ..front_end import FrontEnd
 from ..request.identity import ApiRequest, identify
 from ..request.ignoring import IgnoreRule, ReferenceReading, ignore_rules
@@ -71,7 +72,7 @@ class Miss:
         yield f"{beginning} The nearest is {self.nearest}:"
         yield from (f"    {difference}" for difference in self.differences[:_MOST_DIFFERENCES])
         if len(self.differences) > _MOST_DIFFERENCES:
-            yield f"    … and {len(self.differences) - _MOST_DIFFERENCES} more places"
+            yield f"    … and {number_of(len(self.differences) - _MOST_DIFFERENCES, 'more place')}"
 
     def advice(self, front_end: FrontEnd) -> str:
         """Return the next steps for the log: the mode that records the request, and rules to ignore differences.

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..format.short_text import number_of
+
 NO_TEST = "(no test id)"
 
 
@@ -45,11 +47,11 @@ def by_test(reported: Mapping[str, Any]) -> dict[str, TestPart]:
 def notes(reported: Mapping[str, Any]) -> list[str]:
     """Return a line for each fact about the whole run: model APIs that were not recorded, faults, paced answers."""
     lines = [
-        f"{times} connections went to {host}, a model API that is not recorded"
+        f"{number_of(times, 'connection')} went to {host}, a model API that is not recorded"
         for host, times in reported.get("other_apis", {}).items()
     ]
     lines += [
-        f"{times} clients did not trust the proxy's certificate for {host}"
+        f"{number_of(times, 'client')} did not trust the proxy's certificate for {host}"
         for host, times in reported.get("distrusted", {}).items()
     ]
     return [*lines, *changed_answers(reported)]

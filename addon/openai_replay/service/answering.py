@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..errors import BadHeader, BadRecording
 from ..format.recording import JSON
-from ..format.short_text import shortened
+from ..format.short_text import number_of, shortened
 from ..replay import faults, miss
 from ..replay.answer import Answer
 from ..replay.delivery import Delivery, Ending
@@ -181,12 +181,14 @@ def report_trouble(service: Service, test_id: str | None, delivery: Delivery | S
 def kind_of(delivery: Delivery | SessionDelivery) -> str:
     """Say which answer it is, for a rule about a chunk that the answer does not have."""
     if isinstance(delivery, SessionDelivery):
-        return f"a session with {delivery.chunks()} messages of the server"
+        return f"a session with {number_of(delivery.chunks(), 'message')} of the server"
     chunks = delivery.chunks()
     if chunks is None:
         return "no stream"
-    counted = faults.count_chunks(delivery)
-    return f"a stream of {counted} chunks{', [DONE] among them' if counted > chunks else ''}"
+    all_chunks = faults.count_chunks(delivery)
+    return (
+        f"a stream of {number_of(all_chunks, 'chunk')}{', [DONE] among them' if all_chunks > chunks else ''}"
+    )
 
 
 async def explained_miss(service: Service, api_request: ApiRequest) -> Refusal:

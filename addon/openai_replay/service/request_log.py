@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..format.json_text import showable
+from ..format.short_text import number_of
 from ..store import names
 
 log = logging.getLogger("openai_replay.requests")
@@ -56,7 +57,7 @@ class RequestLine:
             shown,
             self.request,
             names.shortened(self.recording),
-            "" if self.chunks is None else f"{self.chunks} chunks",
+            "" if self.chunks is None else number_of(self.chunks, "chunk"),
             "" if self.ms is None else f"{self.ms:.0f} ms",
             self.trouble,
             f"[{self.test_id}]" if self.test_id else "",

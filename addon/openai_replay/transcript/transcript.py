@@ -19,6 +19,7 @@ from ..format.recording import (
     Whole,
     opened,
 )
+from ..format.short_text import number_of
 from ..request.upgrade import is_upgrade
 from . import chat, responses
 from .session import socket_turns
@@ -99,7 +100,7 @@ def _events(sent: tuple[Turn, ...], chunks: list[dict[str, JSON]]) -> Transcript
     ending = kinds[-1] if kinds else ""
     if said := "".join(_said(chunk.get("delta")) for chunk in chunks):
         return Transcript(sent, (Turn("assistant", said),), ending=ending)
-    summary = ", ".join(dict.fromkeys(kinds)) or f"{len(chunks)} chunks"
+    summary = ", ".join(dict.fromkeys(kinds)) or number_of(len(chunks), "chunk")
     return Transcript(sent, (Turn("assistant", summary, Kind.DATA),), ending=ending)
 
 
@@ -127,9 +128,9 @@ def _summary(value: JSON, body: dict[str, JSON]) -> Turn:
     if data and all(isinstance(vector, list | str) for vector in vectors):
         first = vectors[0]
         size = f" of {len(first)} dimensions" if isinstance(first, list) else ""
-        return Turn("embeddings", f"{len(vectors)} vectors{size}", Kind.DATA)
+        return Turn("embeddings", f"{number_of(len(vectors), 'vector')}{size}", Kind.DATA)
     if any(members(item).get("b64_json") or members(item).get("url") for item in data):
-        return Turn("images", "1 image" if len(data) == 1 else f"{len(data)} images", Kind.DATA)
+        return Turn("images", number_of(len(data), "image"), Kind.DATA)
     verdicts = [members(item) for item in items(body.get("results"))]
     if verdicts and all("flagged" in verdict for verdict in verdicts):
         return Turn("moderation", "; ".join(map(_verdict, verdicts)), Kind.DATA)

@@ -1,5 +1,6 @@
 """The options of a run, checked."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,24 @@ def test_replay_asks_no_mock(plan_of: Planner) -> None:
 def test_replay_needs_its_folder(tmp_path: Path) -> None:
     with pytest.raises(BadOption, match="expected an existing folder to replay from"):
         planned(RunOptions(directory=str(tmp_path / "none")), {})
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("-", "--report -: expected a file; standard output is the command's"),
+        ("run.pdf", "expected the ending .html, .xml (JUnit) or .json"),
+        ("", "expected a file in an existing folder"),
+        ("no/run.html", "expected a file in an existing folder"),
+    ],
+)
+def test_a_report_must_have_a_place_and_a_form(
+    plan_of: Planner, tmp_path: Path, name: str, problem: str
+) -> None:
+    with pytest.raises(BadOption, match=re.escape(problem)):
+        plan_of(reports=(tmp_path / name,))
+
+
+@pytest.mark.parametrize("name", ["run.html", "RUN.XML", "run.json", "run"])
+def test_a_report_has_one_of_three_forms(plan_of: Planner, tmp_path: Path, name: str) -> None:
+    assert plan_of(reports=(tmp_path / name,)).options.reports == (tmp_path / name,)

@@ -92,7 +92,7 @@ def test_facts_about_the_whole_run_are_notes() -> None:
     }
     assert notes(report(**facts)) == [
         "2 connections went to api.anthropic.com, a model API that is not recorded",
-        "1 clients did not trust the proxy's certificate for api.openai.com",
+        "1 client did not trust the proxy's certificate for api.openai.com",
         "answers were changed on purpose: 3 with rate_limit, 4 paced",
     ]
     assert notes(report()) == []

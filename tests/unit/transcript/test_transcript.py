@@ -128,7 +128,7 @@ def test_a_failed_call_is_its_message_and_status() -> None:
 WHOLE: dict[str, tuple[JSON, Turn]] = {
     "embeddings": (
         {"data": [{"embedding": [0.1, 0.2]}]},
-        Turn("embeddings", "1 vectors of 2 dimensions", Kind.DATA),
+        Turn("embeddings", "1 vector of 2 dimensions", Kind.DATA),
     ),
     "images": ({"data": [{"b64_json": "x"}, {"url": "y"}]}, Turn("images", "2 images", Kind.DATA)),
     "a transcription": ({"text": "Hello."}, Turn("assistant", "Hello.")),
