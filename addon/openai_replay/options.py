@@ -432,6 +432,14 @@ def _hosts(values: Mapping[str, object]) -> tuple[HostPattern, ...]:
     return tuple(_host_pattern(text) for text in dict.fromkeys((*(replacing or _DEFAULT_HOSTS), *added)))
 
 
+def host_values(hosts: Iterable[HostPattern], more: Iterable[str]) -> tuple[str, ...]:
+    """Return values of `recording_hosts` for some hosts and more; defaults among them are left to the option."""
+    texts = [host.text for host in hosts]
+    if set(texts) >= set(_DEFAULT_HOSTS):
+        texts = [f"+{text}" for text in texts if text not in _DEFAULT_HOSTS]
+    return (*texts, *(f"+{host}" for host in more))
+
+
 _HOST = re.compile(
     r"(?P<any>\*\.)?(?P<name>[\w-]+(?:\.[\w-]+)*|\[[0-9a-fA-F:.]+\])(?::(?P<port>[0-9]{1,5}))?", re.ASCII
 )

@@ -25,8 +25,12 @@ RETRIED = "Try again [scenario: rate-limited-once]"
 
 
 def imported(home: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return commanded(home, "import", *arguments)
+
+
+def commanded(home: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [OPENAI_REPLAY, "import", *map(str, arguments)],
+        [OPENAI_REPLAY, *map(str, arguments)],
         capture_output=True,
         text=True,
         env=bare_environment(home, LANG="C.UTF-8"),
@@ -72,7 +76,7 @@ def test_each_exchange_of_a_cassette_is_answered_as_the_cassette_has_it(tmp_path
     assert expected
     result = imported(tmp_path, "--test-id", "{name}", CASSETTES / tool)
     assert result.returncode == 0, result.stderr
-    assert f"{len(expected)} exchanges imported" in result.stderr
+    assert f"{len(expected)} exchange{'s' if len(expected) > 1 else ''} imported" in result.stderr
     with proxy(tmp_path, mode=REVERSE) as running, BaseURL(running) as client:
         for exchange in expected:
             reply = sent_again(client, exchange)
@@ -141,7 +145,7 @@ def test_what_cannot_be_taken_over_is_named_with_file_and_place(tmp_path: Path) 
     result = imported(tmp_path, "some.json", "broken.yaml", "notes.txt", "empty.yaml")
     assert result.returncode == 1
     lines = result.stderr.splitlines()
-    assert lines[:-1] == [
+    assert lines[:-2] == [
         "openai-replay: not taken over: some.json, interaction 2: expected a URL with http or https and a host, "
         "got '/v1/poll'",
         "openai-replay: not taken over: some.json, interaction 3: expected a URL with http or https and a host, "
@@ -158,6 +162,10 @@ def test_what_cannot_be_taken_over_is_named_with_file_and_place(tmp_path: Path) 
         "openai-replay: note: left out: some.json, interaction 4: example.org is none of the recorded hosts "
         "(--host example.org takes it over)",
     ]
+    assert (
+        lines[-2]
+        == "openai-replay: the test id of some.json, interaction 1 is some (--test-id sets another one)"
+    )
     assert lines[-1].startswith("openai-replay: 1 exchange imported into ")
 
 
@@ -184,10 +192,37 @@ def test_many_that_are_left_out_for_one_reason_are_named_in_part_or_all(tmp_path
     for number in range(8):
         (tmp_path / "folder" / f"{number}.json").write_text("{}")
     result = imported(tmp_path, "folder")
-    assert result.returncode == 0
+    assert result.returncode == 1  # nothing was imported
     assert result.stderr.count("note: left out: folder/") == 5
     assert "3 more for the same reason (--verbose names them)" in result.stderr
     assert imported(tmp_path, "-v", "folder").stderr.count("note: left out: folder/") == 8
+
+
+def test_the_end_says_which_option_replay_needs_and_check_points_the_host_out(tmp_path: Path) -> None:
+    cassette = (CASSETTES / "vcr.py" / "as_json.json").read_text()
+    (tmp_path / "it.json").write_text(cassette.replace("//api.openai.com/", "//me.openai.azure.com/"))
+    result = imported(tmp_path, "--host", "me.openai.azure.com", "it.json", "it.json")
+    assert result.returncode == 0
+    assert result.stderr.splitlines()[-2:] == [
+        f"openai-replay: to replay me.openai.azure.com, add to {tmp_path / 'recordings' / 'openai-replay.toml'}: "
+        'hosts = ["+me.openai.azure.com"]',
+        "openai-replay: or give the option each time: --set recording_hosts=+me.openai.azure.com",
+    ]
+    checked = commanded(tmp_path, "check")
+    assert (checked.returncode, checked.stderr) == (0, "openai-replay: 0 problems (1 host)\n")
+    (tmp_path / "recordings" / "openai-replay.toml").write_text('hosts = ["+me.openai.azure.com"]')
+    assert commanded(tmp_path, "check").stderr == "openai-replay: the recordings are in order\n"
+    assert "hosts = " not in imported(tmp_path, "it.json").stderr
+
+
+def test_equal_exchanges_are_said_to_share_a_file(tmp_path: Path) -> None:
+    cassette = json.loads((CASSETTES / "vcr.py" / "as_json.json").read_text())
+    cassette["interactions"] *= 2
+    (tmp_path / "it.json").write_text(json.dumps(cassette))
+    result = imported(tmp_path, "it.json")
+    assert "2 exchanges imported into" in result.stderr
+    assert "(1 of them without a file: equal to the one before)" in result.stderr
+    assert len(recordings(tmp_path / "recordings")) == 1
 
 
 TEST = """

@@ -19,6 +19,7 @@ from openai_replay.options import (
     default_values,
     environment_values,
     given_values,
+    host_values,
     refuse_unknown,
     settings,
 )
@@ -361,3 +362,12 @@ def test_a_plus_adds_a_host_to_the_default(tmp_path: Path, given: tuple[str, ...
     values: dict[str, object] = {option.name: option.default for option in OPTIONS}
     values |= {"recording_dir": str(tmp_path)} | ({"recording_hosts": given} if given else {})
     assert [host.text for host in settings(values).hosts] == hosts
+
+
+def test_more_hosts_are_added_to_the_default_or_to_given_hosts() -> None:
+    def values(*texts: str) -> tuple[str, ...]:
+        given = {option.name: option.default for option in OPTIONS} | {"recording_hosts": texts}
+        return host_values(settings(given).hosts, ["b.org"])
+
+    assert values("+a.org") == ("+a.org", "+b.org")
+    assert values("a.org", "c.org:81") == ("a.org", "c.org:81", "+b.org")

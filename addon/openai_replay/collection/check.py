@@ -13,12 +13,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ..errors import BadRecording, NotReplayable
 from ..format.recording import JSON, Request, from_json, load_json
+from ..format.short_text import number_of
+from ..options_file import NAME
 from ..replay.answer import render
 from ..request.identity import ApiRequest, describe
 from ..request.rules import Rules
+from ..request.urls import authority, host_and_port
 from ..store import files, names
 from ..store.index import signature_of
 from ..store.index_rows import identity_of
@@ -40,6 +44,9 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MOST_SEARCHED_BYTES = 64 * 1024 * 1024
 
 
+type IsRecorded = Callable[[str, int], bool]
+
+
 class Kind(enum.Enum):
     """The subject of a finding."""
 
@@ -57,10 +64,13 @@ class Kind(enum.Enum):
     LINE_ENDS = "line ends"
     SHADOWED = "shadowed"
     LETTER_CASE = "letter case"
+    HOST = "host"
 
 
 # Findings that do not make a check fail.
-NOTES = frozenset((Kind.NOT_REPLAYABLE, Kind.OLD_FORMAT, Kind.OUTDATED, Kind.LINE_ENDS, Kind.SHADOWED))
+NOTES = frozenset(
+    (Kind.NOT_REPLAYABLE, Kind.OLD_FORMAT, Kind.OUTDATED, Kind.LINE_ENDS, Kind.SHADOWED, Kind.HOST)
+)
 
 # Findings that `fix` mends.
 FIXABLE = frozenset(
@@ -100,25 +110,35 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """The findings of one file. `companions` are the paths of the files beside it; `place` says when it answers."""
+    """The findings of one file.
+
+    `companions` are the paths of the files beside it; `place` says when it answers; `url` is that of its request.
+    """
 
     findings: tuple[Finding, ...]
     companions: tuple[str, ...] = ()
     place: Place | None = None
+    url: str = ""
 
 
 def check(
-    directory: Path, rules: Rules, limits: Limits, step: Callable[[], None] = lambda: None
+    directory: Path,
+    rules: Rules,
+    limits: Limits,
+    is_recorded: IsRecorded,
+    step: Callable[[], None] = lambda: None,
 ) -> list[Finding]:
     """Return the findings of a folder, in path order.
 
     Args:
+        is_recorded: tells of a host name and a port whether replay answers for them.
         step: called for each recording that is done.
     """
     paths = all_paths(directory)
     recordings = [path for path in paths if names.is_recording(os.path.basename(path))]
     looked = [*each(partial(_look_at_all, directory, rules), recordings, step)]
     findings = [finding for one in looked for finding in one.findings]
+    findings += _hosts(zip(recordings, (one.url for one in looked), strict=True), is_recorded)
     companions = {companion for one in looked for companion in one.companions}
     companions |= {*_bodies_of_unreadable(paths, findings)}
     findings += _gaps(recordings)
@@ -172,7 +192,19 @@ def _looked(directory: Path, rules: Rules, path: str) -> _Looked:
         ),
         *_companion_findings(companions, beside, rules),
     ]
-    return _Looked(tuple(findings), beside, place_of(path, described, own_names))
+    return _Looked(tuple(findings), beside, place_of(path, described, own_names), request.url)
+
+
+def _hosts(urls: Iterable[tuple[str, str]], is_recorded: IsRecorded) -> Iterator[Finding]:
+    """Yield a finding for each host that replay does not answer for, at the first of its recordings."""
+    paths: dict[str, list[str]] = defaultdict(list)
+    for path, url in urls:
+        if url and not is_recorded(*host_and_port(urlsplit(url))):
+            paths[authority(urlsplit(url))].append(path)
+    for host, of_host in paths.items():
+        others = f", nor for {number_of(len(of_host) - 1, 'other recording')}" if len(of_host) > 1 else ""
+        problem = f"{host} is none of the recorded hosts: replay does not answer for it{others}"
+        yield Finding(of_host[0], Kind.HOST, f'{problem}; hosts = ["+{host}"] in {NAME} makes it one')
 
 
 def _companion_findings(companions: Iterable[Path], named: Iterable[str], rules: Rules) -> Iterator[Finding]:

@@ -41,9 +41,6 @@ _BEGINNINGS = re.compile(
 )
 _BEGINNING_BYTES = 64
 
-# The names of the lists of exchanges in cassettes and HARs.
-_LISTS = re.compile(rb"interactions\W*:|\"(entries|request)\"\s*:")
-
 _FORMATS = (
     "a cassette of VCR.py, Ruby VCR, go-vcr or a tool with files like theirs, a HAR, a mitmproxy flow file, "
     "a recording of nock, a trace of httprr, or a batch file"
@@ -112,17 +109,18 @@ def _documents(raw: bytes, start: bytes) -> list[object]:
     """Return the values in a JSON or YAML file.
 
     Raises:
-        ValueError: it is a damaged cassette or HAR.
-        _UnknownFormat: it is damaged or of another format, and nothing in it looks like a cassette or a HAR.
+        ValueError: it is damaged.
     """
+    return [_json(raw)] if start.startswith((b"{", b"[")) else yaml_documents(raw)
+
+
+def _json(raw: bytes) -> object:
     try:
-        return (
-            [json.loads(raw.decode("utf-8-sig"))] if start.startswith((b"{", b"[")) else yaml_documents(raw)
-        )
-    except ValueError as exc:
-        if _LISTS.search(raw):
-            raise
-        raise _UnknownFormat(f"expected {_FORMATS}: {exc}") from exc
+        return json.loads(raw.decode("utf-8-sig"))
+    except json.JSONDecodeError as exc:
+        raise Unexpected(f"expected JSON, {exc.msg} @ line {exc.lineno} column {exc.colno}") from exc
+    except (UnicodeDecodeError, RecursionError) as exc:
+        raise Unexpected(f"expected JSON, {exc}") from exc
 
 
 def _of_documents(documents: Sequence[object], place: str) -> Read:

@@ -23,14 +23,14 @@ from ..request.multipart import boundary_of
 from ..request.rules import Rules
 from ..request.scope import HEADER, from_header
 from ..request.upgrade import upgrade_body
-from ..request.urls import authority
+from ..request.urls import authority, host_and_port
 from ..service.telemetry import NO_CONTENT, is_telemetry
 from ..wire.content_coding import decoded
 from ..wire.socket_notes import SocketNotes
 
 type IsRecorded = Callable[[str, int], bool]
 
-_PORTS = {"http": 80, "https": 443}
+_SCHEMES = ("http", "https")
 
 _PROTOCOLS = "sec-websocket-protocol"
 
@@ -46,7 +46,10 @@ class Imported:
     """Counts of one import, and everything that was left out.
 
     Attributes:
-        exchanges: how many became recordings, equal repeats at the end of a series included.
+        exchanges: how many were taken over, equal repeats at the end of a series included.
+        equal: how many of them equal the one before, so that they need no file.
+        hosts: of the exchanges that were taken over.
+        example: a file of which exchanges were taken over, and the test id that they got.
         problems: exchanges and files that could not be taken over.
         notes: exchanges that were left out on purpose, or that a person should look at.
         other_hosts: exchanges left out by host.
@@ -54,6 +57,9 @@ class Imported:
     """
 
     exchanges: int = 0
+    equal: int = 0
+    hosts: set[tuple[str, int, str]] = field(default_factory=set)
+    example: tuple[str, str] | None = None
     problems: list[NotTaken] = field(default_factory=list)
     notes: list[NotTaken] = field(default_factory=list)
     other_hosts: dict[str, list[str]] = field(default_factory=dict)
@@ -82,6 +88,7 @@ class Importer:
         self._rules = rules
         self._is_recorded = is_recorded
         self._retryable: list[tuple[str, Ticket]] = []
+        self._without_file: list[Ticket] = []
 
     def take(self, found: RawExchange | NotTaken, test_id: str | None) -> None:
         """Record an exchange, or take note why it cannot be; `test_id` is for exchanges that bring none."""
@@ -101,11 +108,13 @@ class Importer:
                 reason = "a failure that was retried with success is not kept, as in recording"
                 self.imported.notes.append(NotTaken(place, reason))
         self._retryable.clear()
+        self.imported.equal = sum(ticket.path is None for ticket in self._without_file)
         return self.imported
 
     def _take(self, raw: RawExchange, test_id: str | None) -> None:
         parts = _usable(raw.url)
-        if not self._is_recorded(parts.hostname or "", parts.port or _PORTS[parts.scheme]):
+        host, port = host_and_port(parts)
+        if not self._is_recorded(host, port):
             self.imported.other_hosts.setdefault(authority(parts), []).append(raw.place)
             return
         if is_telemetry(raw.method, parts.path):
@@ -115,11 +124,18 @@ class Importer:
         credentials = credentials_of(raw.request_headers)
         api_request = self._described(raw, parts, credentials, test_id)
         ticket = self._recorder.ask(api_request)
-        self._recorder.finish(ticket, self._exchange(raw, api_request))
-        self.imported.exchanges += 1
+        if self._recorder.finish(ticket, self._exchange(raw, api_request)) is None:
+            self._without_file.append(ticket)
+        self._count(raw, api_request, (host, port, authority(parts)))
         if ticket.is_retryable_failure:
             self._retryable.append((raw.place, ticket))
         self.imported.notes += (NotTaken(raw.place, note) for note in _notes(raw))
+
+    def _count(self, raw: RawExchange, api_request: ApiRequest, host: tuple[str, int, str]) -> None:
+        self.imported.exchanges += 1
+        self.imported.hosts.add(host)
+        if self.imported.example is None and api_request.test_id is not None:
+            self.imported.example = (raw.place, api_request.test_id)
 
     def _exchange(self, raw: RawExchange, api_request: ApiRequest) -> Exchange | SocketSession:
         if raw.session:
@@ -148,7 +164,7 @@ def _usable(url: str) -> SplitResult:
         _ = parts.port
     except ValueError as exc:
         raise NotRecordable(f"expected a URL that can be requested, got {url!r}: {exc}") from exc
-    if parts.scheme not in _PORTS or not parts.hostname or not _is_host(parts.hostname):
+    if parts.scheme not in _SCHEMES or not parts.hostname or not _is_host(parts.hostname):
         raise NotRecordable(f"expected a URL with http or https and a host, got {url!r}")
     return parts
 

@@ -53,8 +53,9 @@ def check_command(
     Every file reads, replays, and has the name of its request. None holds a secret.
     No series has a gap, no file is without a recording, none is larger than a limit.
 
-    The exit status is 1 if anything is wrong. Older formats, and files that hold no HTTP exchange, are pointed out and
-    do not count. With FILES, only their findings are told; the folder is checked all the same.
+    The exit status is 1 if anything is wrong. Older formats, files that hold no HTTP exchange, and hosts that are not
+    recorded are pointed out and do not count. With FILES, only their findings are told; the folder is checked all the
+    same.
     """
 
     def checked() -> int:
@@ -76,7 +77,7 @@ def _rules(settings: Settings) -> Rules:
 
 def _findings(settings: Settings, limits: Limits) -> list[Finding]:
     with Progress("recordings checked", len(recording_paths(settings.directory))) as progress:
-        return check(settings.directory, _rules(settings), limits, progress.step)
+        return check(settings.directory, _rules(settings), limits, settings.is_recorded, progress.step)
 
 
 def _fixed(settings: Settings, findings: list[Finding], limits: Limits) -> list[Finding]:

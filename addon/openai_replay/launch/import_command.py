@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +15,9 @@ from ..collection.import_files import Files, found_in
 from ..collection.importing import Imported, Importer
 from ..errors import BadOption
 from ..format.short_text import number_of
-from ..options import Mode, Settings
+from ..front_end import FrontEnd
+from ..options import Mode, Settings, host_values
+from ..options_file import NAME
 from ..proxy import flow_file
 from ..record.raw_exchange import NotTaken
 from ..record.recorder import Recorder
@@ -58,7 +62,8 @@ def import_command(
 
     \b
     Each exchange is recorded as the proxy would have recorded it: same name, same redaction, same order of repeats.
-    Exchanges that cannot be imported are named with file and place, and the exit status is then 1.
+    Exchanges and files that cannot be imported are named with place and reason, and the exit status is then 1; so it is
+    if nothing was imported.
 
     \b
     Examples:
@@ -72,7 +77,9 @@ def import_command(
         imported = _imported(checked, files, test_id)
         if imported.is_empty():
             raise BadOption(f"{', '.join(map(str, files))}: expected files with exchanges, found none")
-        return _tell(imported, checked.directory, most=None if verbose else _MOST_NAMED)
+        status = _tell(imported, checked.directory, most=None if verbose else _MOST_NAMED)
+        _tell_hosts(imported, folder_settings(directory, Mode.RECORD))
+        return status
 
     sys.exit(guarded(imported, NOT_DONE))
 
@@ -104,9 +111,23 @@ def _tell(imported: Imported, directory: Path, *, most: int | None) -> int:
         reason = f"{host} is none of the recorded hosts (--host {host} takes it over)"
         _say_left_out([NotTaken(place, reason) for place in places], most)
     _say_left_out(imported.unknown_files, most)
-    taken = number_of(imported.exchanges, "exchange")
-    say(f"{taken} imported into {directory}, {len(imported.problems)} not taken over")
-    return NOT_DONE if imported.problems else 0
+    if imported.example is not None:
+        place, test_id = imported.example
+        say(f"the test id of {place} is {test_id} (--test-id sets another one)")
+    equal = f" ({imported.equal} of them without a file: equal to the one before)" if imported.equal else ""
+    taken = f"{number_of(imported.exchanges, 'exchange')} imported into {directory}{equal}"
+    say(f"{taken}, {len(imported.problems)} not taken over")
+    return 0 if imported.exchanges and not imported.problems else NOT_DONE
+
+
+def _tell_hosts(imported: Imported, folder: Settings) -> None:
+    """Say which option replay needs for imported hosts that are none of the folder's recorded hosts."""
+    missing = sorted({name for host, port, name in imported.hosts if not folder.is_recorded(host, port)})
+    if missing:
+        values = host_values(folder.hosts, missing)
+        option = FrontEnd.of_command_line(os.environ).option("recording_hosts", *values)
+        say(f"to replay {', '.join(missing)}, add to {folder.directory / NAME}: hosts = {json.dumps(values)}")
+        say(f"or give the option each time: {option}")
 
 
 def _say_left_out(left_out: Sequence[NotTaken], most: int | None) -> None:

@@ -60,3 +60,18 @@ def _as_text(value: str) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         return raw.decode("latin-1")
+
+
+# pytest-recording writes these characters of a test's name as "-" in the name of its cassette.
+_NOT_IN_FILE_NAMES = re.compile(r"[<>?%*:|\"'/\\]")
+
+
+def cassette_spelling(test_id: str | None) -> str | None:
+    """Return a pytest node id as its cassette's name has it: `test_q[a/b]` as `test_q[a-b]`.
+
+    Only the parameters may have characters that file names cannot hold.
+    """
+    if test_id is None or "::" not in test_id:
+        return test_id
+    test, bracket, parameters = test_id.partition("[")
+    return test + bracket + _NOT_IN_FILE_NAMES.sub("-", parameters)

@@ -25,6 +25,11 @@ def authority(parts: SplitResult) -> str:
     return host if port is None or port == _DEFAULT_PORTS.get(parts.scheme) else f"{host}:{port}"
 
 
+def host_and_port(parts: SplitResult) -> tuple[str, int]:
+    """Return the host as it is spelt, and the port, which is the scheme's own where none is named."""
+    return parts.hostname or "", parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
+
+
 @lru_cache(maxsize=4096)
 def canonical_path(path: str) -> str:
     """Return the normal form of a path: equal for two paths exactly if they name the same resource.

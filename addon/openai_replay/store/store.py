@@ -21,6 +21,7 @@ from ..format.short_text import shortened
 from ..request import secret_gate
 from ..request.identity import ApiRequest, Identity
 from ..request.rules import Rules
+from ..request.scope import cassette_spelling
 from ..request.stream_options import suffices
 from ..request.urls import authority
 from . import files, names
@@ -178,8 +179,9 @@ class Store:
     ) -> list[Path]:
         """Return the sequence that answers among the index's rows of a request, [] when none may.
 
-        The request's own test comes first, then recordings without a test id, then any other test's, each in
-        file-name order; among them one with equal `stream_options`, else one that gives no less than the request's.
+        The request's own test comes first, then its id as the name of an imported cassette spells it, then recordings
+        without a test id, then any other test's, each in file-name order; among them one with equal `stream_options`,
+        else one that gives no less than the request's.
 
         Args:
             own_test_only: another test's recordings must not answer.
@@ -418,6 +420,8 @@ def companion_content(path: Path, companion: Path) -> bytes:
 
 def _tiers(test_id: str | None, rows: Sequence[Row], *, own_test_only: bool) -> Iterator[list[Row]]:
     yield [row for row in rows if row.test_id == test_id]
+    # Of an imported cassette, whose name does not tell the whole id.
+    yield [row for row in rows if row.test_id == cassette_spelling(test_id)]
     if not own_test_only:
         yield [row for row in rows if row.test_id is None]
         yield [row for row in rows if row.test_id is not None]

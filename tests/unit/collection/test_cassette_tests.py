@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
 from openai_replay.collection.cassette_tests import CassetteTests
+from openai_replay.errors import BadOption
 
 
 def id_of(path: Path, pattern: str | None) -> str | None:
@@ -31,6 +33,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("tests/cassettes/test_chat/test_ask[a.b].yaml", "tests/test_chat.py::test_ask[a.b]"),
         ("tests/cassettes/test_chat/TestIt.test_it.yaml", "tests/test_chat.py::TestIt::test_it"),
         ("tests/cassettes/test_ask[x].yaml.gz", "tests/test_chat.py::test_ask[x]"),
+        ("tests/cassettes/test_ask[x/y/z].yaml", "tests/test_chat.py::test_ask[x/y/z]"),
         ("tests/cassettes/TestIt.test_it.yaml", "tests/test_chat.py::TestIt::test_it"),
         ("tests/cassettes/test_twice.yaml", "tests/cassettes/test_twice"),
         ("tests/cassettes/test_gone/test_ask.yaml", "tests/cassettes/test_gone/test_ask"),
@@ -101,3 +104,35 @@ def test_a_pattern_may_give_all_cassettes_one_id(project: Path) -> None:
 )
 def test_a_pattern_comes_before_the_path(pattern: str, test_id: str | None) -> None:
     assert id_of(Path("x/test_chat/test_ask.yaml"), pattern) == test_id
+
+
+@pytest.mark.parametrize("pattern", ["tests/{nme}", "{}", "{name}{Path}"])
+def test_an_unknown_placeholder_is_refused(pattern: str) -> None:
+    with pytest.raises(BadOption, match=r"expected \{name\}, \{folder\}, \{path\}, got \{"):
+        CassetteTests([], pattern)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("pytest.ini", ""),
+        (".pytest.ini", ""),
+        ("pytest.toml", ""),
+        ("pyproject.toml", "[tool.pytest.ini_options]\n"),
+        ("tox.ini", "[pytest]\n"),
+        ("setup.cfg", "[tool:pytest]\naddopts = -q %\n"),
+    ],
+)
+@pytest.mark.parametrize("folder", [".", "tests", "tests/cassettes", ".."])
+def test_the_id_is_relative_to_the_rootdir_of_pytest_wherever_the_import_runs(
+    project: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: str, folder: str
+) -> None:
+    (project / name).write_text(content)
+    cassettes = project / "tests" / "cassettes" / "test_chat"
+    cassettes.mkdir(parents=True)
+    (cassettes / "pyproject.toml").write_text("[project]\n")
+    (cassettes / "tox.ini").write_text("[pytest")
+    monkeypatch.chdir(project / folder)
+    cassette = Path(os.path.relpath(cassettes / "test_ask.yaml"))
+    assert id_of(cassette, None) == "tests/test_chat.py::test_ask"
+    assert id_of(cassettes / "other.yaml", None) == "tests/test_chat.py::other"

@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def found(folder: Path, limits: Limits = Limits()) -> list[Finding]:  # noqa: B008  # it is frozen
-    return check(folder, RULES, limits)
+    return check(folder, RULES, limits, lambda host, port: (host, port) == ("api.openai.com", 443))
 
 
 def edit(path: Path, change: Callable[[Any], object]) -> None:
@@ -352,8 +352,9 @@ def test_a_recording_with_a_body_beside_it_moves_with_its_body(folder: Path) -> 
 
 
 def test_every_kind_of_finding_has_a_test() -> None:
-    assert {kind for _, kind, _ in BREAKS} | {Kind.LARGE} == set(Kind)
-    assert {Kind.NOT_REPLAYABLE, Kind.OLD_FORMAT, Kind.OUTDATED, Kind.LINE_ENDS, Kind.SHADOWED} == NOTES
+    assert {kind for _, kind, _ in BREAKS} | {Kind.LARGE, Kind.HOST} == set(Kind)
+    notes = {Kind.NOT_REPLAYABLE, Kind.OLD_FORMAT, Kind.OUTDATED, Kind.LINE_ENDS, Kind.SHADOWED, Kind.HOST}
+    assert notes == NOTES
 
 
 def test_a_name_with_a_secret_is_told_without_it(folder: Path) -> None:
@@ -372,3 +373,13 @@ def test_mending_line_ends_gives_the_file_back_as_it_was_recorded(folder: Path) 
 def test_a_file_that_is_being_written_is_no_finding(folder: Path) -> None:
     (folder / f".{CHAT}.{os.getpid()}.0123abcd.tmp").write_text("{")
     assert found(folder) == []
+
+
+def test_recordings_of_a_host_that_is_not_recorded_are_pointed_out_once(folder: Path) -> None:
+    for path in sorted(folder.glob("*.json"))[:2]:
+        path.write_text(path.read_text().replace("https://api.openai.com/", "https://me.openai.azure.com/"))
+    findings = [finding for finding in found(folder) if finding.kind is Kind.HOST]
+    [finding] = findings
+    assert "me.openai.azure.com is none of the recorded hosts" in finding.problem
+    assert "nor for 1 other recording" in finding.problem
+    assert Kind.HOST in NOTES

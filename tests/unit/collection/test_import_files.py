@@ -113,22 +113,30 @@ def test_exchanges_of_several_documents_say_which(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"{{ template }}: [", b'{"compilerOptions": {}, // a comment\n}', b"a: \xff"]
+    ("content", "problem"),
+    [
+        (
+            b"{{ template }}: [",
+            "expected JSON, Expecting property name enclosed in double quotes @ line 1 column 2",
+        ),
+        (
+            b'{\n  "a": "b",\n  # c\n}',
+            "expected JSON, Expecting property name enclosed in double quotes @ line 3 column 3",
+        ),
+        (b"a: \xff", "expected YAML, "),
+        (b"interactions:\n- [", "expected YAML, did not find expected node content @ line 3 column 1"),
+        (b'{"log": {"entries": [', "expected JSON, Expecting value @ line 1 column 22"),
+        (b"[" * 100_000, "expected JSON, "),
+    ],
 )
-def test_a_file_of_a_folder_that_is_no_cassette_need_not_be_readable(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_damaged_file_is_a_problem_also_in_a_folder(
+    tmp_path: Path, content: bytes, problem: str, is_named: bool
+) -> None:
     (tmp_path / "a.yaml").write_bytes(content)
     files = Files(no_flows)
-    assert [*files.exchanges(tmp_path / "a.yaml", is_named=False)] == []
-    [unknown] = files.unknown
-    assert "or a batch file: expected YAML" in str(unknown) or "a batch file: Expecting" in str(unknown)
-    assert len([*files.exchanges(tmp_path / "a.yaml", is_named=True)]) == 1
-
-
-@pytest.mark.parametrize("content", [b"interactions:\n- [", b'{"log": {"entries": [', b'{"request": {'])
-def test_a_damaged_cassette_of_a_folder_is_a_problem(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "a.yaml").write_bytes(content)
-    files = Files(no_flows)
-    assert len([*files.exchanges(tmp_path / "a.yaml", is_named=False)]) == 1
+    [found] = files.exchanges(tmp_path / "a.yaml", is_named=is_named)
+    assert str(found).startswith(f"{tmp_path / 'a.yaml'}: {problem}")
     assert files.unknown == []
 
 

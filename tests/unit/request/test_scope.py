@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from openai_replay.request.scope import from_header, from_proxy_authorization, split_path
+from openai_replay.request.scope import cassette_spelling, from_header, from_proxy_authorization, split_path
 
 TEST_IDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
 EXAMPLES = [
@@ -107,3 +107,19 @@ def test_any_bytes_are_a_test_id_that_can_be_written_or_none(raw: bytes) -> None
     for test_id in (from_header(text), from_proxy_authorization(encoded), split_path(f"/@{text}")[0]):
         assert (test_id or "").encode() is not None
     from_proxy_authorization(text)
+
+
+@pytest.mark.parametrize(
+    ("test_id", "spelling"),
+    [
+        ("tests/test_a.py::test_q[bye/now]", "tests/test_a.py::test_q[bye-now]"),
+        ("t/a.py::TestIt::test_q[a::b-c\\u4f60-<d>|*?%]", "t/a.py::TestIt::test_q[a--b-c-u4f60--d-----]"),
+        ("tests/test_a.py::test_q", "tests/test_a.py::test_q"),
+        ("tests/a[b/c]", "tests/a[b/c]"),
+        (None, None),
+    ],
+)
+def test_the_name_of_a_cassette_has_a_dash_for_what_files_cannot_hold(
+    test_id: str | None, spelling: str | None
+) -> None:
+    assert cassette_spelling(test_id) == spelling

@@ -132,6 +132,15 @@ def chosen(
     return [path.relative_to(store.directory).as_posix() for path in paths]
 
 
+def test_a_tests_id_may_be_spelt_as_the_name_of_its_cassette(store: Store) -> None:
+    rows = [row("a.json", "a::b[x-y]"), row("b.json", "a::b[x/y]"), row("c.json"), row("d.json", "a::b[x.y]")]
+
+    assert chosen(store, rows, test_id="a::b[x/y]", own=True) == ["b.json"]
+    assert chosen(store, rows[:1], test_id="a::b[x/y]", own=True) == ["a.json"]
+    assert chosen(store, [rows[0], rows[2]], test_id="a::b[x/y]") == ["a.json"]
+    assert chosen(store, rows[1:], test_id="a::b[x-y]", own=True) == []
+
+
 def test_the_tests_own_comes_first_then_one_without_a_test_then_any_others(store: Store) -> None:
     rows = [row("a.json", "x"), row("b.json", "y"), row("c.json"), row("d.json", "t"), row("e.json", "t")]
 
