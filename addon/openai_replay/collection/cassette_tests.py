@@ -9,6 +9,7 @@ cassettes never share a guessed id, for the same request in both would then be o
 
 from __future__ import annotations
 
+import ast
 import configparser
 import os
 import re
@@ -78,9 +79,12 @@ class CassetteTests:
         """Return the node id of the test that a cassette's path names, None where no such test module is there."""
         folder, name = _with_folders(path.parent, name)
         match = _OF_CLASS.fullmatch(name)
-        test = f"{match['class']}::{match['function']}" if match else name
-        module = next(_modules(folder, match["function"] if match else name), None)
-        return None if module is None else f"{self._short(module).as_posix()}::{test}"
+        function = match["function"] if match else name
+        module = next(_modules(folder, function), None)
+        if module is None:
+            return None
+        classes = _classes(module, match["class"]) if match else ()
+        return "::".join((self._short(module).as_posix(), *classes, function))
 
 
 @cache
@@ -138,6 +142,22 @@ def _modules(folder: Path, test: str) -> Iterator[Path]:
         function = re.compile(rf"def {re.escape(test.partition('[')[0])}\b")
         found = [file for file in sorted(folder.parent.glob("*.py")) if function.search(_text(file))]
         yield from found if len(found) == 1 else []
+
+
+def _classes(module: Path, name: str) -> tuple[str, ...]:
+    """Return a class with the classes around it, the outermost first; a cassette's name has the innermost alone."""
+    try:
+        found = [*_nested(ast.parse(_text(module)), name)]
+    except (SyntaxError, ValueError, RecursionError):
+        found = []
+    return found[0] if len(found) == 1 else (name,)
+
+
+def _nested(tree: ast.Module | ast.ClassDef, name: str) -> Iterator[tuple[str, ...]]:
+    for inner in (statement for statement in tree.body if isinstance(statement, ast.ClassDef)):
+        if inner.name == name:
+            yield (name,)
+        yield from ((inner.name, *rest) for rest in _nested(inner, name))
 
 
 def _text(file: Path) -> str:

@@ -20,6 +20,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_chat.py").write_text(
         "def test_ask(): ...\nclass TestIt:\n    def test_it(self): ...\n"
+        "    class TestInner:\n        def test_deep(self): ...\n"
     )
     (tmp_path / "tests" / "test_other.py").write_text("def test_twice(): ...\n")
     (tmp_path / "tests" / "test_third.py").write_text("def test_twice(): ...\n")
@@ -32,6 +33,11 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         ("tests/cassettes/test_chat/test_ask[a.b].yaml", "tests/test_chat.py::test_ask[a.b]"),
         ("tests/cassettes/test_chat/TestIt.test_it.yaml", "tests/test_chat.py::TestIt::test_it"),
+        (
+            "tests/cassettes/test_chat/TestInner.test_deep.yaml",
+            "tests/test_chat.py::TestIt::TestInner::test_deep",
+        ),
+        ("tests/cassettes/test_chat/TestGone.test_it.yaml", "tests/test_chat.py::TestGone::test_it"),
         ("tests/cassettes/test_ask[x].yaml.gz", "tests/test_chat.py::test_ask[x]"),
         ("tests/cassettes/test_ask[x/y/z].yaml", "tests/test_chat.py::test_ask[x/y/z]"),
         ("tests/cassettes/TestIt.test_it.yaml", "tests/test_chat.py::TestIt::test_it"),
