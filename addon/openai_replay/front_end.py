@@ -18,6 +18,9 @@ FRONT_END = "OPENAI_REPLAY_FRONT_END"
 # An option in a message that advises it, as messages of the layers below have it.
 _ADVISED = re.compile(r"\bwith (?P<name>recording_\w+)=(?P<value>[\w-]+)")
 
+# The place of the log in messages of the layers below. pytest reads the log of its proxy, and shows it at its end.
+_LOG = "the proxy's log"
+
 _PREFIX = "recording_"
 
 _API_ORIGIN = "https://api.openai.com"
@@ -74,7 +77,9 @@ class FrontEnd(enum.Enum):
         return f"{program.value}{mode} {self.option(name, value)} …"
 
     def reworded(self, message: str) -> str:
-        """Return an error's message with the command of this front end for the option that it advises."""
+        """Return a message with the command of this front end for the option that it advises, and its log."""
+        if self is FrontEnd.PYTEST:
+            message = message.replace(_LOG, "pytest's summary")
         return _ADVISED.sub(lambda found: f"with {self.command(found['name'], found['value'])}", message)
 
 

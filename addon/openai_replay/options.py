@@ -315,7 +315,7 @@ def settings(values: Mapping[str, object]) -> Settings:
     mode = Mode(_one_of("recording_mode", values, [mode.value for mode in Mode]))
     return Settings(
         mode=mode,
-        directory=_directory(values, must_exist=mode is Mode.REPLAY),
+        directory=_directory(values, mode),
         hosts=_hosts(values),
         other_hosts=OtherHosts(
             _one_of("recording_other_hosts", values, [policy.value for policy in OtherHosts])
@@ -391,7 +391,7 @@ def _one_of(name: str, values: Mapping[str, object], allowed: Sequence[str]) -> 
     return value
 
 
-def _directory(values: Mapping[str, object], *, must_exist: bool) -> Path:
+def _directory(values: Mapping[str, object], mode: Mode) -> Path:
     value = _text("recording_dir", values)
     if not value:
         raise BadOption("recording_dir='': expected the folder of the recordings")
@@ -402,12 +402,23 @@ def _directory(values: Mapping[str, object], *, must_exist: bool) -> Path:
         raise BadOption(
             f"recording_dir={value!r}: expected a folder that can be read, {path} cannot: permission denied"
         )
-    if must_exist and not os.path.exists(path):
+    if mode in (Mode.RECORD, Mode.RECORD_IF_MISSING) and (refused := _refused_folder(path)):
+        raise BadOption(f"recording_dir={value!r}: expected a folder that can be written, {refused}")
+    if mode is Mode.REPLAY and not os.path.exists(path):
         raise BadOption(
             f"recording_dir={value!r}: expected an existing folder to replay from, {path} does not exist "
             "(record first, with recording_mode=record)"
         )
     return path
+
+
+def _refused_folder(path: Path) -> str:
+    """Return the folder, of `path` and those above it, in which new files are refused, with the reason; "" for none."""
+    existing = next(folder for folder in (path, *path.parents) if os.path.exists(folder))
+    if os.access(existing, os.W_OK | os.X_OK):
+        return ""
+    is_read_only = os.statvfs(existing).f_flag & os.ST_RDONLY
+    return f"{existing} cannot: {'read-only file system' if is_read_only else 'permission denied'}"
 
 
 def _report(values: Mapping[str, object]) -> Path | None:

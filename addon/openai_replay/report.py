@@ -102,13 +102,18 @@ class Report:
             if name is not None:
                 self.recorded[test_id, name] = status
 
-    def add_not_recorded(self, test_id: str | None, what: str, why: str, *, given_up: str = "") -> None:
+    def add_not_recorded(
+        self, test_id: str | None, what: str, why: str, *, given_up: str = "", is_lost: bool = False
+    ) -> None:
         """Take note that a request passed, and that its answer could not be recorded.
 
-        `given_up` is the hash of a request that its client gave up, and may send again.
+        Args:
+            given_up: the hash of a request that its client gave up, and may send again.
+            is_lost: the recording could not be written; its entry has `"lost": true`.
         """
         if len(self.not_recorded) < _MOST_MISSES:
-            entry: dict[str, JSON] = {"test_id": test_id, "request": what, "reason": why}
+            lost: dict[str, JSON] = {"lost": True} if is_lost else {}
+            entry: dict[str, JSON] = {"test_id": test_id, "request": what, "reason": why, **lost}
             self.not_recorded.append(entry)
             if given_up:
                 self.given_up.setdefault((test_id, given_up), []).append(entry)

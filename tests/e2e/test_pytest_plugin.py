@@ -269,11 +269,12 @@ def test_conditions_fail_a_run_whose_tests_succeed(project: Path) -> None:
         "    try:\n        ask('Say nothing.')\n    except AssertionError:\n        pass\n"
         "def test_without():\n    pass\n"
     )
-    cases = (
+    cases: tuple[tuple[list[str], str, bool], ...] = (
         (["-k", "nothing"], "--fail-on-no-request", True),
         (["-k", "without"], "--fail-on-no-request", True),
         (["-k", "one"], "--fail-on-no-request", False),
-        (["-k", "one"], "--fail-on-unused", True),
+        (["-k", "one"], "--fail-on-unused", False),
+        ([], "--fail-on-unused", True),
         (["-k", "one"], "--fail-on-miss", False),
         (["-k", "miss"], "--fail-on-miss", True),
     )
@@ -282,6 +283,9 @@ def test_conditions_fail_a_run_whose_tests_succeed(project: Path) -> None:
         assert result.returncode == int(fails), result.stdout
         assert (f"failed because of {condition}: " in result.stdout) is fails
         assert " failed" not in result.stdout.splitlines()[-1]
+        assert ("miss: test_it.py::test_miss: POST /v1/chat/completions (request " in result.stdout) is (
+            arguments in ([], ["-k", "miss"])
+        )
     said = "The proxy saw no request of the tests to a recorded host"
     assert said in run_pytest(project, "-k", "nothing").stdout
     assert said not in run_pytest(project, "-k", "one").stdout
@@ -294,6 +298,8 @@ def test_a_project_is_recorded_from_the_mock_without_a_key(project: Path) -> Non
     assert "OPENAI_API_KEY is not set" not in recorded.stdout
     assert summary(recorded) == "0 replayed, 3 recorded, 0 missed, 0 unused"
     assert summary(run_pytest(project)) == "3 replayed, 0 recorded, 0 missed, 0 unused"
+    without = run_pytest(project, "--recording-mode", "record", "-k", "without")
+    assert "No test used the fixture openai_replay" in without.stdout
 
 
 def test_a_missing_key_is_said_while_recording(project: Path, company: Mapping[str, str]) -> None:
@@ -304,7 +310,9 @@ def test_a_missing_key_is_said_while_recording(project: Path, company: Mapping[s
 def test_an_exchange_that_could_not_be_recorded_is_named(project: Path) -> None:
     nobody = "http://127.0.0.1:9/v1"  # the discard port, which is closed
     result = run_pytest(project, "--recording-mode", "record", variables={"OPENAI_BASE_URL": nobody})
-    assert "not recorded: POST /v1/chat/completions: the API was not reached" in result.stdout
+    reason = r"^not recorded: POST /v1/chat/completions: the API was not reached, .* \(3 times\)$"
+    assert re.search(reason, result.stdout, re.M), result.stdout
+    assert result.stdout.count("the API was not reached") == 1
 
 
 # --- without mitmproxy beside the tests ---
@@ -350,17 +358,75 @@ def test_an_installed_program_serves_tests_whose_environment_has_no_mitmproxy(
     assert "this environment has no mitmproxy, and PATH no other openai-replay" in without.stdout
 
 
-def test_what_makes_no_sense_fails_the_tests_that_ask(project: Path) -> None:
+def test_a_proxy_that_does_not_start_fails_the_tests_that_use_the_fixture(project: Path) -> None:
     result = run_pytest(project)
     assert result.returncode == 1
     said = "(record first, with pytest --recording-mode record …)"
     assert re.findall(r"^openai-replay: recording_dir=.* expected an existing folder .*", result.stdout, re.M)
     assert result.stdout.count(said) == 3, "once for each test"
     assert "3 errors" in result.stdout
-    result = run_pytest(
-        project, "--recording-mode", "replay", "--recording-dir", ".", "--recording-against-mock"
+
+
+def test_a_run_that_is_known_to_use_the_proxy_stops_where_the_proxy_does_not_start(project: Path) -> None:
+    (project / "pytest.ini").write_text("[pytest]\nopenai_replay = true\n")
+    (project / "wrong").mkdir()
+    (project / "wrong" / "openai-replay.toml").write_text('ignor = ["a"]\n')
+    mock_in_replay = ("--recording-mode", "replay", "--recording-dir", ".", "--recording-against-mock")
+    cases: tuple[tuple[tuple[str, ...], dict[str, str], str], ...] = (
+        (mock_in_replay, {}, "--recording-against-mock: expected --recording-mode record"),
+        (("--recording-mode", "reply"), {}, "invalid choice: 'reply'"),
+        (("--recording-dir", "none"), {}, "expected an existing folder"),
+        (("--recording-dir", "wrong"), {}, "unknown option ignor: did you mean ignore?"),
+        ((), {"OPENAI_RECORDING_MODE": "foo"}, "recording_mode='foo': expected one of replay, record"),
+        (("-n", "1"), {"OPENAI_RECORDING_MODES": "record"}, "did you mean OPENAI_RECORDING_MODE?"),
     )
-    assert "--recording-against-mock: expected --recording-mode record" in result.stdout
-    result = run_pytest(project, "--recording-mode", "reply")
-    assert result.returncode == 4
-    assert "invalid choice: 'reply'" in result.stderr
+    for arguments, variables, reason in cases:
+        result = run_pytest(project, *arguments, variables=variables)
+        assert (result.returncode, result.stdout) == (4, ""), reason
+        assert reason in result.stderr
+    assert run_pytest(project, "--help").returncode == 0
+
+
+# --- tests that the proxy does not reach ---
+
+
+def test_an_error_for_a_missing_key_names_the_remedy(project: Path) -> None:
+    (project / "test_it.py").write_text("import os\ndef test_it():\n    os.environ['OPENAI_API_KEY']\n")
+    (project / "test_import.py").write_text("import os\nos.environ['OPENAI_API_KEY']\n")
+    result = run_pytest(project, "--continue-on-collection-errors")
+    remedy = "set openai_replay = true in the ini file"
+    assert f"A client is made at import, before a fixture can lead it to the proxy: {remedy}" in result.stdout
+    assert (
+        f"The test does not use the fixture openai_replay: name it in the test, or {remedy}" in result.stdout
+    )
+    (project / "conftest.py").write_text("import os\nos.environ['OPENAI_API_KEY']\n")
+    assert f"openai-replay: a conftest file makes a client: {remedy}" in run_pytest(project).stderr
+
+
+# --- under `openai-replay run` ---
+
+
+def test_tests_under_run_use_its_proxy_with_its_mode_and_folder(project: Path) -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        program = [sys.executable, "-m", "openai_replay", "run", "--dir", "fresh"]
+        return subprocess.run(
+            [*program, *arguments],
+            capture_output=True,
+            text=True,
+            env=bare_environment(project, PYTHONDONTWRITEBYTECODE="1"),
+            cwd=project,
+            timeout=CEILING_S,
+            check=False,
+        )
+
+    tests = (sys.executable, "-m", "pytest", "-k", "ask")
+    recorded = run("--mode", "record", "--against-mock", "--", *tests)
+    assert recorded.stderr.endswith("0 replayed, 3 recorded, 0 missed, 0 unused\n"), recorded.stdout
+    of_tests = {recording["test_id"] for recording in recordings(project / "fresh").values()}
+    assert of_tests == {f"test_it.py::test_ask[{text}]" for text in ("one", "two/three", "four 100%")}
+    replayed = run("--base-url", "--", *tests, "-n", "2", "--fail-on-unused", "--fail-on-no-request")
+    assert replayed.returncode == 0, replayed.stdout
+    assert replayed.stderr.endswith("3 replayed, 0 recorded, 0 missed, 0 unused\n"), replayed.stdout
+    refused = run("--", *tests, "--recording-mode", "record")
+    assert refused.returncode == 4
+    assert "--recording-mode: pytest runs under `openai-replay run`" in refused.stderr

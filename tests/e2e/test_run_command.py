@@ -550,3 +550,12 @@ def test_what_makes_no_sense_runs_nothing(
     assert result.returncode == status
     assert text.format(home=home) in result.stderr.decode()
     assert not (home / "ran").exists()
+
+
+def test_a_lost_recording_fails_a_run_whose_command_succeeds(tmp_path: Path) -> None:
+    command = ask(CHAT)
+    command[-1] = f"touch recordings; {command[-1]}"
+    result = run(tmp_path, "--mode", "record", "--against-mock", command=command)
+    assert result.returncode == 1
+    assert b"chat.completion" in result.stdout
+    assert result.stderr.endswith(b"openai-replay: failed because 1 recording could not be written\n")

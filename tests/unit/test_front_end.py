@@ -80,3 +80,11 @@ def test_the_option_that_a_message_advises_is_reworded_and_others_stay() -> None
     assert FrontEnd.SERVE.reworded(message).endswith(
         "with openai-replay serve --set recording_mode=record …)"
     )
+
+
+def test_the_log_is_named_where_the_user_finds_it() -> None:
+    message = "The nearest is ab.json; the proxy's log shows the difference."
+    assert FrontEnd.PYTEST.reworded(message) == (
+        "The nearest is ab.json; pytest's summary shows the difference."
+    )
+    assert FrontEnd.RUN.reworded(message) == message

@@ -207,6 +207,22 @@ def test_to_record_the_folder_may_be_missing(tmp_path: Path, mode: str) -> None:
     assert checked(tmp_path, recording_dir=str(missing), recording_mode=mode).directory == missing
 
 
+@pytest.mark.parametrize("mode", ["record", "record-if-missing"])
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="/proc is a folder that root cannot write either")
+def test_a_folder_that_cannot_be_written_is_refused_before_it_costs_a_recording(
+    tmp_path: Path, mode: str
+) -> None:
+    with pytest.raises(BadOption) as caught:
+        checked(tmp_path, recording_mode=mode, recording_dir="/proc/self/new/folder")
+    assert str(caught.value) == (
+        "recording_dir='/proc/self/new/folder': expected a folder that can be written, /proc/self cannot: "
+        "permission denied"
+    )
+    assert checked(tmp_path, recording_mode="live", recording_dir="/proc/self").mode is Mode.LIVE
+    assert checked(tmp_path, recording_mode="replay", recording_dir="/proc/self").mode is Mode.REPLAY
+    assert checked(tmp_path, recording_mode=mode, recording_dir=str(tmp_path / "new" / "folder"))
+
+
 @pytest.mark.parametrize("mode", ["replay", "record"])
 def test_a_file_is_no_folder(tmp_path: Path, mode: str) -> None:
     file = tmp_path / "file"

@@ -270,3 +270,11 @@ def test_a_replay_that_is_taken_back_counts_no_more(report: Report) -> None:
         {"recording": "1.json", "test_id": "a", "times": 1},
         {"recording": "2.json", "test_id": None, "times": 1},
     ]
+
+
+def test_a_lost_recording_is_marked() -> None:
+    report = Report()
+    report.add_not_recorded(None, "POST /v1/x", "the disk is full", is_lost=True)
+    assert report.not_recorded == [
+        {"test_id": None, "request": "POST /v1/x", "reason": "the disk is full", "lost": True}
+    ]

@@ -1,4 +1,4 @@
-"""Summary at the end of a run, and the exit status by the options --fail-on-…
+"""Summary at the end of a run, and the exit status by lost recordings and the options --fail-on-…
 
 Pure: reports in, lines out. The pytest plugin shares it, so it needs the standard library alone.
 """
@@ -96,6 +96,9 @@ def failures(
         described: returns a line for the name of an unused recording.
     """
     totals = reported["totals"]
+    if lost := sum("lost" in entry for entry in reported["not_recorded"]):
+        recordings = "1 recording" if lost == 1 else f"{lost} recordings"
+        return [f"failed because {recordings} could not be written"]
     if fail_on.no_request and not saw_request(totals):
         return ["failed because of --fail-on-no-request: the proxy saw no request"]
     if fail_on.miss and (totals["missed"] or totals["not_recorded"]):

@@ -8,11 +8,10 @@ import sys
 
 import click
 
-from ..options import Mode
 from ..proxy.certificate_authority import certificate_authority, data_folder
 from .command_line import DIRECTORY, MODES, guarded
-from .environment import base_url, proxy_url
-from .plan import Plan, RunOptions, planned
+from .description import description
+from .plan import RunOptions, planned
 from .prepared_proxy import PreparedProxy
 from .proxy_process import ProxyProcess
 from .run import changes_of_run, configuration, trust_of, without_key
@@ -26,6 +25,9 @@ from .run import changes_of_run, configuration, trust_of, without_key
 @click.option(
     "--against-mock", is_flag=True, help="Record from the mock API: made-up answers, no key, no network."
 )
+@click.option(
+    "--set", "more", metavar="NAME=VALUE", multiple=True, help="Set another option of the proxy; repeatable."
+)
 @click.option("--test-id", metavar="ID", help="A test id to have in the printed variables.")
 @click.pass_obj
 def proxy_command(
@@ -35,17 +37,20 @@ def proxy_command(
     base_url: bool,
     pass_key: bool,
     against_mock: bool,
+    more: tuple[str, ...],
     test_id: str | None,
 ) -> None:
     """Run a proxy for another program, such as a test runner: on a free port, until standard input ends.
 
-    Prints one line of JSON when the proxy listens: its port, its URL, whether it is a base URL's, its mode, the
-    recorded hosts, a warning if a key is missing, and the environment that leads a program to it (null stands for a
+    Prints one line of JSON when the proxy listens: its port, its URL, whether it is a base URL's, its mode, its folder,
+    the recorded hosts, a warning if a key is missing, and the environment that leads a program to it (null stands for a
     variable to be unset).
     """
 
     def held() -> int:
-        options = RunOptions(mode, directory, base_url=base_url, pass_key=pass_key, against_mock=against_mock)
+        options = RunOptions(
+            mode, directory, base_url=base_url, pass_key=pass_key, against_mock=against_mock, more=more
+        )
         plan = planned(options, os.environ)
         authority = certificate_authority(data_folder(os.environ))
         trust = trust_of(authority)
@@ -55,21 +60,9 @@ def proxy_command(
             )  # the files that it needs, while the proxy starts
             port = proxy.wait().port
             changes = changes_of_run(plan, port, trust, os.environ, test_id)
-            click.echo(json.dumps(_description(plan, port, test_id) | {"environment": changes}))
+            described = description(plan, port, changes, test_id)
+            click.echo(json.dumps({**described, "without_key": without_key(plan, os.environ)}))
             sys.stdin.buffer.read()
         return 0
 
     sys.exit(guarded(held))
-
-
-def _description(plan: Plan, port: int, test_id: str | None) -> dict[str, object]:
-    target = plan.target
-    return {
-        "port": port,
-        "url": proxy_url(port, test_id) if target is None else base_url(port, target.path, test_id),
-        "is_reverse": target is not None,
-        "mode": plan.settings.mode.value,
-        "hosts": [] if plan.settings.mode is Mode.LIVE else [host.text for host in plan.settings.hosts],
-        "unrecorded_base_url": plan.unrecorded_base_url(),
-        "without_key": without_key(plan, os.environ),
-    }

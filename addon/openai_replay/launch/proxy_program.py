@@ -27,8 +27,12 @@ _NEEDED = ("mitmproxy", "orjson", "click", "cryptography")
 
 _ERROR = f"{_PROGRAM}: error: "
 
-# Stands in the printed variables and URLs for a test id.
-_PLACEHOLDER = "openai-replay-test-id"
+# The environment variable in which `openai-replay run` describes its proxy to a test runner, as `openai-replay proxy`
+# prints it.
+RUN = "OPENAI_REPLAY_RUN"
+
+# Stands in the described variables and URLs for a test id.
+PLACEHOLDER = "openai-replay-test-id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class ProxyDescription:
         running: the control page of the proxy.
         url: its URL, or the base URL that it stands for, with a placeholder for the test id.
         mode: its `recording_mode`.
+        directory: the folder of the recordings.
         hosts: the recorded hosts, none in mode live.
         environment: variables for a program that uses it, None for a variable to be unset; with the same placeholder.
         unrecorded_base_url: OPENAI_BASE_URL where it leads to a host that is not recorded, "" otherwise.
@@ -48,6 +53,7 @@ class ProxyDescription:
     running: RunningProxy
     url: str
     mode: str
+    directory: str
     hosts: tuple[str, ...]
     environment: Mapping[str, str | None] = field(repr=False)
     unrecorded_base_url: str = ""
@@ -60,6 +66,7 @@ class ProxyDescription:
             RunningProxy(described["port"], described["is_reverse"]),
             described["url"],
             described["mode"],
+            described["directory"],
             tuple(described["hosts"]),
             described["environment"],
             described["unrecorded_base_url"],
@@ -89,7 +96,7 @@ class ProxyProgram:
     def __init__(
         self, command: Sequence[str], arguments: Sequence[str], environment: Mapping[str, str]
     ) -> None:
-        self._command = [*command, "proxy", "--test-id", _PLACEHOLDER, *arguments]
+        self._command = [*command, "proxy", "--test-id", PLACEHOLDER, *arguments]
         self._environment = environment
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  # closed by `stop`
         self._maybe_process: subprocess.Popen[bytes] | None = None
@@ -160,4 +167,4 @@ def _reason(log: Sequence[str]) -> str:
 
 
 def _for_test(text: str, test_id: str) -> str:
-    return text.replace(_PLACEHOLDER, quote(test_id, safe=""))
+    return text.replace(PLACEHOLDER, quote(test_id, safe=""))

@@ -18,6 +18,7 @@ from ..options import Mode
 from ..proxy.certificate_authority import CertificateAuthority, certificate_authority, data_folder
 from ..report_files.by_test import changed_answers
 from .child import CommandFailed, held_signals, run_command
+from .description import of_run
 from .environment import Changes, applied, dummy_key, through_base_url, through_proxy, tls_at_base_url
 from .hint import hint
 from .keys import missing_key, real_keys, replaced_keys
@@ -35,7 +36,7 @@ from .upstream_proxy import UpstreamProxy, upstream_proxy
 # This program itself has failed, before the command could run: the status that `env`, `timeout` and `docker run` give.
 FAILED = 125
 
-# The command succeeded, and a condition of --fail-on-… did not hold, or a report could not be written.
+# The command succeeded, and a condition of --fail-on-… did not hold, or a report or a recording could not be written.
 NOT_AS_ASKED = 1
 
 
@@ -74,7 +75,8 @@ def run(
             # Made now, for any port, so that the files that it needs are there when the port is known.
             changes_of_run(plan, 0, trust, environment)
             port = proxy.wait().port
-            changed = applied(changes_of_run(plan, port, trust, environment), environment)
+            changes = changes_of_run(plan, port, trust, environment)
+            changed = applied({**changes, **of_run(plan, port, changes)}, environment)
             try:
                 with TitleCounter(partial(_totals, proxy), _terminal(plan)):
                     status = run_command(command, changed, held_before, _watch(proxy))
@@ -238,7 +240,7 @@ def _sum_up(plan: Plan, reported: dict[str, Any], pruned: int, environment: Mapp
 
 
 def _status_by_conditions(plan: Plan, reported: dict[str, Any], pruned: int) -> int:
-    """Return the exit status by the options --fail-on-…, and say why it is no success."""
+    """Return the exit status by lost recordings and the options --fail-on-…, and say why it is no success."""
     options = plan.options
     fail_on = Conditions(options.fail_on_miss, options.fail_on_unused, options.fail_on_no_request)
     problems = failures(fail_on, reported, pruned, partial(_described, plan.settings.directory))

@@ -89,7 +89,7 @@ def run_command(
 
     The exit status is the command's, or else 127 when the command is not there, 126 when it cannot be run, 128 + n when
     signal n ended it, 125 when the proxy did not start, 2 when this command line makes no sense, and 1 when the command
-    succeeded and a condition of --fail-on-… did not hold, or a report could not be written.
+    succeeded and a condition of --fail-on-… did not hold, or a report or a recording could not be written.
 
     The other options of the proxy are given with --set, by environment variables such as OPENAI_RECORDING_HOSTS, or in
     the file openai-replay.toml beside the recordings.

@@ -202,12 +202,11 @@ def _write(
     The report belongs to the loop's thread.
     """
 
-    def not_recorded(reason: str, *, is_kept: bool = False) -> None:
+    def not_recorded(reason: str, *, is_kept: bool = False, is_lost: bool = False) -> None:
         loop.call_soon_threadsafe(service.files_changed, service.recorder.take_changes())
         may_be_retried = is_kept or exchange.end is End.LEFT_BY_CLIENT
-        loop.call_soon_threadsafe(
-            partial(service.not_recorded, ticket.api_request, reason, may_be_retried=may_be_retried)
-        )
+        tell = partial(service.not_recorded, may_be_retried=may_be_retried, is_lost=is_lost)
+        loop.call_soon_threadsafe(tell, ticket.api_request, reason)
 
     try:
         if tap.problem:
@@ -218,10 +217,10 @@ def _write(
         loop.call_soon_threadsafe(service.files_changed, service.recorder.take_changes())
         loop.call_soon_threadsafe(_recorded, service, ticket, path, started_s)
     except (OpenAIReplayError, OSError) as exc:
-        not_recorded(str(exc), is_kept=isinstance(exc, KeptSuccess))
+        not_recorded(str(exc), is_kept=isinstance(exc, KeptSuccess), is_lost=isinstance(exc, OSError))
     except Exception as exc:
         log.exception("A bug of this addon")
         service.recorder.drop(ticket)
-        not_recorded(f"{type(exc).__name__}: {exc}")
+        not_recorded(f"{type(exc).__name__}: {exc}", is_lost=True)
     finally:
         tap.close()

@@ -86,10 +86,24 @@ def explained(miss: Mapping[str, Any]) -> list[str]:
         lines.append(f"The nearest is {nearest}:")
     elif "nearest" in miss:
         lines.append("There is none of this endpoint.")
-    for one in miss.get("differences", ()):
-        recorded, sent = one.get("recorded") or "nothing", one.get("asked") or "nothing"
-        lines.append(f"    {one.get('path', '')}: recorded {recorded}, asked {sent}")
+    lines += [f"    {_difference(one)}" for one in miss.get("differences", ())]
     return [*lines, *miss.get("advice", "").splitlines()]
+
+
+def in_one_line(miss: Mapping[str, Any]) -> str:
+    """Return a miss as one line: its kind, test and request, and the reason or the first place that differs."""
+    reason = miss.get("refused") or miss.get("unreadable") or _first_difference(miss)
+    return ": ".join(filter(None, (kind_of(miss), miss.get("test_id") or NO_TEST, _request(miss), reason)))
+
+
+def _first_difference(miss: Mapping[str, Any]) -> str:
+    differences = miss.get("differences")
+    return _difference(differences[0]) if differences else ""
+
+
+def _difference(one: Mapping[str, Any]) -> str:
+    recorded, sent = one.get("recorded") or "nothing", one.get("asked") or "nothing"
+    return f"{one.get('path', '')}: recorded {recorded}, asked {sent}"
 
 
 def kind_of(miss: Mapping[str, Any]) -> str:

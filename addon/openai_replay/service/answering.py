@@ -198,7 +198,7 @@ async def explained_miss(service: Service, api_request: ApiRequest) -> Refusal:
     service.run.report.add_miss(found, advice)
     _log_miss(service, api_request)
     log.warning("%s\n%s", found.explanation(), advice)
-    return Refusal(found.summary(), "recording_not_found")
+    return Refusal(service.run.front_end.reworded(found.summary()), "recording_not_found")
 
 
 def invalid_header(service: Service, api_request: ApiRequest, problem: str) -> Refusal:
@@ -273,4 +273,4 @@ def unreadable(service: Service, api_request: ApiRequest, exc: BadRecording) -> 
     service.run.report.add_missed(api_request.test_id, api_request.name(), details)
     _log_miss(service, api_request)
     message = f"The recording {exc.path.name} cannot be read; the proxy's log says where."
-    return Refusal(message, "recording_unreadable")
+    return Refusal(service.run.front_end.reworded(message), "recording_unreadable")

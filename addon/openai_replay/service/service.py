@@ -224,15 +224,19 @@ class Service:
         for ticket in changes.retried:
             self.run.report.add_retried(ticket.api_request.test_id, had_file=ticket.path is not None)
 
-    def not_recorded(self, api_request: ApiRequest, reason: str, *, may_be_retried: bool = False) -> None:
+    def not_recorded(
+        self, api_request: ApiRequest, reason: str, *, may_be_retried: bool = False, is_lost: bool = False
+    ) -> None:
         """Say in the log and the report that an exchange passed and could not be recorded.
 
-        `may_be_retried`: the client gave up, and a later request of it may be recorded in the place of this one.
+        Args:
+            may_be_retried: the client gave up, and a later request of it may be recorded in the place of this one.
+            is_lost: the recording could not be written.
         """
         log.error("Not recorded: %s: %s", api_request.reference(), reason)
         request = api_request.name() if may_be_retried else ""
         self.run.report.add_not_recorded(
-            api_request.test_id, api_request.operation(), reason, given_up=request
+            api_request.test_id, api_request.operation(), reason, given_up=request, is_lost=is_lost
         )
         self.run.requests.write(RequestLine(Outcome.NOT_RECORDED, api_request.label(), api_request.test_id))
 

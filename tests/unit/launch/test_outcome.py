@@ -106,6 +106,17 @@ def test_recorded_failures_are_counted_by_status_with_a_question() -> None:
 
 
 def test_unused_recordings_are_described_where_they_fail_the_run() -> None:
-    reported = {"totals": {}, "unused": ["a.json", "b.json"]}
+    reported = report() | {"unused": ["a.json", "b.json"]}
     lines = failures(Conditions(False, True, False), reported, described=str.upper)
     assert lines[1:-1] == ["    A.JSON", "    B.JSON"]
+
+
+def test_a_lost_recording_fails_each_run() -> None:
+    reported = report() | {"not_recorded": [{"lost": True}, {}]}
+    assert failures(Conditions(False, False, False), reported) == [
+        "failed because 1 recording could not be written"
+    ]
+    reported = report() | {"not_recorded": [{"lost": True}, {"lost": True}]}
+    assert failures(Conditions(False, False, True), reported) == [
+        "failed because 2 recordings could not be written"
+    ]

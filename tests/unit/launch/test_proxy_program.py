@@ -13,6 +13,7 @@ DESCRIBED = {
     "is_reverse": False,
     "url": "http://openai-replay-test-id:any@127.0.0.1:1",
     "mode": "replay",
+    "directory": "/recordings",
     "hosts": ["api.openai.com"],
     "environment": {"HTTPS_PROXY": "http://openai-replay-test-id:any@127.0.0.1:1", "GONE": None},
     "unrecorded_base_url": "",

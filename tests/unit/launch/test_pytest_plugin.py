@@ -1,11 +1,29 @@
-"""The words of the pytest plugin; tests/e2e/test_pytest_plugin runs it."""
+"""The hooks of the pytest plugin; tests/e2e/test_pytest_plugin runs it."""
 
-from openai_replay.launch.pytest_plugin import _not_recorded
+import pytest
+
+from openai_replay.launch.pytest_plugin import _USES_FIXTURE, TestsSeen, _fail_for_bypass
 
 
-def test_exchanges_that_were_not_recorded_are_named_up_to_a_number() -> None:
-    entries = [{"request": f"POST /v1/{number}", "reason": "why", "test_id": None} for number in range(22)]
-    lines = _not_recorded(entries)  # type: ignore[arg-type]
-    assert lines[0] == "not recorded: POST /v1/0: why"
-    assert lines[-1] == "not recorded: 2 more"
-    assert len(lines) == 21
+def passed(nodeid: str) -> pytest.TestReport:
+    return pytest.TestReport(nodeid, ("a.py", 1, "a"), {}, "passed", None, "call")
+
+
+def test_tests_that_used_the_fixture_are_noted_also_from_another_process() -> None:
+    seen, of_worker = TestsSeen(), passed("a.py::test_a")
+    setattr(of_worker, _USES_FIXTURE, True)
+    serialised = of_worker._to_json()
+    seen.pytest_runtest_logreport(pytest.TestReport._from_json(serialised))
+    seen.pytest_runtest_logreport(passed("a.py::test_b"))
+    assert seen.using_fixture == {"a.py::test_a"}
+
+
+def test_a_client_past_the_proxy_fails_its_test() -> None:
+    made = passed("a.py::test_a")
+    _fail_for_bypass(made, [])
+    assert made.passed
+    _fail_for_bypass(made, ["api.openai.com"])
+    assert made.failed
+    assert "a client goes past the proxy to api.openai.com" in made.longreprtext
+    _fail_for_bypass(made, ["api.openai.com"])
+    assert [name for name, _ in made.sections] == ["openai-replay: past the proxy"]

@@ -1,5 +1,6 @@
 """Questions to a running proxy, put to a server that notes them."""
 
+import http.client
 import json
 import threading
 from collections.abc import Iterator
@@ -65,6 +66,15 @@ def test_reset_and_alias_name_their_test(server: NotingServer) -> None:
         "POST /@/alias?test_id=a%26b&alias=x",
         "POST /@/alias?alias=x",
     ]
+
+
+def test_a_proxy_is_asked_past_replaced_connections_of_http_client(
+    server: NotingServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """VCR.py replaces the classes while a test with a cassette runs."""
+    for name in ("HTTPConnection", "HTTPSConnection"):
+        monkeypatch.delattr(http.client, name)
+    assert RunningProxy(server.server_port, is_reverse=False).report() == {"totals": {}}
 
 
 def test_another_status_and_silence_are_errors(server: NotingServer) -> None:

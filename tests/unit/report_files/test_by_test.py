@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openai_replay.report_files.by_test import NO_TEST, by_test, explained, notes
+from openai_replay.report_files.by_test import NO_TEST, by_test, explained, in_one_line, notes
 
 from .reports import MISS, report
 
@@ -96,3 +96,17 @@ def test_facts_about_the_whole_run_are_notes() -> None:
         "answers were changed on purpose: 3 with rate_limit, 4 paced",
     ]
     assert notes(report()) == []
+
+
+def test_a_miss_in_one_line_has_its_test_and_the_first_difference_or_the_reason() -> None:
+    assert in_one_line(MISS) == (
+        "miss: tests/test_a.py::test_b: POST /v1/chat/completions (request 9f3c51d20b7a), 2 times: "
+        'messages[0].content: recorded "<b>Hi", asked "Ho"'
+    )
+    assert in_one_line({"test_id": None, "request": "ab", "refused": "why"}) == (
+        f"refused: {NO_TEST}: request ab: why"
+    )
+    assert in_one_line({"test_id": "t", "request": "ab", "unreadable": "x.json: why"}) == (
+        "unreadable recording: t: request ab: x.json: why"
+    )
+    assert in_one_line({"test_id": "t", "request": "ab"}) == "miss: t: request ab"
