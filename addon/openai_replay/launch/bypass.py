@@ -59,7 +59,7 @@ def explanation(host: str) -> str:
     return (
         f"openai-replay: a client goes past the proxy to {host}. It was made before the proxy was known (set "
         "openai_replay = true in the ini file, or make it in a fixture or a test), or it reads no proxy variables (try "
-        "--recording-base-url; addon/CLIENTS.md has the remedy for each client)"
+        "--recording-base-url)"
     )
 
 

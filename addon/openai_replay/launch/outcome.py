@@ -1,4 +1,4 @@
-"""Summary at the end of a run, and the exit status by lost recordings and the options --fail-on-…
+"""Lines at the end of a run, and the exit status by lost recordings and the options --fail-on-…
 
 Pure: reports in, lines out. The pytest plugin shares it, so it needs the standard library alone.
 """
@@ -12,19 +12,6 @@ from typing import Any
 
 # How many unused recordings are named.
 _MOST_NAMED = 20
-
-# Counts that are shown where there are any, with their words. Equal answers and retried failures
-# leave no file.
-_RARE = {
-    "equal": "recorded as equal to the one before",
-    "retried": "retried with success",
-    "refused_upgrades": "refused as WebSocket",
-    "paced": "paced",
-    "faulted": "faulted",
-}
-
-# Counts of missed requests whose recording is not missing, with their words.
-_REASONS = {"refused": "refused", "unreadable": "with an unreadable recording"}
 
 _COUNTED = ("replayed", "recorded", "missed", "not_recorded")
 
@@ -51,21 +38,6 @@ def recorded_failures(reported: Mapping[str, Any]) -> list[str]:
         question = _FAILURE_HINTS.get(status, "")
         lines.append(f"{failed} with status {status}{f': {question}' if question else ''}")
     return lines
-
-
-def summary(totals: Mapping[str, int], pruned: int = 0) -> str:
-    """Return the counts of a run in one line."""
-    parts = [f"{totals[name]} {name}" for name in ("replayed", "recorded", "missed")]
-    reasons = [f"{totals[name]} {words}" for name, words in _REASONS.items() if totals.get(name)]
-    if reasons:
-        parts[-1] += f" ({', '.join(reasons)})"
-    if totals["not_recorded"]:
-        parts.append(f"{totals['not_recorded']} not recorded")
-    parts.append(f"{totals['unused'] - pruned} unused")
-    parts += [f"{totals[name]} {words}" for name, words in _RARE.items() if totals.get(name)]
-    if pruned:
-        parts.append(f"{pruned} pruned")
-    return ", ".join(parts)
 
 
 def other_apis(reported: Mapping[str, Any]) -> list[str]:

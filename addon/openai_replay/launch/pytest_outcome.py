@@ -12,7 +12,8 @@ from typing import Any
 
 from ..modes import Mode
 from ..report_files.by_test import changed_answers, in_one_line
-from .outcome import Conditions, failures, other_apis, recorded_failures, saw_request, summary
+from ..report_files.summary import summary
+from .outcome import Conditions, failures, other_apis, recorded_failures, saw_request
 from .proxy_program import ProxyDescription
 
 # How many misses, and how many kinds of exchanges that were not recorded, are named at the end.
@@ -27,8 +28,8 @@ _NO_TEST = (
 )
 
 _NO_REQUEST = (
-    "The proxy saw no request of the tests to a recorded host: they call no API, or a client goes past the proxy "
-    "(addon/CLIENTS.md has the remedy for each)."
+    "The proxy saw no request of the tests to a recorded host: they call no API, or a client goes past the proxy: "
+    "try --recording-base-url."
 )
 
 

@@ -17,13 +17,14 @@ from ..front_end import FrontEnd
 from ..options import Mode
 from ..proxy.certificate_authority import CertificateAuthority, certificate_authority, data_folder
 from ..report_files.by_test import changed_answers
+from ..report_files.summary import summary
 from .child import CommandFailed, held_signals, run_command
 from .description import of_run
 from .environment import Changes, applied, dummy_key, through_base_url, through_proxy, tls_at_base_url
 from .hint import hint
 from .keys import missing_key, real_keys, replaced_keys
 from .old_node import old_node
-from .outcome import Conditions, failures, other_apis, recorded_failures, saw_request, summary
+from .outcome import Conditions, failures, other_apis, recorded_failures, saw_request
 from .plan import Plan, RunOptions, planned
 from .prepared_proxy import PreparedProxy
 from .printed import message_without_secrets

@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from ..errors import OpenAIReplayError
 from ..format.recording import JSON
@@ -287,10 +288,21 @@ class Service:
             reported["rules_without_effect"] = [*lines]
         return await self.run.worker.call(partial(self.run.secrets.json, reported, self.rules.redactor))
 
+    async def _sum_up(self) -> None:
+        """Say the counts of the run, as `openai-replay run` does. One of several workers cannot: others may go on."""
+        if self.run.front_end in (FrontEnd.SERVE, FrontEnd.ENGINE) and self.run.shared is None:
+            # Imported at the end: each start would wait for it.
+            from ..report_files.summary import summary
+
+            with suppress(OSError, OpenAIReplayError):  # the folder may be gone
+                totals: Any = (await self._reported(control.Scope()))["totals"]
+                log.info("%s", summary(totals))
+
     async def finish(self) -> None:
-        """Wait for all writing, point out rules without effect, and write the report of `recording_report`."""
+        """Wait for all writing, say the counts, and write the report of `recording_report`."""
         for line in self._rules_without_effect():
             log.warning("%s", line)
+        await self._sum_up()
         await self.run.worker.call(partial(self.store.index.discard_if_it_holds, self.run.secrets.needles()))
         path = self.settings.report
         if path is not None:

@@ -1,10 +1,10 @@
-"""The summary of a run, and the conditions under which it fails."""
+"""The lines at the end of a run, and the conditions under which it fails."""
 
 from typing import Any
 
 import pytest
 
-from openai_replay.launch.outcome import Conditions, failures, recorded_failures, saw_request, summary
+from openai_replay.launch.outcome import Conditions, failures, recorded_failures, saw_request
 from openai_replay.report import Report
 
 
@@ -14,28 +14,6 @@ def report(**counts: int) -> dict[str, Any]:
     made["totals"] |= counts
     made["unused"] = [f"{number:03}.json" for number in range(counts.get("unused", 0))]
     return made
-
-
-def test_the_summary_counts_and_leaves_rare_counts_out() -> None:
-    assert summary(report()["totals"]) == "0 replayed, 0 recorded, 0 missed, 0 unused"
-    totals = report(replayed=3, not_recorded=1, unused=5)["totals"]
-    assert summary(totals, pruned=4) == (
-        "3 replayed, 0 recorded, 0 missed, 1 not recorded, 1 unused, 4 pruned"
-    )
-
-
-def test_missed_requests_that_have_a_recording_are_told_apart() -> None:
-    totals = report(missed=4, refused=2, unreadable=1)["totals"]
-    assert summary(totals) == (
-        "0 replayed, 0 recorded, 4 missed (2 refused, 1 with an unreadable recording), 0 unused"
-    )
-
-
-def test_answers_without_a_file_are_counted_where_there_are_any() -> None:
-    totals = report(recorded=2, equal=3, retried=1)["totals"]
-    assert summary(totals) == (
-        "0 replayed, 2 recorded, 0 missed, 0 unused, 3 recorded as equal to the one before, 1 retried with success"
-    )
 
 
 @pytest.mark.parametrize("name", ["replayed", "recorded", "missed", "not_recorded", "refused_upgrades"])

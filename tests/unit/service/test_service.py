@@ -120,6 +120,26 @@ def test_a_header_that_makes_no_sense_is_in_the_report_with_the_reason(
     assert said[1].startswith("refused  POST /v1/chat/completions")
 
 
+@pytest.mark.parametrize(
+    ("front_end", "is_said"),
+    [(FrontEnd.SERVE, True), (FrontEnd.ENGINE, True), (FrontEnd.RUN, False), (FrontEnd.MITMDUMP, False)],
+)
+def test_a_proxy_that_runs_by_itself_ends_with_the_counts(
+    folder: Path, caplog: pytest.LogCaptureFixture, front_end: FrontEnd, is_said: bool
+) -> None:
+    write_recording(folder, "a.json", chat("Hi"), {"n": 1})
+    values: dict[str, object] = {option.name: option.default for option in OPTIONS}
+    run = Run.new({FRONT_END: front_end.value})
+    service = Service.opened(run, settings({**values, "recording_dir": str(folder)}), {})
+    with caplog.at_level(logging.INFO):
+        ask(service, "Hi")
+        asyncio.run(service.finish())
+    service.close()
+    run.worker.close()
+
+    assert (caplog.messages[-1] == "1 replayed, 0 recorded, 0 missed, 0 unused") is is_said
+
+
 def test_rules_without_effect_are_in_the_report(folder: Path) -> None:
     write_recording(folder, "a.json", chat("Hi"), {"n": 1})
     values: dict[str, object] = {option.name: option.default for option in OPTIONS}
