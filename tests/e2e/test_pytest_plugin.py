@@ -294,7 +294,9 @@ def test_conditions_fail_a_run_whose_tests_succeed(project: Path) -> None:
 def test_a_project_is_recorded_from_the_mock_without_a_key(project: Path) -> None:
     recorded = run_pytest(project, "--recording-mode", "record", "--recording-against-mock")
     assert recorded.returncode == 0, recorded.stdout
-    assert "The mock API answers for api.openai.com, *.api.openai.com: its texts are made up" in recorded.stdout
+    assert (
+        "The mock API answers for api.openai.com, *.api.openai.com: its texts are made up" in recorded.stdout
+    )
     assert "OPENAI_API_KEY is not set" not in recorded.stdout
     assert summary(recorded) == "0 replayed, 3 recorded, 0 missed, 0 unused"
     assert summary(run_pytest(project)) == "3 replayed, 0 recorded, 0 missed, 0 unused"
