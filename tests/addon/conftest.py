@@ -108,11 +108,11 @@ async def loaded(recording_dir: Path, **options: Any) -> AsyncIterator[Loaded]:
         yield Loaded(addon, context)
         if addon in context.master.addons:
             context.master.addons.remove(addon)
-        await asyncio.gather(*_unfinished_tasks())
+        await asyncio.gather(*unfinished_tasks())
         context.master._legacy_log_events.uninstall()  # it would log to this loop after the loop is closed
 
 
-def _unfinished_tasks() -> list[asyncio.Task[Any]]:
+def unfinished_tasks() -> list[asyncio.Task[Any]]:
     """Return the other tasks of this loop that end by themselves."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     return [task for task in others if not task.get_name().startswith(AT_THE_END)]

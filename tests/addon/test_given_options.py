@@ -14,7 +14,7 @@ from mitmproxy.test import taddons
 from openai_replay.proxy.addon import OpenAIReplay
 from openai_replay.proxy.given_options import given_options
 
-from .conftest import Loaded
+from .conftest import Loaded, unfinished_tasks
 
 NOT_STARTED = "the addon did not start: nothing connects"
 
@@ -37,7 +37,7 @@ async def started(*texts: str, **configured: Any) -> tuple[str | None, dict[str,
         assert not context.options.deferred
         own = given_options(["recording_mode", "recording_dir", "recording_ignore"])
         context.master.addons.remove(addon)
-        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
+        await asyncio.gather(*unfinished_tasks())
         context.master._legacy_log_events.uninstall()
     return refusal, own
 

@@ -13,12 +13,20 @@ from openai_replay.format.recording import Failure, Recording, Request, Response
 from openai_replay.launch.listing import found, raw
 from unit.exchanges import chat, completion, write_recording
 
-STATUS_CODES = st.none() | st.integers(-1, 700) | st.booleans() | st.just("429")
+# Each has a body, and these statuses allow none.
+WITHOUT_BODY = (204, 304)
+STATUSES = st.integers(200, 599).filter(lambda status: status not in WITHOUT_BODY)
+STATUS_CODES = (
+    st.none()
+    | st.integers(-1, 700).filter(lambda status: status not in WITHOUT_BODY)
+    | st.booleans()
+    | st.just("429")
+)
 FAILURES = st.builds(
     Failure, st.fixed_dictionaries({}, optional={"status_code": STATUS_CODES}), st.just("No.")
 )
-RESPONSES = st.builds(Response, st.none(), status=st.integers(200, 599), failure=FAILURES) | st.builds(
-    Response, st.just([]), st.just(True), st.integers(200, 599), st.none() | FAILURES
+RESPONSES = st.builds(Response, st.none(), status=STATUSES, failure=FAILURES) | st.builds(
+    Response, st.just([]), st.just(True), STATUSES, st.none() | FAILURES
 )
 
 
