@@ -8,6 +8,7 @@ import time
 import wave
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -282,6 +283,35 @@ def test_repeats_are_numbered_and_replayed_in_order(proxies: Both) -> None:
     wait_until(lambda: len(proxies.recordings_of("repeats")) == 2, "both sessions are written")
 
     assert replayed(proxies, act) == seen
+
+
+def ask(client: Client, test_id: str, text: str) -> None:
+    """Say one text in a session, and wait for the whole answer."""
+    socket = client.socket(test_id)
+    socket.receive_until("session.created")
+    socket.send(type="session.update", session={"output_modalities": ["text"]})
+    socket.receive_until("session.updated")
+    say(socket, text)
+    socket.send(type="response.create")
+    socket.receive_until("response.done")
+    socket.close()
+
+
+def test_sessions_of_one_test_are_told_apart_by_the_clients_messages(proxies: Both) -> None:
+    texts = ["hello", "bye", "more"]
+    for number, text in enumerate(texts, 1):
+        with ExitStack() as stack:
+            ask(Client(proxies.recorder, stack), "apart", text)
+        wait_until(partial(_has_recordings, proxies, number), "the session is written")
+    for text in reversed(texts):
+        replayed(proxies, partial(ask, test_id="apart", text=text))
+    report = proxies.replayer.ask("/report?test_id=apart")
+    assert [one["times"] for one in report["replayed"]] == [1, 1, 1]
+    assert report["missed"] == []
+
+
+def _has_recordings(proxies: Both, count: int) -> bool:
+    return len(proxies.recordings_of("apart")) == count
 
 
 def test_calls_and_client_secrets_are_http_exchanges(proxies: Both) -> None:
