@@ -220,7 +220,7 @@ def _closed(plan: Plan, status: int, proxy: ProxyProcess, environment: Mapping[s
         say(f"error: {exc}")
         return status or NOT_AS_ASKED
     are_written = _write_reports(plan, reported, environment)
-    if advice := hint(plan, reported, environment):
+    if advice := hint(plan, reported):
         say(advice)
     pruned = _prune(plan, status, reported) if plan.options.prune else 0
     _sum_up(plan, reported, pruned, environment)
