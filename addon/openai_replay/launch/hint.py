@@ -10,9 +10,8 @@ from .outcome import saw_request
 from .plan import Plan
 
 _PAST_PROXY = (
-    "The proxy saw no request to {hosts}. Does the command call the API, and not by another proxy, as pytest's fixture "
-    "openai_replay does? Some clients, such as Node before 22.21, ignore proxies: try `openai-replay run "
-    "--base-url`."
+    "The proxy saw no request to {hosts}. Does the command call the API? Some clients, such as Node before 22.21, "
+    "ignore proxies: try `openai-replay run --base-url`."
 )
 
 _PAST_BASE_URL = (
