@@ -223,6 +223,7 @@ DIFFERENT: dict[str, tuple[bytes, int | None, int | None]] = {
     "two lengths that are equal": (post(CHAT, f"content-length: {len(CHAT)}"), 400, 400),
     "length and chunks": (post(chunked(CHAT, 7), CHUNKED, "content-length: 77"), 400, 400),
     "chunks that are none": (post(b"zz\r\nabc\r\n0\r\n\r\n", CHUNKED), None, 400),
+    "a length that begins with 0": (request("/v1/models", "content-length: 00"), 400, 200),
     "another version of HTTP": (request(version="1.2"), 200, 400),
     "a method of nobody": (request(method="BREW"), 400, 400),
     "bytes in the path": (request("/v1/\xc3\xbc"), 400, 400),
