@@ -11,6 +11,7 @@ import pytest
 
 from openai_replay.launch.keys import _DOMAIN_OF_KEY, _KEY_OF_ANY_HOST
 from openai_replay.launch.prepared_proxy import PreparedProxy
+from support.proxy import wait_until
 from unit.launch.conftest import modules_after
 
 KEY = "sk-real-0123456789abcdef"
@@ -28,7 +29,9 @@ def prepared(tmp_path: Path) -> Iterator[PreparedProxy]:
 
 
 def environment_of(process: subprocess.Popen[bytes]) -> list[str]:
-    return Path(f"/proc/{process.pid}/environ").read_text().split("\0")
+    """Return the variables of a process; the system shows none until the process's program is loaded."""
+    environment = Path(f"/proc/{process.pid}/environ")
+    return wait_until(environment.read_text, "the program is loaded").split("\0")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc shows the environment of a process on Linux alone")
