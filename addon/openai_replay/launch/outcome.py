@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..format.short_text import number_of
+
 # How many unused recordings are named.
 _MOST_NAMED = 20
 
@@ -69,8 +71,7 @@ def failures(
     """
     totals = reported["totals"]
     if lost := sum("lost" in entry for entry in reported["not_recorded"]):
-        recordings = "1 recording" if lost == 1 else f"{lost} recordings"
-        return [f"failed because {recordings} could not be written"]
+        return [f"failed because {number_of(lost, 'recording')} could not be written"]
     if fail_on.no_request and not saw_request(totals):
         return ["failed because of --fail-on-no-request: the proxy saw no request"]
     if fail_on.miss and (totals["missed"] or totals["not_recorded"]):

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
 
 from mitmproxy import ctx
 from mitmproxy.utils.asyncio_utils import create_task
 
 log = logging.getLogger(__name__)
 
-# For `extra` of a log call: an error that must end the start, such as an option that makes no sense.
-_STOPS_START: dict[str, Any] = {"stops_start": True}
+# The attribute of an error's record in the log that must end the start, such as an option that makes no sense.
+_STOPS_START = "stops_start"
 
 # The name of a task that waits for the end of the event loop.
 AT_THE_END = "let threads finish"
@@ -32,12 +31,17 @@ class _StartErrors(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Tell whether an error is not one of a request."""
-        return hasattr(record, "stops_start") or not record.name.startswith(_OF_REQUESTS)
+        return stops_start(record) or not record.name.startswith(_OF_REQUESTS)
+
+
+def stops_start(record: logging.LogRecord) -> bool:
+    """Tell whether a record of the log is of an error that `fail_start` has logged."""
+    return hasattr(record, _STOPS_START)
 
 
 def fail_start(message: str) -> None:
     """Log an error that ends mitmproxy, if it still starts."""
-    log.error("%s", message, extra=_STOPS_START)
+    log.error("%s", message, extra={_STOPS_START: True})
     create_task(_let_threads_finish(), name=AT_THE_END, keep_ref=True)
 
 

@@ -15,11 +15,10 @@ import time
 
 from mitmproxy import ctx
 
+from openai_replay.proxy.start_errors import start_has_failed, stops_start
+
 # The file descriptor that the listening port is written to, or the reason why the proxy does not start.
 ANNOUNCE_FD = "OPENAI_REPLAY_ANNOUNCE_FD"
-
-# The attribute of the log's record of a mistake in the options, see start_errors.py.
-STOPS_START = "stops_start"
 
 # The logger with a line per request, which `run --log` shows.
 REQUEST_LOG = "openai_replay.requests"
@@ -59,7 +58,7 @@ class StandardError(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a record, under the name of the program that the person has called, in one piece."""
-        if hasattr(record, STOPS_START) and self._announcement.make(record.getMessage()):
+        if stops_start(record) and self._announcement.make(record.getMessage()):
             return
         at = f"{time.strftime('%H:%M:%S')} " if record.name == REQUEST_LOG else ""
         text = f"openai-replay: {at}{record.getMessage().rstrip()}\n"
@@ -90,7 +89,7 @@ class Companion:
 
     def _announce_port(self) -> None:
         """Tell the parent process the port, unless an error has been logged that ends the start."""
-        if not ctx.master.addons.get("errorcheck").logger.has_errored:
+        if not start_has_failed():
             ((_, port, *_), *_) = ctx.master.addons.get("proxyserver").listen_addrs()
             self._announcement.make(str(port))
 
