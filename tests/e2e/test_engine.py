@@ -209,6 +209,7 @@ def test_workers_share_positions_and_the_report_even_when_one_is_killed(tmp_path
         assert ask(running, path=ALIASED)["said"] == 1
         assert running.stop() == 0
     assert json.loads((tmp_path / "report.json").read_bytes())["totals"]["replayed"] == 29 - 6
+    assert running.log().splitlines()[-1].endswith("] 23 replayed, 0 recorded, 0 missed, 8 unused")
 
 
 def _children(running: Proxy) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from openai_replay.front_end import FRONT_END, FrontEnd
 from support.proxy import (
     CEILING_S,
     PROGRAM,
@@ -85,7 +86,7 @@ def workers(home: Path, *options: str, count: int = WORKERS) -> Iterator[Proxy]:
             command,
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=bare_environment(home),
+            env=bare_environment(home, **{FRONT_END: FrontEnd.SERVE.value}),
             cwd=home,
         )
     running = Proxy(process, 0, home, log_file)
@@ -150,6 +151,7 @@ def test_workers_share_positions_and_the_report_even_when_one_is_killed(tmp_path
         children = pids(running)
         assert running.stop() == 0
     assert json.loads(report.read_text())["totals"]["replayed"] == 4 + 12
+    assert running.log().splitlines()[-1].endswith("] 16 replayed, 0 recorded, 0 missed, 18 unused")
     for child in children:
         with pytest.raises(ProcessLookupError):
             os.kill(child, 0)

@@ -85,6 +85,16 @@ def is_ready(folder: Path, pid: int) -> bool:
     return _ready_file(folder, pid).exists()
 
 
+def mark_last(folder: Path) -> None:
+    """Say that all processes of the run but one have ended, and that this one ends now."""
+    _last_file(folder).touch()
+
+
+def is_last(folder: Path) -> bool:
+    """Tell whether the run ends with the process that asks, which ends now."""
+    return _last_file(folder).exists()
+
+
 def is_first_to_say(folder: Path, text: str) -> bool:
     """Tell whether no process of the run has said a text yet, and take note that it is said now."""
     digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
@@ -99,6 +109,10 @@ def is_first_to_say(folder: Path, text: str) -> bool:
 
 def _ready_file(folder: Path, pid: int) -> Path:
     return folder / f"{pid}.ready"
+
+
+def _last_file(folder: Path) -> Path:
+    return folder / "last"
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from ..options import Mode, Settings
 from ..record.recorder import FileChanges, Recorder
 from ..replay.positions import Positions
 from ..replay.replayer import Replayer
-from ..replay.shared_run import SharedPositions, SharedReport, is_first_to_say, shared_folder
+from ..replay.shared_run import SharedPositions, SharedReport, is_first_to_say, is_last, shared_folder
 from ..report import Report
 from ..request.identity import ApiRequest, describe_sent
 from ..request.rules import Rules, RuleUse
@@ -90,6 +90,10 @@ class Run:
     def is_first_to_say(self, text: str) -> bool:
         """Tell whether no other process of the run has said a text."""
         return self.shared is None or is_first_to_say(self.shared, text)
+
+    def ends_now(self) -> bool:
+        """Tell whether the run ends with this process, which ends now: other workers would go on."""
+        return self.shared is None or is_last(self.shared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,8 +293,8 @@ class Service:
         return await self.run.worker.call(partial(self.run.secrets.json, reported, self.rules.redactor))
 
     async def _sum_up(self) -> None:
-        """Say the counts of the run, as `openai-replay run` does. One of several workers cannot: others may go on."""
-        if self.run.front_end in (FrontEnd.SERVE, FrontEnd.ENGINE) and self.run.shared is None:
+        """Say the counts of the run, as `openai-replay run` does; the last of several workers says those of all."""
+        if self.run.front_end in (FrontEnd.SERVE, FrontEnd.ENGINE) and self.run.ends_now():
             # Imported at the end: each start would wait for it.
             from ..report_files.summary import summary
 

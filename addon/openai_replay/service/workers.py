@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from ..replay.shared_run import ENVIRONMENT_NAME, is_ready
+from ..replay.shared_run import ENVIRONMENT_NAME, is_ready, mark_last
 from .ending_signals import ending_signals
 
 # How often the workers are looked at.
@@ -179,7 +179,7 @@ class Supervisor:
         if not self._is_ending.is_set():
             self._workers += [self._started() for _ in range(self._count - 1)]
             status = self._watch(until_first_is_ready=False)
-        self._end()
+        self._end(is_in_order=not status)
         return status
 
     def _watch(self, *, until_first_is_ready: bool) -> int:
@@ -221,15 +221,20 @@ class Supervisor:
         )
         self._workers[self._workers.index(worker)] = self._started()
 
-    def _end(self) -> None:
-        """End all workers, one of them last: it writes the report of all."""
-        *others, last = self._workers
-        for group in (others, [last]):
-            for worker in group:
-                if not worker.has_ended():
-                    worker.process.terminate()
-            for worker in group:
-                worker.process.wait()
+    def _end(self, *, is_in_order: bool) -> None:
+        """End all workers, one that answers last: it writes the report of all, and in order it says their counts."""
+        *others, last = sorted(self._workers, key=lambda worker: worker.is_ready() and not worker.has_ended())
+        _end_all(others)
+        if is_in_order:
+            mark_last(self._folder)
+        _end_all([last])
+
+
+def _end_all(workers: Sequence[_Worker]) -> None:
+    for worker in workers:
+        worker.process.terminate()  # nothing happens to one that has ended
+    for worker in workers:
+        worker.process.wait()
 
 
 def _say(text: str) -> None:

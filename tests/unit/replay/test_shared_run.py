@@ -15,7 +15,9 @@ from openai_replay.replay.shared_run import (
     SharedPositions,
     SharedReport,
     is_first_to_say,
+    is_last,
     is_ready,
+    mark_last,
     mark_ready,
     shared_folder,
 )
@@ -40,6 +42,12 @@ def test_a_process_is_ready_once_it_says_so(tmp_path: Path) -> None:
     mark_ready(tmp_path)
     assert is_ready(tmp_path, os.getpid())
     assert not is_ready(tmp_path, os.getpid() + 1)
+
+
+def test_a_process_is_the_last_one_once_the_run_says_so(tmp_path: Path) -> None:
+    assert not is_last(tmp_path)
+    mark_last(tmp_path)
+    assert is_last(tmp_path)
 
 
 def test_each_text_is_said_by_one_process(tmp_path: Path) -> None:

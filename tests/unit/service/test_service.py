@@ -15,7 +15,7 @@ from openai_replay.front_end import FRONT_END, FrontEnd
 from openai_replay.options import OPTIONS, settings
 from openai_replay.replay.answer import Answer
 from openai_replay.replay.delivery import Delivery
-from openai_replay.replay.shared_run import ENVIRONMENT_NAME, SharedPositions
+from openai_replay.replay.shared_run import ENVIRONMENT_NAME, SharedPositions, mark_last
 from openai_replay.service.answering import Refusal, explained_miss, recorded_answer
 from openai_replay.service.service import Run, Service
 from openai_replay.trouble.terms import NO_OWN_HEADERS, OwnHeaders
@@ -138,6 +138,31 @@ def test_a_proxy_that_runs_by_itself_ends_with_the_counts(
     run.worker.close()
 
     assert (caplog.messages[-1] == "1 replayed, 0 recorded, 0 missed, 0 unused") is is_said
+
+
+def test_the_last_of_several_workers_ends_with_the_counts_of_all(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_recording(folder, "a.json", chat("Hi"), {"n": 1})
+    values: dict[str, object] = {option.name: option.default for option in OPTIONS}
+    environment = {FRONT_END: FrontEnd.SERVE.value, ENVIRONMENT_NAME: str(tmp_path)}
+    ends = []
+    for number in range(3):
+        run = Run.new(environment)
+        service = Service.opened(run, settings({**values, "recording_dir": str(folder)}), {})
+        if number == 2:
+            mark_last(tmp_path)
+        with caplog.at_level(logging.INFO):
+            ask(service, "Hi")
+            asyncio.run(service.finish())
+        service.close()
+        run.worker.close()
+        assert isinstance(run.positions, SharedPositions)
+        run.positions.close()
+        ends.append(caplog.messages[-1])
+
+    counts = "3 replayed, 0 recorded, 0 missed, 0 unused"
+    assert [end == counts for end in ends] == [False, False, True]
 
 
 def test_rules_without_effect_are_in_the_report(folder: Path) -> None:

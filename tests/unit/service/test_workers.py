@@ -19,7 +19,7 @@ sys.exit(run_workers(2, [sys.executable, "-c", sys.argv[1]], ["-p", "0"]))
 WORKER = """
 import os, sys
 from pathlib import Path
-from openai_replay.replay.shared_run import ENVIRONMENT_NAME, mark_ready
+from openai_replay.replay.shared_run import ENVIRONMENT_NAME, is_last, mark_ready
 
 def take_number():
     for number in range(1, 100):
@@ -38,6 +38,19 @@ number = take_number()
 """
 DIES_AT_START = "sys.exit(3) if number == {} else live()"
 DIES_WHEN_READY = "mark_ready(Path(os.environ[ENVIRONMENT_NAME])); sys.exit(4)"
+
+ENDS_ALL_WHEN_READY = """
+import signal
+
+def end(*_):
+    print("last" if is_last(Path(os.environ[ENVIRONMENT_NAME])) else "first")
+    sys.exit()
+
+signal.signal(signal.SIGTERM, end)
+if number == 2:
+    os.kill(os.getppid(), signal.SIGTERM)
+live()
+"""
 
 
 def supervised(folder: Path, program: str) -> subprocess.CompletedProcess[str]:
@@ -72,6 +85,12 @@ def test_workers_that_die_again_and_again_end_all(tmp_path: Path) -> None:
     assert result.returncode == 4
     assert "another one takes its place" in result.stderr
     assert "8 workers in a row ended soon after their start" in result.stderr
+
+
+def test_the_last_worker_of_an_end_in_order_is_told_so(tmp_path: Path) -> None:
+    result = supervised(tmp_path, ENDS_ALL_WHEN_READY)
+    assert result.returncode == 0
+    assert sorted(result.stdout.split()) == ["first", "last"]
 
 
 @pytest.mark.parametrize("port", ["99999", "-1", "http"])
