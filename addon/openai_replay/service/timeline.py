@@ -24,7 +24,8 @@ class Timeline:
         self._loop = asyncio.get_running_loop()
         self._waits: list[tuple[float, int, Wake]] = []
         self._order = count()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._timer_at_s = math.inf
 
     def now_s(self) -> float:
         """Return the time of the clock."""
@@ -39,10 +40,10 @@ class Timeline:
     def _set_timer(self) -> None:
         tick_s = math.ceil(self._waits[0][0] / _TICK_S) * _TICK_S
         if self._timer is not None:
-            if self._timer.when() <= tick_s:
+            if self._timer_at_s <= tick_s:
                 return
             self._timer.cancel()
-        self._timer = self._loop.call_at(tick_s, self._wake_all_due)
+        self._timer, self._timer_at_s = self._loop.call_at(tick_s, self._wake_all_due), tick_s
 
     def _wake_all_due(self) -> None:
         self._timer = None

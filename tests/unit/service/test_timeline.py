@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
+import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
 from openai_replay.service.timeline import Timeline
 
+type NewLoop = Callable[[], asyncio.AbstractEventLoop]
 
-def woken(delays_ms: list[int]) -> list[tuple[float, float]]:
+# Those of the proxy and of the engine.
+LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
+
+
+def woken(delays_ms: list[float], new_loop: NewLoop) -> list[tuple[float, float]]:
     """Return (planned, actual) times in s of waits that begin at once."""
 
     async def run() -> list[tuple[float, float]]:
@@ -29,17 +37,20 @@ def woken(delays_ms: list[int]) -> list[tuple[float, float]]:
         await is_over.wait()
         return seen
 
-    return asyncio.run(run())
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(run())
 
 
-@given(st.lists(st.integers(0, 20), min_size=1, max_size=20))
-def test_no_wait_is_over_before_its_time(delays_ms: list[int]) -> None:
-    seen = woken(delays_ms)
+@pytest.mark.parametrize("new_loop", LOOPS)
+@given(delays_ms=st.lists(st.sampled_from([0, 0.2, 0.4, 1, 2, 20]), min_size=1, max_size=20))
+def test_no_wait_is_over_before_its_time(delays_ms: list[float], new_loop: NewLoop) -> None:
+    seen = woken(delays_ms, new_loop)
     assert [planned for planned, _ in seen] == sorted(planned for planned, _ in seen)
     assert all(actual >= planned for planned, actual in seen)
 
 
-def test_a_wait_may_begin_in_a_wait() -> None:
+@pytest.mark.parametrize("new_loop", LOOPS)
+def test_a_wait_may_begin_in_a_wait(new_loop: NewLoop) -> None:
     async def run() -> list[str]:
         timeline = Timeline()
         seen: list[str] = []
@@ -61,4 +72,5 @@ def test_a_wait_may_begin_in_a_wait() -> None:
         await is_over.wait()
         return seen
 
-    assert asyncio.run(run()) == ["first", "second", "third"]
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        assert runner.run(run()) == ["first", "second", "third"]
