@@ -22,7 +22,7 @@ _SECRET_NAME = re.compile(
 _COOKIES = ("cookie", "cookie2")
 
 # A value that begins so is a credential in any header.
-_SCHEMES = ("Bearer ", "bearer ", "Basic ", "basic ")
+SCHEMES = ("Bearer ", "bearer ", "Basic ", "basic ")
 
 # Parameters of a credential (RFC 9110, section 11.4), such as a digest's, that are secrets by themselves.
 _PARAMETER = re.compile(r"(?i:response|signature|token|key|secret|password)=\"?(?P<secret>[^\",;\s]+)")
@@ -67,7 +67,7 @@ def _secrets_of(name: str, value: str) -> Iterator[str]:
     elif name in _COOKIES:
         for pair in value.split(";"):
             yield pair.partition("=")[2].strip()
-    elif _names_secret(name) or value.startswith(_SCHEMES):
+    elif _names_secret(name) or value.startswith(SCHEMES):
         yield from _with_scheme(value)
 
 
@@ -101,7 +101,10 @@ def _is_searchable(secret: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def spellings(secret: str) -> tuple[bytes, ...]:
-    """Return the bytes that a secret may be written as: plain, escaped for JSON, HTML or URLs, UTF-16, base64, hex."""
+    """Return the bytes that a secret may be written as: plain, escaped for JSON, HTML or URLs, UTF-16, or encoded.
+
+    The encodings are hex, base32, base64 and base64 of base64.
+    """
     plain = secret.encode("utf-8", "surrogatepass")
     in_json = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
     in_json |= {text.replace("/", "\\/") for text in in_json}
@@ -110,7 +113,9 @@ def spellings(secret: str) -> tuple[bytes, ...]:
     in_urls |= {_with_small_digits(text) for text in in_urls}
     in_pages = {html.escape(secret), html.escape(secret, quote=False)}
     texts = {text.encode("utf-8", "surrogatepass") for text in in_json | in_urls | in_pages}
-    encoded = {*within_base64(plain), plain.hex().encode(), plain.hex().upper().encode()}
+    in_base64 = {*within_base64(plain)}
+    encoded = in_base64 | {twice for once in in_base64 for twice in within_base64(once)}
+    encoded |= {*_within_base32(plain), plain.hex().encode(), plain.hex().upper().encode()}
     wide = {secret.encode(coding, "surrogatepass") for coding in ("utf-16-le", "utf-16-be")}
     return tuple(sorted({plain} | texts | encoded | wide))
 
@@ -122,6 +127,14 @@ def within_base64(plain: bytes) -> Iterator[bytes]:
         behind = (before + len(plain)) * 8 // 6  # and the first one that has bits of those behind
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             yield encode(bytes(before) + plain)[first:behind]
+
+
+def _within_base32(plain: bytes) -> Iterator[bytes]:
+    """Yield the letters that base32 has for some bytes, as `within_base64` does (RFC 4648, section 6)."""
+    for before in range(5):
+        first = -(-before * 8 // 5)
+        behind = (before + len(plain)) * 8 // 5
+        yield base64.b32encode(bytes(before) + plain)[first:behind]
 
 
 def _with_small_digits(text: str) -> str:

@@ -1,4 +1,4 @@
-r"""Undo JSON escapes (`\n`, `\/`, `\u006b`) and percent-encoding (`%2F`) in a text, with the place of each character.
+r"""Undo escapes of JSON (`\/`, `\u006b`), programs (`\x6b`), URLs (`%2F`) and HTML (`&#107;`), with their places.
 
 A secret inside JSON inside JSON, or inside a URL, is spelt with escapes. Searching the unescaped text finds it; the
 places lead back to the characters that have to be replaced.
@@ -6,7 +6,9 @@ places lead back to the characters that have to be replaced.
 
 from __future__ import annotations
 
+import html
 import re
+import sys
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,8 +18,14 @@ from functools import cached_property, lru_cache
 # characters, quotes, slashes or backslashes, and nothing beyond ASCII.
 UNESCAPED = r" !#-.0-\[\]-~"
 
-_ESCAPE = re.compile(r'\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt])|%[0-9a-fA-F]{2}')
+_ESCAPE = re.compile(
+    r'\\(?:u[0-9a-fA-F]{4}|["\\/bfnrt]|x[0-9a-fA-F]{2}|u\{[0-9a-fA-F]{1,6}\})|%[0-9a-fA-F]{2}'
+    r"|&(?:#(?:[0-9]{1,7}|[xX][0-9a-fA-F]{1,6});?|(?:amp|quot|apos|lt|gt);)"
+)
 _SHORT_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+# Without one of these in it, a text spells no letter of a key with an escape.
+SIGNS = ("\\u", "\\x", "%", "&#", "amp;#")
 
 # How often a text is unescaped: tool arguments in a chunk in a log line are three levels, each doubled at most.
 _MOST_LEVELS = 6
@@ -27,10 +35,12 @@ type Span = tuple[int, int]
 
 @lru_cache(4096)  # a text may have a million escapes, and few different ones
 def _meaning(escape: str) -> str:
+    if escape.startswith("&"):
+        return html.unescape(escape) or "\ufffd"
     if escape.startswith("%"):
         return chr(int(escape[1:], 16))
-    if escape.startswith("\\u"):
-        return chr(int(escape[2:], 16))
+    if escape.startswith(("\\u", "\\x")):
+        return chr(min(int(escape[2:].strip("{}"), 16), sys.maxunicode))
     return _SHORT_ESCAPES.get(escape[1], escape[1])
 
 

@@ -1,30 +1,30 @@
 """Redaction: replace API keys, credentials and the user's `recording_redact` matches before anything is written.
 
 Three kinds of secrets become `REDACTED`: secrets by their place (`secret_places.py`), secrets by their look
-(`secret_looks.py`), and quotations of the request's own credentials. A match of `recording_redact` becomes `REDACTED-`
-and four hex digits of its hash, so that two requests with different matches stay different.
+(`secret_looks.py`), and quotations of the request's own credentials. A match of `recording_redact`, and a text that is
+perhaps no secret, become `REDACTED-` and four hex digits of their hash, so that requests that differ there stay
+different.
 """
 
 from __future__ import annotations
 
 import codecs
-import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 from ..errors import BadOption
 from ..format.recording import JSON
-from . import expressions, secret_looks
+from . import escapes, expressions, secret_looks
 from .credentials import searchable
 from .escapes import UNESCAPED, Span, levels, original
 from .secret_places import REDACTED as REDACTED
-from .secret_places import SIGNS_IN_ANSWERS, Hiding
+from .secret_places import SIGNS_IN_ANSWERS, Hiding, stand_in
 
 # Without one of these in it, a JSON text holds no key: they begin one, name one, or hide the letters of one.
-_ALL_SIGNS = (*secret_looks.SIGNS, *SIGNS_IN_ANSWERS, "\\u", "%")
+_ALL_SIGNS = (*secret_looks.SIGNS, *SIGNS_IN_ANSWERS, *escapes.SIGNS)
 
 # A sign that contains another sign would find nothing more.
 _SIGNS = tuple(sign for sign in _ALL_SIGNS if not any(o in sign for o in _ALL_SIGNS if o != sign))
@@ -80,7 +80,7 @@ class Redactor:
             body: the result of `parse_body`.
             credentials: of the request's headers, see `credentials_of`.
         """
-        hiding = Hiding()
+        hiding = Hiding(partial(self.text, credentials=credentials))
         url = hiding.url(url)
         if (
             isinstance(body, dict)
@@ -119,13 +119,15 @@ class Redactor:
         pieces: list[str] = []
         done = 0
         for start, end, is_certain in _united(self._found(value, credentials)):
-            pieces += (value[done:start], REDACTED if is_certain else _stand_in(value[start:end]))
+            pieces += (value[done:start], REDACTED if is_certain else stand_in(value[start:end]))
             done = end
         return "".join((*pieces, value[done:]))
 
     def _found(self, text: str, credentials: Sequence[str]) -> Iterator[_Found]:
         for level, way in levels(text):
-            for span in (*secret_looks.spans(level), *_quoted(level, credentials)):
+            for start, end, is_certain in secret_looks.keys(level):
+                yield _Found(*original((start, end), way), is_certain)
+            for span in _quoted(level, credentials):
                 yield _Found(*original(span, way), is_certain=True)
             for pattern in self.patterns:
                 for span in expressions.spans(pattern, level, "recording_redact"):
@@ -191,11 +193,6 @@ def _united(found: Iterable[_Found]) -> Iterator[_Found]:
             current = _Found(current.start, max(current.end, part.end), certain)
     if current is not None:
         yield current
-
-
-def _stand_in(secret: str) -> str:
-    digest = hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-    return f"{REDACTED}-{digest[:4]}"
 
 
 def redactor(patterns: Iterable[str]) -> Redactor:

@@ -2,6 +2,9 @@
 
 Rule: every expression here is linear. Each consumes the characters that it looks at, so that no character is looked at
 again from a later start, and the decision whether they are mixed enough for a key is made in Python on a bounded part.
+
+A text that looks like a key may still be none: a sample JWT, a part number. Only a random text behind a known prefix is
+certainly a key. All others are replaced as well, but two of them must not make two requests equal.
 """
 
 from __future__ import annotations
@@ -9,9 +12,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from .credentials import within_base64
-from .escapes import Span
 
 # Letters of URL-safe base64, which most keys consist of.
 _KEY_LETTER = "[A-Za-z0-9_-]"
@@ -31,6 +34,18 @@ _SHORTEST_MIXED = 16
 _SHORTEST_NUMBERED = 32
 _FEWEST_DIGITS = 6
 
+# In a random key every second or third letter begins another kind, in names in camel case every fifth.
+_LETTERS_PER_CHANGE = 4
+
+# `sk-hynix-hma82gr7cjr8n`: a word stands before.
+_BEGINS_WITH_WORD = re.compile(r"[A-Za-z]?[a-z]{2,}[-_]")
+
+# Numbers of random digits that name things of any kind (RFC 9562).
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+# A word with a year or a version: `certificate2024`, `oauth2`. Tokens of RFC 6750 hardly ever consist of such.
+_PLAIN_WORDS = re.compile(r"(?:[A-Z]*+[a-z]*+[0-9]{0,4}+(?:[.~+/-]|\Z))++")
+
 
 def is_mixed(key: str) -> bool:
     """Tell a random key from words and product names such as `hynix-ddr5-16gb` or `learn-pipelines-2024`.
@@ -46,12 +61,44 @@ def is_mixed(key: str) -> bool:
     )
 
 
+def is_random(key: str) -> bool:
+    """Tell whether a text is made of random letters and digits, so that it certainly is a key behind a key's prefix."""
+    judged = key[:_JUDGED]
+    changes = len(_CHANGE.findall(judged))
+    return (
+        len(judged) >= _SHORTEST_MIXED
+        and changes * _LETTERS_PER_CHANGE >= len(judged)
+        and _UUID.fullmatch(key) is None
+    )
+
+
+def _is_random_at_once(key: str) -> bool:
+    return is_random(key) and _BEGINS_WITH_WORD.match(key) is None
+
+
 def _has_digit(key: str) -> bool:
     return any(letter.isdigit() for letter in key[:_JUDGED])
 
 
+def _is_token(key: str) -> bool:
+    """Tell a bearer's token from the words that may follow `bearer` in prose."""
+    return _has_digit(key) and _PLAIN_WORDS.fullmatch(key[:_JUDGED]) is None and "REDACTED" not in key
+
+
 def _always(_: str) -> bool:
     return True
+
+
+def _never(_: str) -> bool:
+    return False
+
+
+class Key(NamedTuple):
+    """A part of a text that looks like a key; `is_certain` when it cannot be anything else."""
+
+    start: int
+    end: int
+    is_certain: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,38 +106,45 @@ class Look:
     """One kind of key.
 
     `signs` are texts one of which is in every match; `pattern` matches the whole key and has a group `key` for the part
-    that `is_key` judges; a group `secret`, if there is one, is all that is replaced. `may_be_inside`: the key may stand
-    anywhere in encoded data.
+    that `is_key` and `is_certain` judge; a group `secret`, if there is one, is all that is replaced. `may_be_inside`:
+    the key may stand anywhere in encoded data.
     """
 
     signs: tuple[str, ...]
     pattern: re.Pattern[str]
     is_key: Callable[[str], bool]
+    is_certain: Callable[[str], bool] = is_random
     may_be_inside: bool = False
 
-    def spans(self, text: str) -> Iterator[Span]:
-        """Yield where the keys are."""
+    def keys(self, text: str) -> Iterator[Key]:
+        """Yield the keys."""
         if any(sign in text for sign in self.signs):
             for match in self.pattern.finditer(text):
                 if self.is_key(match["key"]) and (
                     self.may_be_inside or not _is_inside_data(text, match.start())
                 ):
-                    yield match.span("secret" if "secret" in match.re.groupindex else 0)
+                    start, end = match.span("secret" if "secret" in match.re.groupindex else 0)
+                    yield Key(start, end, self.is_certain(match["key"]))
 
 
 def _is_inside_data(text: str, start: int) -> bool:
     return _INSIDE_DATA.match(text, max(0, start - _LONGEST_WORD_BEFORE), start) is not None
 
 
-def _look(signs: str, pattern: str, is_key: Callable[[str], bool] = is_mixed) -> Look:
-    return Look(tuple(signs.split()), re.compile(pattern), is_key)
+def _look(
+    signs: str,
+    pattern: str,
+    is_key: Callable[[str], bool] = is_mixed,
+    is_certain: Callable[[str], bool] = is_random,
+) -> Look:
+    return Look(tuple(signs.split()), re.compile(pattern), is_key, is_certain)
 
 
 def _in_base64(text: str) -> Look:
     """Return the look of keys that begin with a text, within base64."""
     signs = tuple(dict.fromkeys(part.decode() for part in within_base64(text.encode())))
     pattern = rf"(?:{'|'.join(signs)})(?P<key>[A-Za-z0-9+/_-]{{12,}}={{0,2}})"
-    return Look(signs, re.compile(pattern), _always, may_be_inside=True)
+    return Look(signs, re.compile(pattern), _always, _always, may_be_inside=True)
 
 
 # Long prefixes cannot be anything else and need no boundary before them, if the rest is mixed enough; the shorter ones
@@ -98,13 +152,13 @@ def _in_base64(text: str) -> Look:
 _LONG_PREFIX = r"sk-(?:proj|svcacct|admin|ant-[a-z]{2,9}[0-9]{2}|or-v1)-"
 _LONG_SIGNS = "sk-proj- sk-svcacct- sk-admin- sk-ant- sk-or-v1-"
 LOOKS = (
-    _look("sk-", rf"{_START}sk-(?P<key>{_KEY_LETTER}{{12,}})"),
+    _look("sk-", rf"{_START}sk-(?P<key>{_KEY_LETTER}{{12,}})", is_certain=_is_random_at_once),
     _look(_LONG_SIGNS, rf"{_START}{_LONG_PREFIX}(?P<key>{_KEY_LETTER}{{10,}})", _has_digit),
     _look(_LONG_SIGNS, rf"{_LONG_PREFIX}(?P<key>{_KEY_LETTER}{{10,}})"),
     _look(
         "earer EARER",
         rf"{_START}(?:[Bb]earer|BEARER)[ \t]{{1,8}}(?P<key>[A-Za-z0-9._~+/-]{{12,}})={{0,2}}",
-        _has_digit,
+        _is_token,
     ),
     _look("ek_", rf"{_START}ek_(?P<key>[A-Za-z0-9_-]{{16,}})"),
     _look("ghp_ gho_ ghu_ ghs_ ghr_", r"gh[pousr]_(?P<key>[A-Za-z0-9]{20,})"),
@@ -123,21 +177,24 @@ LOOKS = (
     _look("xai-", rf"{_START}xai-(?P<key>[A-Za-z0-9]{{20,}})"),
     _look("pplx-", r"pplx-(?P<key>[A-Za-z0-9]{20,})"),
     _look("nvapi-", rf"nvapi-(?P<key>{_KEY_LETTER}{{20,}})"),
-    _look("AKIA ASIA", rf"{_START}(?P<key>(?:AKIA|ASIA)[A-Z0-9]{{16}})(?![A-Za-z0-9])", _always),
+    _look("AKIA ASIA", rf"{_START}(?P<key>(?:AKIA|ASIA)[A-Z0-9]{{16}})(?![A-Za-z0-9])", _always, _always),
     _look("AIza", rf"{_START}(?P<key>AIza{_KEY_LETTER}{{30,}})"),
     _look(
         "eyJ",
         rf"(?<!{_KEY_LETTER})(?P<key>eyJ{_KEY_LETTER}{{8,}}\.eyJ{_KEY_LETTER}{{8,}}\.{_KEY_LETTER}{{16,}})",
         _always,
+        _never,
     ),
     _look(
         "sig= Signature= Security-Token=",
         r"[?&;](?:sig|Signature|X-Amz-Signature|X-Amz-Security-Token|X-Goog-Signature)="
         r"(?P<secret>(?P<key>[A-Za-z0-9%+/_.~-]{20,})={0,2})",
+        is_certain=_always,
     ),
     _look(
         "KEY-----",
         r"-----BEGIN (?:[A-Z]+ ){0,3}PRIVATE KEY-----(?P<key>[A-Za-z0-9+/=\s]{40,})-----END",
+        _always,
         _always,
     ),
 )
@@ -145,7 +202,7 @@ LOOKS = (
 SIGNS = tuple(dict.fromkeys(sign for look in LOOKS for sign in look.signs))
 
 
-def spans(text: str) -> Iterator[Span]:
-    """Yield where a text, taken as it is, holds keys; they may overlap."""
+def keys(text: str) -> Iterator[Key]:
+    """Yield the keys in a text, taken as it is; they may overlap."""
     for look in LOOKS:
-        yield from look.spans(text)
+        yield from look.keys(text)

@@ -2,13 +2,18 @@
 
 In a request, string members outside messages and JSON schemas count; in an answer, only the few members that the API
 itself fills with keys. All else is told by its look alone (`secret_looks`), because a prompt may speak of passwords.
+
+Some places hold secrets and ordinary texts: `?key=` in the URL of an image, a header of a tool, `"password"` in JSON
+that is a prompt. Such a text is replaced by a stand-in with digits of its hash, so that two requests that differ there
+stay two requests.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
@@ -16,9 +21,12 @@ from urllib.parse import unquote
 
 from ..format.recording import JSON
 from .body import DEEPEST, is_deeper
+from .credentials import SCHEMES, may_hold_secrets
 from .secret_looks import is_mixed
 
 REDACTED = "REDACTED"
+
+_REPLACED = re.compile(rf"{REDACTED}(?:-[0-9a-f]{{4}})?")
 
 # Names are compared in lower case and without - and _.
 _MEMBERS = frozenset(("authorization", "apikey", "clientsecret", "password", "accesstoken", "secret"))
@@ -28,6 +36,11 @@ _PARAMETERS = frozenset(
         *("subscriptionkey", "signature", "xamzsignature", "xamzsecuritytoken", "xgoogsignature"),
     )
 )
+
+# Of these, the parameters that name ordinary things as well in the URLs that a body holds, and the member whose URL is
+# a server that the API logs in to.
+_AMBIGUOUS_PARAMETERS = frozenset(("key", "code"))
+_SERVERS = ("serverurl",)
 
 # Other names that end so hold a secret where the value looks random: `page_token` and `sort_key` are none.
 _LIKELY = re.compile(
@@ -103,35 +116,74 @@ _PARAMETER = re.compile(r"(?P<before>(?:^|[?&;#])(?P<name>[^=&;?#\s]*)=)(?P<valu
 _FORM = re.compile(r"[^=&\s]+=[^&\s]*(?:&[^=&\s]++=[^&\s]*+)*+")
 
 
+def stand_in(text: str) -> str:
+    """Return the replacement of a text that may count for a request's identity."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{REDACTED}-{digest[:4]}"
+
+
+def _unchanged(text: str) -> str:
+    return text
+
+
 @dataclass(slots=True)
 class Hiding:
-    """Replaces secrets by REDACTED, and keeps them in `found`: the other side may quote them."""
+    """Replaces secrets by REDACTED, and keeps them in `found`: the other side may quote them.
 
+    `redact` takes keys and the request's credentials out of a text; a text that may be no secret is replaced by its
+    result, or else by a stand-in. `is_written`: people and models write the text, so all of its secrets may be none.
+    `apart` holds the texts with stand-ins.
+    """
+
+    redact: Callable[[str], str] = _unchanged
+    is_written: bool = False
     found: list[str] = field(default_factory=list)
+    apart: dict[str, str] = field(default_factory=dict)
 
     def secret(self, text: str) -> str:
         """Take note of a secret, and return its replacement."""
-        if text and text != REDACTED:
+        if text and _REPLACED.fullmatch(text) is None:
             self.found.append(text)
-            text = REDACTED
+            text = self._kept_apart(text) if self.is_written else REDACTED
         return text
 
-    def url(self, url: str) -> str:
+    def _ambiguous(self, text: str) -> str:
+        """Return the replacement of a text that is a secret only if it looks like one."""
+        if is_mixed(text):
+            return self.secret(text)
+        return self._kept_apart(text) if text and _REPLACED.fullmatch(text) is None else text
+
+    def _kept_apart(self, text: str) -> str:
+        if text not in self.apart:
+            redacted = self.redact(text)
+            self.apart[text] = stand_in(text) if redacted == text else redacted
+        return self.apart[text]
+
+    def _within(self, *, is_written: bool) -> Hiding:
+        """Return a value for a part of the same body."""
+        return Hiding(self.redact, is_written, self.found, self.apart)
+
+    def url(self, url: str, *, is_of_body: bool = False) -> str:
         """Hide user information, and parameters that are secrets, in a URL or in a query alone."""
-        return _PARAMETER.sub(self._parameter, _USER_INFORMATION.sub(self._user, url))
+        parameter = self._parameter_of_body if is_of_body else self._parameter
+        return _PARAMETER.sub(parameter, _USER_INFORMATION.sub(self._user, url))
 
     def _user(self, match: re.Match[str]) -> str:
-        for part in (match["user"], *match["user"].split(":", 1)):
+        for part in match["user"].split(":", 1):
             self.secret(unquote(part))
-        return f"{match['before']}{REDACTED}@"
+        return f"{match['before']}{self.secret(unquote(match['user']))}@"
+
+    def _parameter_of_body(self, match: re.Match[str]) -> str:
+        if _kind_of_parameter(match) in _AMBIGUOUS_PARAMETERS:
+            return match["before"] + self._ambiguous(unquote(match["value"]))
+        return self._parameter(match)
 
     def _parameter(self, match: re.Match[str]) -> str:
-        name = unquote(match["name"]).rpartition("#")[2]  # behind a fragment's sign, which may be encoded
-        kind = _squeezed(name)
+        kind = _kind_of_parameter(match)
         if kind not in _PARAMETERS and not _is_secret(kind, unquote(match["value"])):
             return match[0]
-        self.secret(unquote(match["value"]))
-        return match["before"] + self.secret(match["value"])
+        self.secret(match["value"])
+        return match["before"] + self.secret(unquote(match["value"]))
 
     # --- JSON of requests ---
 
@@ -151,7 +203,9 @@ class Hiding:
         hidden: dict[str, JSON] = {}
         for name, item in value.items():
             kind = _squeezed(name)
-            if (
+            if kind == "headers" and isinstance(item, dict):
+                hidden[name] = self._headers(item)
+            elif (
                 kind in _MEMBERS
                 or (kind == "headers" and not _is_row(item))
                 or kind in secret_members
@@ -161,9 +215,23 @@ class Hiding:
                 hidden[name] = self._all_strings(item)
             elif (kind in _WRITTEN and not isinstance(item, str)) or _is_schema(kind, item):
                 hidden[name] = item
+            elif kind in _SERVERS and isinstance(item, str):
+                hidden[name] = self.url(item)
+            elif kind in _WRITTEN or (kind == "value" and _is_written_field(value)):
+                hidden[name] = self._within(is_written=True).request(item, kind, depth)
             else:
                 hidden[name] = self.request(item, kind, depth)
         return hidden
+
+    def _headers(self, headers: dict[str, JSON]) -> JSON:
+        """Hide the values of a tool's headers; one that is no credential counts for the request's identity."""
+        return {name: self._header(name, value) for name, value in headers.items()}
+
+    def _header(self, name: str, value: JSON) -> JSON:
+        if not isinstance(value, str) or may_hold_secrets(name.lower()) or value.startswith(SCHEMES):
+            return self._all_strings(value)
+        self.secret(value)  # an answer may quote it
+        return self._ambiguous(value)
 
     def _all_strings(self, value: JSON) -> JSON:
         """Hide every string of a value, but a `type`: headers, or an object in the place of a key."""
@@ -180,7 +248,8 @@ class Hiding:
     def _string_of_request(self, value: str, depth: int) -> str:
         if value.startswith(("{", "[")) and depth < _MOST_TEXTS_IN_TEXTS:
             return self.text(value, depth + 1)
-        return self.url(value) if "://" in value and not any(map(str.isspace, value)) else value
+        is_url = "://" in value and not any(map(str.isspace, value))
+        return self.url(value, is_of_body=True) if is_url else value
 
     # --- JSON of answers ---
 
@@ -209,14 +278,14 @@ class Hiding:
 
     def text(self, text: str, depth: int = 0) -> str:
         """Hide the secrets of a request's text: JSON, lines of JSON, or a form; its layout stays as it is."""
-        within = Hiding()
+        within = Hiding(self.redact, self.is_written)
         is_json = False
         for value in _values_of(text, DEEPEST if depth == 0 else _DEEPEST_IN_TEXT):
             is_json = True
             within.request(value, depth=depth)
         if is_json:
-            return self._replaced(text, within.found)
-        return self.url(text) if _is_form(text) else _PAIR.sub(self._pair, text)
+            return self._replaced(text, within)
+        return self.url(text, is_of_body=True) if _is_form(text) else _PAIR.sub(self._pair, text)
 
     def _pair(self, match: re.Match[str]) -> str:
         """Hide a member of JSON that cannot be read, such as a piece of it."""
@@ -231,13 +300,16 @@ class Hiding:
         if any(sign in text for sign in SIGNS_IN_ANSWERS):
             for value in _values_of(text, DEEPEST):
                 within.answer(value)
-        return self._replaced(text, within.found)
+        return self._replaced(text, within)
 
-    def _replaced(self, text: str, found: Iterable[str]) -> str:
+    def _replaced(self, text: str, within: Hiding) -> str:
         """Replace the JSON strings of a text that are secrets."""
-        secrets = frozenset(found)
-        self.found += secrets
-        return _JSON_STRING.sub(lambda match: _in_place(match[0], secrets), text) if secrets else text
+        self.found += within.found
+        replacements = {**dict.fromkeys(within.found, REDACTED), **within.apart}
+        self.apart |= within.apart
+        if not replacements:
+            return text
+        return _JSON_STRING.sub(lambda match: _in_place(match[0], replacements), text)
 
 
 # An unfinished string extends to the end: a later quote is inside it, and no start of another one.
@@ -247,12 +319,17 @@ _JSON_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 _PAIR = re.compile(r'(?P<before>"(?P<name>[^"\\\n]{1,64})"\s{0,8}:\s{0,8}")(?P<value>[^"\\\n]++)')
 
 
-def _in_place(spelt: str, secrets: frozenset[str]) -> str:
+def _kind_of_parameter(match: re.Match[str]) -> str:
+    """Return the squeezed name of a parameter, which may stand behind the sign of a fragment, encoded or not."""
+    return _squeezed(unquote(match["name"]).rpartition("#")[2])
+
+
+def _in_place(spelt: str, replacements: Mapping[str, str]) -> str:
     try:
-        is_secret = json.loads(spelt, strict=False) in secrets
+        replacement = replacements.get(json.loads(spelt, strict=False))
     except ValueError:
-        is_secret = False
-    return f'"{REDACTED}"' if is_secret else spelt
+        replacement = None
+    return spelt if replacement is None else json.dumps(replacement)
 
 
 def _is_row(value: JSON) -> bool:
@@ -266,10 +343,19 @@ _STEPS = re.compile(r"[\[\].]+")
 
 def _is_secret_field(field: dict[str, JSON]) -> bool:
     """Tell whether the value of a form's field is a secret by the field's name."""
-    if not isinstance(name := field.get("name"), str):
-        return False
-    *parents, last = (_squeezed(step) for step in _STEPS.split(name.rstrip("]")))
+    *parents, last = _steps_of_field(field)
     return last in _MEMBERS or "headers" in parents or _is_secret(last, field.get("value"))
+
+
+def _is_written_field(field: dict[str, JSON]) -> bool:
+    """Tell whether people write the value of a form's field, by the field's name."""
+    return _steps_of_field(field)[-1] in _WRITTEN
+
+
+def _steps_of_field(field: dict[str, JSON]) -> list[str]:
+    """Return the squeezed names of a form's field and of the objects that it is in, itself last; [""] for no field."""
+    name = field.get("name")
+    return [_squeezed(step) for step in _STEPS.split(name.rstrip("]"))] if isinstance(name, str) else [""]
 
 
 def _beside_authentication(value: dict[str, JSON], parent: str) -> frozenset[str]:

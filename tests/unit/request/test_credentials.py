@@ -144,3 +144,11 @@ def test_a_secret_is_known_within_base64(before: bytes, secret: str, behind: byt
 
     assert any(spelling in base64.b64encode(whole) for spelling in known)
     assert any(spelling in base64.urlsafe_b64encode(whole) for spelling in known)
+    assert any(spelling in base64.b32encode(whole) for spelling in known)
+
+
+@given(st.binary(max_size=9), st.text(min_size=8, max_size=30), st.binary(max_size=9))
+def test_a_secret_is_known_within_base64_of_base64(before: bytes, secret: str, behind: bytes) -> None:
+    once = base64.b64encode(before + secret.encode() + behind)
+
+    assert any(spelling in base64.b64encode(before + once + behind) for spelling in spellings(secret))

@@ -20,8 +20,12 @@ from openai_replay.request.escapes import levels, original, unescaped
         (r"\/\"\t", '/"\t'),
         (r"s\u006b-", "sk-"),
         ("a%3Db%2F", "a=b/"),
+        (r"s\x6b-\u{6b}", "sk-k"),
+        ("s&#107;-&#x6B;&#107 &lt;", "sk-kk <"),
+        (r"\u{ffffff}&#0;&#1;&#9999999;", "\U0010ffff\ufffd\ufffd\ufffd"),
         ("100%zz", None),
         (r"\x", None),
+        ("a && b; &#; &copy;", None),
         ("", None),
     ],
 )

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 import time
+from collections.abc import Callable
+from urllib.parse import quote
+from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from openai_replay.errors import BadOption
@@ -16,14 +21,39 @@ from unit.exchanges import JSON_VALUES
 
 KEY = "sk-proj-aB3dEfGh1jKlMnOpQrStUvWxYz0123456789"
 
+# Texts that redaction looks at closely; none of them is certainly a key.
+TEXTS_NEAR_SECRETS = st.lists(
+    st.sampled_from(
+        (
+            *("bearer ", "Bearer ", "sk-", "sk-proj-", "hf_", "ek_", "gsk_", "eyJ", "https://h/?", "key="),
+            *("code=", "&", "token", "=", "certificate", "2024", "-", "_", "a1b2c3", "H301", "Model", " "),
+            *("%", "\\x41", "&#65;", "/", ".", "@", ":", '{"password": "', '"}', "[", "]", "1", "2"),
+        )
+    ),
+    min_size=1,
+    max_size=6,
+).map("".join)
+
+
+def jwt(claims: JSON) -> str:
+    """Return a JSON Web Token (RFC 7519) with a signature of no key."""
+    parts = (
+        json.dumps({"alg": "HS256", "typ": "JWT"}).encode(),
+        json.dumps(claims).encode(),
+        b"no signature at all",
+    )
+    return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+
+
 SECRETS = {
     "a project's key": (KEY, "REDACTED"),
-    "an old key": ("sk-abcdefghijklmnop1234", "REDACTED"),
-    "another vendor's key": ("sk-ant-api03-abcdefgh_ijk-1", "REDACTED"),
+    "an old key": ("sk-aB3dEfGh1jKlMnOpQrSt", "REDACTED"),
+    "perhaps an old key": ("sk-abcdefghijklmnop1234", "REDACTED-6c2b"),
+    "another vendor's key": ("sk-ant-api03-abcdefgh_ijk-1", "REDACTED-ae4a"),
     "a key in a sentence": (f"My key is {KEY}, thanks.", "My key is REDACTED, thanks."),
     "a key in a URL": (f"https://h/v1?key={KEY}&a=b", "https://h/v1?key=REDACTED&a=b"),
-    "a bearer": ("Authorization: Bearer abc.DEF-123_x/y+z==", "Authorization: REDACTED"),
-    "a bearer in lower case": ("bearer  0123456789abcdef", "REDACTED"),
+    "a bearer": ("Authorization: Bearer abc.DEF-123_x/y+z==", "Authorization: REDACTED-7aac"),
+    "a bearer in lower case": ("bearer  01a3f567f9abcd0f1", "REDACTED"),
     "two keys": (f"{KEY} {KEY}", "REDACTED REDACTED"),
 }
 
@@ -83,6 +113,31 @@ def test_an_expression_that_makes_no_sense_is_refused(expression: str, problem: 
         redactor([expression])
 
     assert str(caught.value) == f"recording_redact={expression!r}: {problem}"
+
+
+ESCAPES: dict[str, Callable[[str], str]] = {
+    "JSON": lambda text: json.dumps(text)[1:-1],
+    "JSON, each letter": lambda text: "".join(f"\\u{ord(letter):04x}" for letter in text),
+    "a URL": lambda text: quote(text, safe=""),
+    "a URL, each letter": lambda text: "".join(f"%{ord(letter):02X}" for letter in text),
+    "a program": lambda text: "".join(f"\\x{ord(letter):02x}" for letter in text),
+    "a program, in braces": lambda text: "".join(f"\\u{{{ord(letter):x}}}" for letter in text),
+    "HTML": html.escape,
+    "HTML, decimal": lambda text: "".join(f"&#{ord(letter)};" for letter in text),
+    "HTML, hexadecimal": lambda text: "".join(f"&#x{ord(letter):X};" for letter in text),
+}
+OWN = "my-own/credential+0"
+
+
+@given(st.sampled_from([KEY, OWN]), st.lists(st.sampled_from(sorted(ESCAPES)), max_size=3))
+def test_a_key_is_replaced_below_three_levels_of_any_escapes(key: str, ways: list[str]) -> None:
+    spelt = key
+    for way in ways:
+        spelt = ESCAPES[way](spelt)
+    redact = redactor([])
+
+    assert redact.may_match(f"a {spelt} b", [OWN])
+    assert redact.text(f"a {spelt} b", [OWN]) == "a REDACTED b"
 
 
 # --- the quick look -----------------------------------------------------------------------------------------------
@@ -150,6 +205,91 @@ def test_two_keys_are_one_request_and_two_words_like_keys_are_two() -> None:
 
     assert body(f"Use {KEY}") == body(f"Use {KEY.swapcase().replace('SK-PROJ', 'sk-proj')}")
     assert body("sk-hynix-ddr5-16gb") != body("sk-hynix-ddr5-32gb")
+
+
+def body_without_secrets(body: JSON, url: str = URL) -> JSON:
+    return redactor([]).request(url, body).body
+
+
+# Texts that look like a secret, or stand in the place of one, and that a person may mean as they are: two for each.
+NEAR_SECRETS: dict[str, tuple[str, str]] = {
+    "words after bearer": ("bearer certificate2024", "bearer certificate2025"),
+    "a product's name after bearer": ("Bearer oauth2-proxy-config", "Bearer oauth3-proxy-config"),
+    "a path after bearer": ("flag bearer olympics/2024/paris", "flag bearer olympics/2028/paris"),
+    "a telephone number after bearer": ("standard bearer +442071234567", "standard bearer +442071234568"),
+    "a UUID after bearer": (f"the bearer {UUID(int=1)} may", f"the bearer {UUID(int=2)} may"),
+    "a part number": ("sk-hynix-hma82gr7cjr8n", "sk-hynix-hma81gr7cjr8n"),
+    "a long part number": ("sk-hynix-pc5-5600b-ddr5-16gb", "sk-hynix-pc5-5600b-ddr5-32gb"),
+    "a task's UUID": (f"sk-{UUID(int=7 << 96)}", f"sk-{UUID(int=8 << 96)}"),
+    "the name of a project": ("sk-proj-planning-2024", "sk-proj-planning-2025"),
+    "the name of a class": ("hf_AutoModelForCausalLM2024", "hf_AutoModelForCausalLM2025"),
+    "the name of a file": ("ghs_hazardStatement2024H301", "ghs_hazardStatement2024H302"),
+    "a sample JWT": (jwt({"name": "John"}), jwt({"name": "Jane"})),
+    "the name of an image": ("https://h/i?key=cat.png", "https://h/i?key=dog.png"),
+    "an article's code": ("https://shop.example/item?code=A1", "https://shop.example/item?code=B2"),
+    "a user at a host": ("ftp://john@example.com/x", "ftp://jane@example.com/x"),
+    "a sample token in a URL": ("https://h/?token=a1b2c3d4e5f6g7", "https://h/?token=a1b2c3d4e5f6g8"),
+    "JSON about passwords": ('{"password": "hunter2"}', '{"password": "hunter3"}'),
+    "JSON about headers": ('{"headers": {"Title": "a"}}', '{"headers": {"Title": "b"}}'),
+    "a commit": (f"commit {'3f786850e3' * 4}", f"commit {'3f786850e4' * 4}"),
+}
+
+PLACES_OF_TEXTS: dict[str, Callable[[str], JSON]] = {
+    "messages": lambda text: {"messages": [{"role": "user", "content": text}]},
+    "parts": lambda text: {"input": [{"role": "user", "content": [{"type": "input_text", "text": text}]}]},
+    "input": lambda text: {"input": text},
+    "prompt": lambda text: {"prompt": text, "instructions": text},
+    "a form": lambda text: {"__multipart__": [{"name": "prompt", "value": text}]},
+}
+
+
+@pytest.mark.parametrize("place", PLACES_OF_TEXTS.values(), ids=PLACES_OF_TEXTS)
+@pytest.mark.parametrize("texts", NEAR_SECRETS.values(), ids=NEAR_SECRETS)
+def test_two_texts_that_may_be_no_secrets_are_two_requests(
+    texts: tuple[str, str], place: Callable[[str], JSON]
+) -> None:
+    one, other = (body_without_secrets(place(text)) for text in texts)
+
+    assert one != other
+    assert body_without_secrets(one) == one
+
+
+@given(TEXTS_NEAR_SECRETS, TEXTS_NEAR_SECRETS)
+def test_texts_of_words_and_numbers_are_two_requests(one: str, other: str) -> None:
+    assume(one != other)
+
+    for place in PLACES_OF_TEXTS.values():
+        assert body_without_secrets(place(one)) != body_without_secrets(place(other))
+
+
+def test_a_tools_header_that_is_no_credential_counts() -> None:
+    def body(name: str, value: str) -> JSON:
+        return body_without_secrets({"tools": [{"type": "mcp", "headers": {name: value}}]})
+
+    assert body("X-MCP-Toolsets", "issues") != body("X-MCP-Toolsets", "repos")
+    assert body("X-Api-Key", "dummy") == body("X-Api-Key", KEY)
+    assert body("X-Vendor", "Bearer dummy") == body("X-Vendor", f"Bearer {KEY}")
+    assert body("X-Vendor", KEY) == body("X-Vendor", KEY.swapcase().replace("SK-PROJ", "sk-proj"))
+
+
+def test_parameters_of_a_tools_server_do_not_count() -> None:
+    def body(code: str) -> JSON:
+        return body_without_secrets({"tools": [{"server_url": f"https://f.example/mcp?code={code}"}]})
+
+    assert body("dummy") == body("aB3dEfGh1jKlMnOpQrSt")
+
+
+@pytest.mark.parametrize("place", PLACES_OF_TEXTS.values(), ids=PLACES_OF_TEXTS)
+@pytest.mark.parametrize("text", ["Use {}.", '{{"api_key": "{}"}}', "https://h/?api_key={}"])
+def test_the_credential_of_a_request_does_not_count_in_its_texts(
+    place: Callable[[str], JSON], text: str
+) -> None:
+    one, other = (
+        redactor([]).request(URL, place(text.format(key)), [key]).body
+        for key in ("my-own-credential-0", "another-credential-1")
+    )
+
+    assert one == other
 
 
 def test_a_key_inside_a_match_of_the_users_is_a_key() -> None:

@@ -7,13 +7,13 @@ import random
 
 import pytest
 
-from openai_replay.request.secret_looks import LOOKS, SIGNS, spans
+from openai_replay.request.secret_looks import LOOKS, SIGNS, keys
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 
 def found(text: str) -> set[str]:
-    return {text[start:end] for start, end in spans(text)}
+    return {text[key.start : key.end] for key in keys(text)}
 
 
 def word(length: int, seed: int = 1, letters: str = LETTERS) -> str:
@@ -83,10 +83,10 @@ def test_a_bearer_in_base64_is_found(before: str) -> None:
     key = f"sk-proj-{word(60)}"
     encoded = base64.b64encode(f"{before}Bearer {key}, and so on".encode()).decode()
 
-    (span,) = spans(encoded)
-    rest = encoded[: span[0]]
+    (found_key,) = keys(encoded)
+    rest = encoded[: found_key.start]
     assert key[4:] not in base64.b64decode(rest + "A" * (-len(rest) % 4)).decode("latin-1")
-    assert span[1] == len(encoded)
+    assert found_key.end == len(encoded)
 
 
 def test_only_the_signature_of_a_signed_url_is_a_secret() -> None:
