@@ -42,6 +42,7 @@ from .shortcuts.hook_dispatch import HANDLER_TABLE, Addons
 from .shortcuts.hooks_in_place import HOOKS_IN_PLACE, call_hooks_in_place
 from .shortcuts.joined_writes import JOINED_WRITES, join_writes
 from .shortcuts.log_events import LOG_EVENTS, format_log_lines_once
+from .shortcuts.reads_in_place import READS_IN_PLACE, read_in_place
 from .shortcuts.shared_port import REVERSE_WITHOUT_UDP, listen_with_others, listen_without_udp
 from .start_errors import fail_start
 
@@ -85,6 +86,7 @@ class ReplayMaster(Master):
 
     def _shortcuts(self) -> Iterator[tuple[Shortcut, Callable[[], Undo]]]:
         yield JOINED_WRITES, join_writes
+        yield READS_IN_PLACE, read_in_place
         yield CONVERTED_CERTIFICATES, convert_certificates_once
         if isinstance(self.addons, Addons):
             yield HOOKS_IN_PLACE, partial(call_hooks_in_place, self.addons)
