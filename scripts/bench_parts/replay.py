@@ -44,7 +44,7 @@ ADDON, SERVE, FLOOR, SERVER_REPLAY = (
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The least ratio of one program's throughput to another's."""
+    """The least ratio of one program's throughput to another's, in each way to ask."""
 
     program: str
     other: str
@@ -220,7 +220,7 @@ _LEGEND = "A ratio is of throughput (more is better), then of requests in the sa
 def _verdict(target: Target, everything: Sequence[Measured]) -> str:
     ratios = [measured.ratio(target.program, target.other) for measured in everything]
     cpu_ratios = [measured.cpu_ratio(target.program, target.other) for measured in everything]
-    verdict = "met" if spread_of(ratios).median >= target.least else "missed"
+    verdict = "met" if min(ratios) >= target.least else "missed"
     return (
         f"Target: {target.program} at least {target.least} of {target.other}: {verdict}, "
         f"median {spread_of(ratios).median:.2f} (lowest {min(ratios):.2f}), "
