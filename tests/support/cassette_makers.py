@@ -86,6 +86,15 @@ def vcr_py_compressed(made: Sequence[Made]) -> bytes:
     return gzip.compress(_dump({"interactions": interactions, "version": 1}).encode())
 
 
+def langchain(made: Sequence[Made]) -> bytes:
+    """Two lists, compressed, each header replaced."""
+    both = [_vcr_interaction(one, _value(one.body), _headers(one)) for one in made]
+    requests, responses = [one["request"] for one in both], [one["response"] for one in both]
+    for message in (*requests, *responses):
+        message["headers"] = {name: ["**REDACTED**"] for name in message["headers"]}
+    return gzip.compress(_dump({"requests": requests, "responses": responses}).encode())
+
+
 def vcr_py_decoded(made: Sequence[Made]) -> bytes:
     """As `decode_compressed_response` and httpx leave it: the header stays, the body is decoded."""
     coded = {"Content-Encoding": "br"}
@@ -410,7 +419,7 @@ def httprr_chunked(made: Sequence[Made]) -> bytes:
 
 # Formats that keep any bytes, and such that keep texts alone or one exchange alone.
 ANY_BYTES = (
-    *(vcr_py, vcr_py_compressed, vcr_py_of_aiohttp, vcr_py_of_old_httpx, vcr_py_documents),
+    *(vcr_py, vcr_py_compressed, vcr_py_of_aiohttp, vcr_py_of_old_httpx, vcr_py_documents, langchain),
     *(ruby, ruby_json, betamax, r_vcr, r_vcr_compressed, go_vcr_1, go_vcr_2, php_vcr),
     *(har_in_base64, polly, polly_in_yaml, nock, httprr, httprr_chunked),
 )

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode
 
 from ..record.exchange import End
-from ..record.raw_exchange import HeaderList, NotTaken, RawExchange, header
+from ..record.raw_exchange import NO_REQUEST_BODY, HeaderList, NotTaken, RawExchange, header
 from ..record.raw_socket import socket_exchanges
 from ..wire.socket_notes import Close, SocketNotes
 from .export_har import TEST_ID
@@ -95,6 +95,7 @@ def _exchange(entry: Mapping[str, object], place: str) -> RawExchange:
         body,
         End.CUT_BY_UPSTREAM if _is_cut(content, body) else End.COMPLETE,
         test_id=_test_id(entry),
+        note="" if request_body or not _has_body(request) else NO_REQUEST_BODY,
     )
 
 
@@ -131,6 +132,12 @@ def _request_body(request: Mapping[str, object]) -> tuple[HeaderList, bytes]:
     others = tuple(pair for pair in headers if pair[0].lower() != "content-type")
     form = b"".join(_part(one) for one in params) + f"--{_BOUNDARY}--\r\n".encode()
     return (*others, ("content-type", f"multipart/form-data; boundary={_BOUNDARY}")), form
+
+
+def _has_body(request: Mapping[str, object]) -> bool:
+    """Tell whether a request had a body; Polly.js writes `postData` without a text for bytes."""
+    posted = request.get("postData")
+    return _size(request.get("bodySize")) > 0 or (isinstance(posted, Mapping) and "text" not in posted)
 
 
 def _part(param: Mapping[str, object]) -> bytes:

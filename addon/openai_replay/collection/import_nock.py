@@ -3,7 +3,8 @@
     [{scope: "https://api.openai.com:443", method, path, body, status, response, rawHeaders, reqheaders}]
 
 A body is a JSON value, a text, or hex for bytes; a compressed response is a list of pieces in hex. nock sends a JSON
-value as `JSON.stringify` writes it.
+value as `JSON.stringify` writes it. Of a request it does not say whether the body is hex: hex of bytes that are no text
+is taken for them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from itertools import batched
 
 from ..record.raw_exchange import HeaderList, NotTaken, RawExchange, header
-from .values import Unexpected, encoded, header_list, mapping, status, text
+from .values import Unexpected, encoded, header_list, is_text, mapping, status, text
 
 _HEX = re.compile(r"(?:[0-9a-f]{2})+")
 _JSON: HeaderList = (("content-type", "application/json"),)
@@ -41,19 +42,25 @@ def exchanges(value: object, place: str) -> Iterator[RawExchange | NotTaken]:
 
 def _exchange(call: Mapping[str, object], place: str) -> RawExchange:
     request_headers = header_list(call.get("reqheaders"), "reqheaders")
-    request_body = _content(call.get("body"), is_binary=False)
+    body = call.get("body")
+    request_body = _content(body, is_binary=_is_hex_of_bytes(body))
     response_headers = _raw_headers(call.get("rawHeaders"))
     is_coded = bool(call.get("responseIsBinary")) or bool(header(response_headers, "content-encoding"))
     return RawExchange(
         place,
         text(call.get("method"), "call.method").upper(),
-        text(call.get("scope"), "call.scope").rstrip("/") + text(call.get("path"), "call.path"),
-        request_headers or (_JSON if isinstance(call.get("body"), dict | list) else ()),
+        _url(text(call.get("scope"), "call.scope"), text(call.get("path"), "call.path")),
+        request_headers or (_JSON if isinstance(body, dict | list) else ()),
         request_body,
         status(call.get("status"), "call.status"),
         response_headers,
         _content(call.get("response"), is_binary=is_coded),
     )
+
+
+def _url(scope: str, path: str) -> str:
+    """Return the URL of a call; nock writes `data:,`, which is no request to a host, with the path `,`."""
+    return f"{scope.rstrip('/')}/{path.removeprefix('/')}"
 
 
 def _raw_headers(value: object) -> HeaderList:
@@ -75,3 +82,7 @@ def _content(value: object, *, is_binary: bool) -> bytes:
 
 def _is_hex(value: object) -> bool:
     return isinstance(value, str) and _HEX.fullmatch(value) is not None
+
+
+def _is_hex_of_bytes(value: object) -> bool:
+    return isinstance(value, str) and _is_hex(value) and not is_text(bytes.fromhex(value))

@@ -3,6 +3,7 @@
     VCR.py     interactions: [{request: {method, uri, body, headers}, response: {status: {code}, body: {string}, …}}]
     Ruby VCR   http_interactions: [{request: {method, uri, body: {string, encoding}, …}, response: {status: {code}, …}}]
     go-vcr     interactions: [{request: {method, url, body, …}, response: {code, body, …}}]
+    LangChain  requests: [{method, uri, body, headers}], responses: [{status: {code}, body: {string}, …}]
     PHP-VCR    [{request: {method, url, body, …}, response: {status: {code}, body, …}}]
     Datadog    {request: {method, url, body, …}, response: {status: {code}, body, …}}
 
@@ -17,6 +18,7 @@ import gzip
 import re
 import zlib
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 
 from ..record.raw_exchange import HeaderList, NotTaken, RawExchange, header
 from .values import (
@@ -35,6 +37,9 @@ from .values import (
 # Names of the list in the files of the different tools.
 _LISTS = ("interactions", "http_interactions")
 
+# VCR.py's own cassette before it is written: two lists, which LangChain's serializer keeps.
+_PAIRED = ("requests", "responses")
+
 # A recording of this package has these members in its request.
 _OF_RECORDING = frozenset(("method", "url", "headers", "body", "endpoint", "model"))
 
@@ -45,7 +50,13 @@ def is_cassette(value: object) -> bool:
     """Tell whether a file's value is a cassette."""
     if isinstance(value, list):
         return bool(value) and all(map(_is_interaction, value))
-    return isinstance(value, Mapping) and (any(name in value for name in _LISTS) or _is_interaction(value))
+    return isinstance(value, Mapping) and (
+        any(name in value for name in _LISTS) or _is_paired(value) or _is_interaction(value)
+    )
+
+
+def _is_paired(value: Mapping[str, object]) -> bool:
+    return all(isinstance(value.get(name), list) for name in _PAIRED)
 
 
 def is_recording(value: object) -> bool:
@@ -86,6 +97,9 @@ def _interactions(value: object) -> list[object]:
     if isinstance(value, list):
         return value
     top = mapping(value, "at the top")
+    if _is_paired(top):
+        requests, responses = (items(top[name], name) for name in _PAIRED)
+        return [{"request": one, "response": other} for one, other in zip_longest(requests, responses)]
     name = next((name for name in _LISTS if name in top), None)
     return [top] if name is None else items(top[name] or [], name)
 

@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 from ..errors import NotRecordable, OpenAIReplayError
 from ..format.recording import JSON
 from ..record.exchange import Exchange
-from ..record.raw_exchange import HeaderList, NotTaken, RawExchange, header
+from ..record.raw_exchange import NO_REQUEST_BODY, HeaderList, NotTaken, RawExchange, header
 from ..record.recorder import Recorder, Ticket
 from ..record.socket_session import SocketSession
 from ..request.body import parse_body
@@ -27,6 +27,8 @@ from ..request.urls import authority, host_and_port
 from ..service.telemetry import NO_CONTENT, is_telemetry
 from ..wire.content_coding import decoded
 from ..wire.socket_notes import SocketNotes
+from .missing_url import is_missing, with_url_of_answer
+from .values import is_text
 
 type IsRecorded = Callable[[str, int], bool]
 
@@ -36,6 +38,10 @@ _PROTOCOLS = "sec-websocket-protocol"
 
 # RFC 1952, section 2.3.1.
 _GZIP = b"\x1f\x8b\x08"
+
+# U+FFFD, which stands for bytes that are no text (WHATWG Encoding, 4.1).
+_REPLACED = b"\xef\xbf\xbd"
+_FOR_BYTES = "in place of bytes that the tool did not keep"
 
 # First bytes of a stream of server-sent events (WHATWG HTML, 9.2.5).
 _EVENT_STREAM_STARTS = (b"data:", b"event:", b"id:", b"retry:", b": ", b":\n")
@@ -112,6 +118,8 @@ class Importer:
         return self.imported
 
     def _take(self, raw: RawExchange, test_id: str | None) -> None:
+        if is_missing(raw.url):
+            raw = with_url_of_answer(raw, _response_content(raw))
         parts = _usable(raw.url)
         host, port = host_and_port(parts)
         if not self._is_recorded(host, port):
@@ -213,11 +221,22 @@ def _begins_form(content: bytes) -> bool:
 def _notes(raw: RawExchange) -> Iterator[str]:
     if raw.note:
         yield raw.note
+    elif not raw.request_body and header(raw.request_headers, "content-length").strip("0"):
+        yield NO_REQUEST_BODY
     boundary = boundary_of(header(raw.request_headers, "content-type"))
     content = _request_content(raw)
     if boundary is not None and content and boundary not in content:
         start = content[:60].decode("utf-8", "replace")
         yield f"the form that was uploaded is not in the file, which says {start!r}: no program's request will match"
+    if boundary is not None and _REPLACED in content:
+        yield f"its form has U+FFFD {_FOR_BYTES}: no program's request will match"
+    if not _is_of_texts(raw.response_headers) and _has_replaced_bytes(raw.response_body):
+        yield f"its answer has U+FFFD {_FOR_BYTES}: it is damaged"
+
+
+def _has_replaced_bytes(body: bytes) -> bool:
+    """Tell whether a tool took bytes for a text, with replacement characters for the others."""
+    return _REPLACED in body and is_text(body)
 
 
 # --- responses ---
@@ -230,10 +249,10 @@ def _exchange(raw: RawExchange, api_request: ApiRequest) -> Exchange:
 
 
 def _response_content(raw: RawExchange) -> bytes:
-    coding = header(raw.response_headers, "content-encoding")
-    if not coding and raw.response_body.startswith(_GZIP) and _is_of_texts(raw.response_headers):
-        coding = "gzip"  # the cassette left its header out
-    return _without_coding(raw.response_body, coding)
+    body = _without_coding(raw.response_body, header(raw.response_headers, "content-encoding"))
+    # A cassette may have left the header out, or another word in its place.
+    is_compressed = body.startswith(_GZIP) and _is_of_texts(raw.response_headers)
+    return _without_coding(body, "gzip") if is_compressed else body
 
 
 def _is_of_texts(headers: HeaderList) -> bool:
@@ -247,20 +266,12 @@ def _without_coding(body: bytes, coding: str) -> bytes:
 
     Compressed bytes are no UTF-8, beginning with their magic numbers, so a text is taken as it is.
     """
-    if not coding or _is_text(body):
+    if not coding or is_text(body):
         return body
     try:
         return b"".join(decoded([body], coding))
     except NotRecordable:
         return body
-
-
-def _is_text(body: bytes) -> bool:
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _with_type(headers: HeaderList, body: bytes) -> HeaderList:
@@ -277,4 +288,4 @@ def _type_of(body: bytes) -> str:
         return "text/event-stream; charset=utf-8"
     if start.startswith((b"{", b"[")):
         return "application/json"
-    return "text/plain; charset=utf-8" if _is_text(body) else "application/octet-stream"
+    return "text/plain; charset=utf-8" if is_text(body) else "application/octet-stream"

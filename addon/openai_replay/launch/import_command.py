@@ -46,7 +46,7 @@ _MOST_NAMED = 5
     help="Take this host over too, besides the recorded hosts.",
 )
 @click.option(
-    "-v", "--verbose", is_flag=True, help="Name each exchange and file that is left out, not the first ones."
+    "-v", "--verbose", is_flag=True, help="Name each exchange and file of a note, not the first ones."
 )
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True), metavar="FILES..."
@@ -105,12 +105,12 @@ def _tell(imported: Imported, directory: Path, *, most: int | None) -> int:
     """Say how an import went, and return the exit status for it."""
     for problem in imported.problems:
         say(f"not taken over: {problem}")
-    for note in imported.notes:
-        say(f"note: {note}")
+    for notes in _by_reason(imported.notes):
+        _say_some("note", notes, most)
     for host, places in imported.other_hosts.items():
         reason = f"{host} is none of the recorded hosts (--host {host} takes it over)"
-        _say_left_out([NotTaken(place, reason) for place in places], most)
-    _say_left_out(imported.unknown_files, most)
+        _say_some("note: left out", [NotTaken(place, reason) for place in places], most)
+    _say_some("note: left out", imported.unknown_files, most)
     if imported.example is not None:
         place, test_id = imported.example
         say(f"the test id of {place} is {test_id} (--test-id sets another one)")
@@ -130,9 +130,16 @@ def _tell_hosts(imported: Imported, folder: Settings) -> None:
         say(f"or give the option each time: {option}")
 
 
-def _say_left_out(left_out: Sequence[NotTaken], most: int | None) -> None:
-    """Name exchanges or files that were left out for one reason; `most` is how many, None for all."""
-    for one in left_out[:most]:
-        say(f"note: left out: {one}")
-    if most is not None and len(left_out) > most:
-        say(f"note: left out: {len(left_out) - most} more for the same reason (--verbose names them)")
+def _by_reason(notes: Sequence[NotTaken]) -> list[list[NotTaken]]:
+    groups: dict[str, list[NotTaken]] = {}
+    for note in notes:
+        groups.setdefault(note.reason, []).append(note)
+    return [*groups.values()]
+
+
+def _say_some(kind: str, notes: Sequence[NotTaken], most: int | None) -> None:
+    """Name exchanges or files of one reason; `most` is how many, None for all."""
+    for note in notes[:most]:
+        say(f"{kind}: {note}")
+    if most is not None and len(notes) > most:
+        say(f"{kind}: {len(notes) - most} more for the same reason (--verbose names them)")

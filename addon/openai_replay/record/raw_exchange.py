@@ -9,6 +9,9 @@ from .exchange import End
 
 type HeaderList = tuple[tuple[str, str], ...]
 
+# A note on an exchange whose file has the headers of a request alone.
+NO_REQUEST_BODY = "the request's body is not in the file: no program's request will match"
+
 
 @dataclass(frozen=True, slots=True)
 class RawExchange:

@@ -10,7 +10,7 @@ import pytest
 
 from openai_replay.collection.import_har import exchanges, is_har
 from openai_replay.record.exchange import End
-from openai_replay.record.raw_exchange import NotTaken, RawExchange
+from openai_replay.record.raw_exchange import NO_REQUEST_BODY, NotTaken, RawExchange
 
 PLACE = "a.har"
 URL = "https://api.openai.com/v1/x"
@@ -83,6 +83,22 @@ def test_a_form_of_parameters_is_written_out() -> None:
     assert plain.request_body == b"purpose=user+data"
     left_out = read({}, {"postData": {"mimeType": "multipart/form-data", "params": [{"fileName": "a.txt"}]}})
     assert "expected the content of the file a.txt" in str(left_out)
+
+
+@pytest.mark.parametrize(
+    ("request_members", "note"),
+    [
+        ({"postData": {"mimeType": "multipart/form-data", "params": []}}, NO_REQUEST_BODY),  # Polly.js, bytes
+        ({"bodySize": 201}, NO_REQUEST_BODY),
+        ({"bodySize": 2, "postData": {"text": "{}"}}, ""),
+        ({"bodySize": 0, "postData": {"params": [], "text": ""}}, ""),
+        ({"bodySize": -1}, ""),
+    ],
+)
+def test_a_request_without_its_body_is_pointed_out(request_members: dict[str, Any], note: str) -> None:
+    found = read({"text": "{}"}, request_members)
+    assert isinstance(found, RawExchange)
+    assert found.note == note
 
 
 def test_a_storage_of_several_hars_is_one() -> None:

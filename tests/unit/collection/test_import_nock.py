@@ -44,6 +44,28 @@ def test_a_response_is_a_value_a_text_or_hex(members: dict[str, Any], body: byte
 
 
 @pytest.mark.parametrize(
+    ("sent", "body"),
+    [
+        ("2d2dff", b"--\xff"),
+        ("2d2d", b"2d2d"),
+        ("naïve", "naïve".encode()),
+        ({"a": 1}, b'{"a":1}'),
+        ([], b"[]"),
+    ],
+)
+def test_a_request_is_hex_where_its_bytes_are_no_text(sent: Any, body: bytes) -> None:
+    found = read(body=sent)
+    assert isinstance(found, RawExchange)
+    assert found.request_body == body
+
+
+def test_a_path_without_a_slash_leaves_the_host_alone() -> None:
+    found = read(scope="http://localhost:80", path=",")  # data:, as nock 14 writes it
+    assert isinstance(found, RawExchange)
+    assert found.url == "http://localhost:80/,"
+
+
+@pytest.mark.parametrize(
     "headers", [["Content-Type", "text/plain", "x", "1"], {"Content-Type": "text/plain", "x": 1}]
 )
 def test_headers_are_a_list_or_a_mapping(headers: Any) -> None:

@@ -143,6 +143,20 @@ interactions:
     )
 
 
+def test_requests_and_responses_may_be_two_lists() -> None:
+    found = exchanges(
+        {
+            "requests": [{"method": "GET", "uri": "**REDACTED**"}, {"method": "GET", "uri": "https://x/y"}],
+            "responses": [{"status": {"code": 200}, "body": {"string": "one"}}],
+        },
+        PLACE,
+    )
+    one, without_response = found
+    assert isinstance(one, RawExchange)
+    assert (one.url, one.response_body) == ("**REDACTED**", b"one")
+    assert str(without_response) == "a.yaml, interaction 2: expected a mapping response, got nothing"
+
+
 @pytest.mark.parametrize(
     ("interaction", "reason"),
     [
@@ -158,7 +172,10 @@ def test_what_is_no_exchange_is_named_with_its_place(interaction: Any, reason: s
 ONE = {"request": {"method": "GET", "url": "https://x"}, "response": {"status": {"code": 200}, "body": "x"}}
 
 
-@pytest.mark.parametrize("value", [{"interactions": []}, {"http_interactions": None}, [ONE], ONE])
+@pytest.mark.parametrize(
+    "value",
+    [{"interactions": []}, {"http_interactions": None}, [ONE], ONE, {"requests": [], "responses": []}],
+)
 def test_a_cassette_is_a_list_of_interactions_or_one(value: Any) -> None:
     assert is_cassette(value)
     assert not is_recording(value)

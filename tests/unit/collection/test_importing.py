@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from openai_replay.collection.import_files import Files
 from openai_replay.collection.importing import Importer
-from openai_replay.record.raw_exchange import NotTaken, RawExchange
+from openai_replay.record.raw_exchange import NO_REQUEST_BODY, NotTaken, RawExchange
 from openai_replay.record.recorder import Recorder
 from openai_replay.request.identity import describe
 from openai_replay.request.redaction import redactor
@@ -30,10 +30,21 @@ from unit.exchanges import NO_RULES, Api, Replay
 
 URL = "https://api.openai.com/v1/things"
 KEY = "sk-proj-4f9aB7c2D8e1F6g3H5j0K9m2N4p7Q1r8"
+API = "https://api.openai.com"
 JSON_TYPE = (("content-type", "application/json"),)
+FORM = (("content-type", "multipart/form-data; boundary=edge"),)
+SOUND = (("content-type", "audio/wav"),)
 ONE = RawExchange(
     "a.yaml, interaction 1", "POST", URL, JSON_TYPE, b'{"a": 1}', 200, JSON_TYPE, b'{"said": 1}'
 )
+
+
+def form_of(content: bytes) -> bytes:
+    return (
+        b'--edge\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        + content
+        + b"\r\n--edge--\r\n"
+    )
 
 
 @pytest.fixture
@@ -134,11 +145,18 @@ def test_a_content_type_that_was_taken_out_is_worked_out(
     assert kept == headers
 
 
-@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", ""])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"content-type": "application/json; charset=utf-8"},
+        {"content-type": ""},
+        {"content-type": "**REDACTED**", "content-encoding": "**REDACTED**"},
+    ],
+)
 def test_a_compressed_text_is_decoded_without_its_header(
-    importer: Importer, tmp_path: Path, kind: str
+    importer: Importer, tmp_path: Path, headers: dict[str, str]
 ) -> None:
-    raw = replace(ONE, response_headers=(("content-type", kind),), response_body=gzip.compress(b'{"a": 1}'))
+    raw = replace(ONE, response_headers=(*headers.items(),), response_body=gzip.compress(b'{"a": 1}'))
     importer.take(raw, None)
     assert [file["response"]["body"] for file in recordings(tmp_path).values()] == [{"a": 1}]
 
@@ -176,6 +194,51 @@ def test_a_placeholder_in_place_of_a_form_is_pointed_out(importer: Importer, tmp
     imported = importer.finish()
     assert (imported.exchanges, len(recordings(tmp_path))) == (1, 1)
     assert "says '[multipart form data omitted]'" in str(imported.notes[0])
+
+
+@pytest.mark.parametrize(
+    ("raw", "note"),
+    [
+        (replace(ONE, request_headers=(("Content-Length", "12"),), request_body=b""), NO_REQUEST_BODY),
+        (
+            replace(ONE, request_headers=FORM, request_body=form_of("a\ufffdb".encode())),
+            "its form has U+FFFD in place of bytes that the tool did not keep: no program's request will match",
+        ),
+        (
+            replace(ONE, response_headers=SOUND, response_body="RIFF\ufffd".encode()),
+            "its answer has U+FFFD in place of bytes that the tool did not keep: it is damaged",
+        ),
+    ],
+)
+def test_bytes_that_a_tool_lost_are_pointed_out(importer: Importer, raw: RawExchange, note: str) -> None:
+    importer.take(raw, None)
+    imported = importer.finish()
+    assert (imported.exchanges, [str(one) for one in imported.notes]) == (1, [f"{ONE.place}: {note}"])
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        replace(ONE, request_headers=(("Content-Length", "0"),), request_body=b""),
+        replace(ONE, response_body='"a\ufffdb"'.encode()),
+        replace(ONE, response_headers=SOUND, response_body=b"\xff\xef\xbf\xbd"),
+    ],
+)
+def test_bodies_that_are_whole_need_no_note(importer: Importer, raw: RawExchange) -> None:
+    importer.take(raw, None)
+    assert importer.finish().notes == []
+
+
+def test_a_url_that_was_taken_out_is_worked_out_from_the_answer(importer: Importer, tmp_path: Path) -> None:
+    body = b'{"id": "resp_1", "object": "response", "output": []}'
+    importer.take(replace(ONE, url="**REDACTED**", response_body=gzip.compress(body)), None)
+    importer.take(replace(ONE, url="**REDACTED**"), None)
+    imported = importer.finish()
+    assert [file["request"]["url"] for file in recordings(tmp_path).values()] == [f"{API}/v1/responses"]
+    assert "replaced by '**REDACTED**': taken for https://api.openai.com/v1/responses" in str(
+        imported.notes[0]
+    )
+    assert "expected a URL with http or https and a host, got '**REDACTED**'" in str(imported.problems[0])
 
 
 def test_a_compressed_form_is_in_the_file(importer: Importer) -> None:
