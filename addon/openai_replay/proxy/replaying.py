@@ -115,7 +115,8 @@ async def _redirect_to_origin(flow: http.HTTPFlow, state: FlowState, delivery: D
         state.direct_writer = direct_writer(flow, handler_of(flow.client_conn))
     path = await origin.prepare(delivery, state.direct_writer)
     state.ends_in_reset = delivery.ending is Ending.RESET
-    request.method, request.content = "GET", None
+    # mitmproxy has no trailers over HTTP/1.1: a request with some would end the client's connection.
+    request.method, request.content, request.trailers = "GET", None, None
     request.headers = http.Headers([field for field in request.headers.fields if _is_kept(field[0])])
     send_to_origin(flow, state, (ORIGIN_HOST, origin.port or 0), path)
 

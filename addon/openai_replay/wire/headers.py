@@ -38,6 +38,10 @@ def said(kept: Mapping[str, str], implied_headers: Mapping[str, str]) -> dict[st
 
 
 def sent(recorded: Mapping[str, str], implied_headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers of an answer: the defaults, with the headers of its recording over them."""
-    headers = {**implied_headers, **{name.lower(): value for name, value in recorded.items()}}
+    """Return the headers of an answer: the defaults, with the headers of its recording over them.
+
+    White space around a value is no part of it (RFC 9110, section 5.5), and HTTP/2 forbids it (RFC 9113, 8.2.1).
+    """
+    recorded = {name.lower(): value.strip(" \t") for name, value in recorded.items()}
+    headers = {**implied_headers, **recorded}
     return {name: value for name, value in headers.items() if value}

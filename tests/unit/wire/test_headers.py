@@ -26,6 +26,11 @@ def test_a_missing_header_that_goes_without_saying_is_written_as_empty() -> None
     assert said({}, {"openai-version": "2020-10-01"}) == {"openai-version": ""}
 
 
+def test_white_space_around_a_value_is_no_part_of_it() -> None:
+    recorded = {"Retry-After": " \t1 \t", "x-request-id": "a  b", "etag": "  "}
+    assert sent(recorded, {}) == {"retry-after": "1", "x-request-id": "a  b"}
+
+
 @given(HEADERS, HEADERS)
 def test_the_headers_of_an_answer_come_back(kept: dict[str, str], usual: dict[str, str]) -> None:
     assert sent(said(kept, usual), usual) == kept
