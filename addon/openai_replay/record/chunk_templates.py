@@ -163,29 +163,33 @@ class ChunkTemplates:
 
 
 @dataclass(frozen=True, slots=True)
-class _Rendering:
+class Rendering:
     """A text with holes: `parts`, every second one of them a hole, which is filled with the value of that number."""
 
     parts: list[str]
     order: list[int]
 
     def filled(self, values: Sequence[str]) -> str:
+        """Return the text with values in its holes."""
         parts = self.parts.copy()
         parts[1::2] = [values[number] for number in self.order]
         return "".join(parts)
 
 
 class FilledTemplate:
-    """A text made by a template, put together only when it is written: there may be very many of them."""
+    """A text made by a template, put together only when it is written: there may be very many of them.
 
-    __slots__ = ("_rendering", "_values")
+    `rendering` is one object for all texts of the template; `values` are the words and numbers in its holes.
+    """
 
-    def __init__(self, rendering: _Rendering, values: tuple[str, ...]) -> None:
-        self._rendering = rendering
-        self._values = values
+    __slots__ = ("rendering", "values")
+
+    def __init__(self, rendering: Rendering, values: tuple[str, ...]) -> None:
+        self.rendering = rendering
+        self.values = values
 
     def __str__(self) -> str:
-        return self._rendering.filled(self._values)
+        return self.rendering.filled(self.values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +198,8 @@ class _Template:
 
     pieces: list[str]
     holes: Sequence[int]
-    text: _Rendering
-    significant: _Rendering
+    text: Rendering
+    significant: Rendering
     notes: object
 
     def filled(
@@ -267,11 +271,11 @@ def _with_values(pieces: Sequence[str], holes: Sequence[int], values: Sequence[s
     return changed
 
 
-def _rendering(text: str, trial: Sequence[str]) -> _Rendering:
+def _rendering(text: str, trial: Sequence[str]) -> Rendering:
     """Split a text at the values of a trial."""
     pattern = "|".join(map(re.escape, trial))
     parts = re.split(f"({pattern})", text) if trial else [text]
-    return _Rendering(parts, [trial.index(part) for part in parts[1::2]])
+    return Rendering(parts, [trial.index(part) for part in parts[1::2]])
 
 
 def _is_free(text: str, meaningful: AbstractSet[str]) -> bool:

@@ -36,6 +36,7 @@ from ..wire.session_messages import (
 from ..wire.socket_notes import Close
 from ..wire.sound import SoundFormat, wav
 from .exchange import Companion, End, Recorded, RecordedChunks, recorded_as
+from .split_secrets import Edits, SplitSecrets, edited
 
 _READ_BYTES = 64 * 1024
 
@@ -63,9 +64,21 @@ def recorded_session(session: SocketSession) -> Recorded:
         NotRecordable: a message is nested too deeply to be written.
     """
     recorder = _SessionRecorder(session)
-    for side, content in session.messages:
+    edits = _edits(session)
+    for number, (side, content) in enumerate(session.messages):
+        if isinstance(content, str) and number in edits:
+            content = edited(content, edits[number])
         recorder.take(side, content)
     return recorder.recorded()
+
+
+def _edits(session: SocketSession) -> Edits:
+    """Return the changes that take keys over several messages of the server out of them."""
+    secrets = SplitSecrets(session.api_request)
+    for number, (side, content) in enumerate(session.messages):
+        if side == SERVER and isinstance(content, str):
+            secrets.take(number, content)
+    return secrets.edits()
 
 
 class _Sound:

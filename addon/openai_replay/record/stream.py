@@ -17,13 +17,30 @@ from .chunk_templates import ChunkTemplates, RecordedChunk
 from .completeness import Milestone, has_said_all, milestones_of
 from .exchange import End, Exchange, Recorded, RecordedChunks, recorded_as
 from .json_value import Normaliser, correction_member, exact_json, found_corrections, is_of_this_format
+from .split_secrets import Edits, SplitSecrets, edited, spells_secrets
 
 
 def recorded_stream(exchange: Exchange) -> Recorded:
     """Return the recording of a stream; see `record`."""
+    recorded = _recorded(exchange, {})
+    if recorded.chunks is None or not spells_secrets(recorded.chunks, exchange.api_request):
+        return recorded
+    return _recorded(exchange, _edits(exchange))
+
+
+def _edits(exchange: Exchange) -> Edits:
+    """Return the changes that take keys over several chunks out of them."""
+    secrets = SplitSecrets(exchange.api_request)
+    for number, event in enumerate(_events(exchange, sse.Parser())):
+        secrets.take(number, event.data or "")
+    return secrets.edits()
+
+
+def _recorded(exchange: Exchange, edits: Edits) -> Recorded:
+    """Record a stream with changes to the data of its events."""
     stream, parser = _Stream(exchange), sse.Parser()
-    for event in _events(exchange, parser):
-        stream.take(event)
+    for number, event in enumerate(_events(exchange, parser)):
+        stream.take(_edited(event, edits[number]) if number in edits else event)
         if stream.is_raw:
             return _raw(exchange)
     recorded = stream.recorded(framing.notes_of_bytes(parser))
@@ -58,6 +75,10 @@ def _redacted(events: Iterable[sse.Event], exchange: Exchange) -> Iterator[sse.E
     for event in events:
         lines = tuple(map(exchange.without_secrets, event.lines))
         yield event if lines == event.lines else replace(event, lines=lines)
+
+
+def _edited(event: sse.Event, pieces: Mapping[int, str]) -> sse.Event:
+    return replace(event, data=edited(event.data or "", pieces))
 
 
 class _ChunkNotes(NamedTuple):

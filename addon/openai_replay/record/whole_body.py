@@ -22,6 +22,10 @@ from .json_value import (
     found_corrections,
     is_of_this_format,
 )
+from .split_secrets import lines_without_keys
+
+# Types of a body of JSON lines, as Ollama streams.
+_LINES_OF_JSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 
 _MODEL = "openai.types.model.Model"
 
@@ -167,6 +171,8 @@ def _with_companion(exchange: Exchange, content: bytes) -> Recorded:
     ending = _ending_of(exchange.media_type())
     if ending == ".json":
         ending = ".txt"  # it says it is JSON and is not; that name is the recording's own
+    if exchange.media_type() in _LINES_OF_JSON:
+        content = lines_without_keys(content, exchange.api_request)
     content = exchange.api_request.rules.redactor.content(content, exchange.api_request.credentials)
     if ending == ".bin" and _is_text(content):
         ending = ".txt"

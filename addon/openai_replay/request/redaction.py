@@ -59,6 +59,14 @@ class RedactedRequest(NamedTuple):
     credentials: tuple[str, ...]
 
 
+class Replacement(NamedTuple):
+    """A part of a text, and the text that takes its place."""
+
+    start: int
+    end: int
+    text: str
+
+
 class _Found(NamedTuple):
     """A part of a text to replace; `is_certain` when it is a key or a credential, and no match of the user's."""
 
@@ -114,14 +122,18 @@ class Redactor:
 
     def text(self, value: str, credentials: Sequence[str] = ()) -> str:
         """Return `value` with every secret in it replaced, also where it is spelt with escapes."""
-        if not self.may_match(value, credentials):
-            return value
         pieces: list[str] = []
         done = 0
-        for start, end, is_certain in _united(self._found(value, credentials)):
-            pieces += (value[done:start], REDACTED if is_certain else stand_in(value[start:end]))
-            done = end
-        return "".join((*pieces, value[done:]))
+        for one in self.replacements(value, credentials):
+            pieces += (value[done : one.start], one.text)
+            done = one.end
+        return "".join((*pieces, value[done:])) if pieces else value
+
+    def replacements(self, value: str, credentials: Sequence[str] = ()) -> Iterator[Replacement]:
+        """Yield the parts of a text that are secrets, in order, each with the text that takes its place."""
+        if self.may_match(value, credentials):
+            for start, end, is_certain in _united(self._found(value, credentials)):
+                yield Replacement(start, end, REDACTED if is_certain else stand_in(value[start:end]))
 
     def _found(self, text: str, credentials: Sequence[str]) -> Iterator[_Found]:
         for level, way in levels(text):

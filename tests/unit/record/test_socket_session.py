@@ -102,6 +102,16 @@ def test_a_secret_of_the_client_is_taken_out_where_the_server_quotes_it() -> Non
     assert "secret-of-the-tool-42" not in json.dumps(value)
 
 
+def test_a_key_that_the_server_spells_out_in_pieces_is_taken_out() -> None:
+    key = "sk-proj-aB3dEfGh1jKlMnOpQrStUvWxYz0123456789"
+    pieces = ("It is ", *key, ".")
+    deltas = [{"type": "response.output_text.delta", "item_id": "a", "delta": piece} for piece in pieces]
+    value, _ = recorded(("client", {"type": "response.create"}), *(("server", delta) for delta in deltas))
+    data = [message["data"]["__data__"] for message in value["response"]["body"][1:]]
+
+    assert "".join(one["delta"] for one in data) == "It is REDACTED."
+
+
 def test_text_and_bytes_that_are_no_json_are_kept() -> None:
     value, _ = recorded(("client", "hello"), ("server", b"\x00\xff"))
 
