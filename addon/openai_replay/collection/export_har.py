@@ -1,24 +1,29 @@
-"""Export recordings as a HAR (HTTP Archive 1.2), which browsers, proxies and test tools read."""
+"""Export recordings as a HAR (HTTP Archive 1.2), which browsers, proxies and test tools read.
+
+A recording that was made elsewhere or by hand may hold keys: they are redacted as they are while recording.
+"""
 
 from __future__ import annotations
 
 import base64
 import http
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from urllib.parse import parse_qsl, urlsplit
 
 from ..format import json_text
 from ..format.recording import JSON, Messages
+from ..record.split_secrets import lines_without_keys
 from ..replay.answer import Answer, render
 from ..replay.recorded_session import RecordedSession
 from ..request.identity import describe
 from ..request.multipart import MULTIPART
+from ..request.redaction import RedactedRequest, Redactor
 from ..request.rules import Rules
 from ..store.store import Stored
-from ..wire.session_messages import binary_content
+from ..wire.session_messages import binary, binary_content
 
 _JSON_TYPE = "application/json"
 
@@ -52,14 +57,21 @@ def _entry(exported: Exported, rules: Rules) -> JSON:
     recording = exported.stored.recording
     request = recording.request
     described = describe(request.method, request.url, request.body, recording.test_id, rules)
+    redacted = rules.redactor.request(request.url, request.body)
     if isinstance(recording.response.content(), Messages):
-        return _session(exported)
-    answer = render([exported.stored], described)
-    sent = _request(request.method, request.url, request.body)
-    return _with_times(exported, sent, _response(answer))
+        return _session(exported, redacted, rules.redactor)
+    answer = _without_secrets(render([exported.stored], described), redacted.credentials, rules.redactor)
+    sent = _request(request.method, redacted.url, redacted.body)
+    return _with_times(exported, sent, _response(answer), rules.redactor)
 
 
-def _with_times(exported: Exported, request: JSON, response: JSON) -> dict[str, JSON]:
+def _without_secrets(answer: Answer, credentials: Sequence[str], redactor: Redactor) -> Answer:
+    content = lines_without_keys(b"".join(answer.pieces), redactor, credentials)
+    headers = tuple((name, redactor.url(value, credentials)) for name, value in answer.headers)
+    return replace(answer, headers=headers, pieces=(redactor.content(content, credentials),))
+
+
+def _with_times(exported: Exported, request: JSON, response: JSON, redactor: Redactor) -> dict[str, JSON]:
     started = datetime.fromtimestamp(exported.recorded_at, UTC).isoformat(timespec="milliseconds")
     test_id = exported.stored.recording.test_id
     return {
@@ -69,23 +81,35 @@ def _with_times(exported: Exported, request: JSON, response: JSON) -> dict[str, 
         "response": response,
         "cache": {},
         "timings": {"send": 0, "wait": 0, "receive": 0},
-        **({} if test_id is None else {TEST_ID: test_id}),
+        **({} if test_id is None else {TEST_ID: redactor.text(test_id)}),
     }
 
 
-def _session(exported: Exported) -> JSON:
+def _session(exported: Exported, request: RedactedRequest, redactor: Redactor) -> JSON:
     """Return the entry of a WebSocket, its messages as Chrome writes them, with their sound."""
-    recording = exported.stored.recording
     session = RecordedSession(exported.stored)
-    url = urlsplit(recording.request.url)
+    url = urlsplit(request.url)
     sent = _request("GET", url._replace(scheme="wss" if url.scheme == "https" else "ws").geturl(), {})
     answer = Answer(exported.stored.path, http.HTTPStatus.SWITCHING_PROTOCOLS, (), ())
-    messages: list[JSON] = [_message(session, number) for number in range(len(session.messages))]
-    return {**_with_times(exported, sent, _response(answer)), "_webSocketMessages": messages}
+    messages = [*_messages(session, request.credentials, redactor)]
+    return {**_with_times(exported, sent, _response(answer), redactor), "_webSocketMessages": messages}
 
 
-def _message(session: RecordedSession, number: int) -> JSON:
-    data = session.data(number)
+def _messages(session: RecordedSession, credentials: Sequence[str], redactor: Redactor) -> Iterator[JSON]:
+    """Yield the messages of a session; the server's may quote the secrets of the client's before them."""
+    for number in range(len(session.messages)):
+        data = session.data(number)
+        if (content := binary_content(data)) is not None:
+            yield _message(session, number, binary(redactor.content(content, credentials)))
+        elif session.is_of_client(number):
+            redacted = redactor.request("", data, credentials)
+            credentials = redacted.credentials
+            yield _message(session, number, redacted.body)
+        else:
+            yield _message(session, number, redactor.answer(data, credentials))
+
+
+def _message(session: RecordedSession, number: int, data: JSON) -> JSON:
     content = binary_content(data)
     side = "send" if session.is_of_client(number) else "receive"
     if content is not None:

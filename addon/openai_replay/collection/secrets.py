@@ -1,14 +1,17 @@
 """Find secrets in existing recordings, by the rules that redact new recordings.
 
-A part of a recording holds a secret if the redaction would change it.
+A part of a recording holds a secret if the redaction would change it, or would change chunks that are read together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from ..format.recording import JSON, Recording
+from ..format import json_text
+from ..format.recording import JSON, Recording, Response
+from ..record.split_secrets import SplitSecrets
+from ..request.redaction import Redactor
 from ..request.rules import Rules
 
 # How many places of one file are named.
@@ -29,6 +32,7 @@ def _places(recording: Recording, value: JSON, raw: bytes, rules: Rules) -> Iter
     if redacted.url != request.url:
         yield "$.request.url"
     yield from _changed(request.body, redacted.body, "$.request.body")
+    yield from _split(recording.response, rules.redactor, redacted.credentials)
     if not isinstance(value, dict) or not rules.redactor.may_match(
         raw.decode("utf-8", "replace"), redacted.credentials
     ):
@@ -37,6 +41,14 @@ def _places(recording: Recording, value: JSON, raw: bytes, rules: Rules) -> Iter
     yield from _changed(response, rules.redactor.answer(response, redacted.credentials), "$.response")
     others = _others(value)
     yield from _changed(others, rules.redactor.json(others, redacted.credentials), "$")
+
+
+def _split(response: Response, redactor: Redactor, credentials: Sequence[str]) -> Iterator[str]:
+    """Yield the chunks of a stream that spell out a secret together."""
+    secrets = SplitSecrets(redactor, credentials)
+    for number, chunk in enumerate(response.body if isinstance(response.body, list) else ()):
+        secrets.take(number, json_text.compact(chunk))
+    yield from (f"$.response.body[{number}]" for number in secrets.edits())
 
 
 def _others(value: dict[str, JSON]) -> JSON:

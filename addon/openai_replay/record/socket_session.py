@@ -74,7 +74,7 @@ def recorded_session(session: SocketSession) -> Recorded:
 
 def _edits(session: SocketSession) -> Edits:
     """Return the changes that take keys over several messages of the server out of them."""
-    secrets = SplitSecrets(session.api_request)
+    secrets = SplitSecrets(session.api_request.rules.redactor, session.api_request.credentials)
     for number, (side, content) in enumerate(session.messages):
         if side == SERVER and isinstance(content, str):
             secrets.take(number, content)

@@ -18,8 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
-from ..request.identity import ApiRequest
-from ..request.redaction import REDACTED, Replacement
+from ..request.redaction import REDACTED, Redactor, Replacement
 from .chunk_templates import FilledTemplate, Rendering
 
 _NAMES = "content|delta|arguments|text|refusal|transcript|reasoning|reasoning_content|thinking|partial_json"
@@ -60,18 +59,18 @@ def _pieces_of(chunk: str) -> list[_Piece]:
 # --- the quick look -----------------------------------------------------------------------------------------------
 
 
-def spells_secrets(chunks: Iterable[str | FilledTemplate], api_request: ApiRequest) -> bool:
+def spells_secrets(
+    chunks: Iterable[str | FilledTemplate], redactor: Redactor, credentials: Sequence[str]
+) -> bool:
     """Tell quickly whether the recorded chunks of a stream may spell out a secret in pieces."""
     texts = _Texts()
     for chunk in chunks:
         texts.take(chunk)
-    return any(_may_hold_more("".join(pieces), api_request) for pieces in texts.pieces.values())
-
-
-def _may_hold_more(text: str, api_request: ApiRequest) -> bool:
-    """Tell whether a text holds a secret, or the rest of one whose beginning is a secret by itself."""
-    replacements = api_request.rules.redactor.replacements(text, api_request.credentials)
-    return REDACTED in text or next(replacements, None) is not None
+    # Behind REDACTED may stand the rest of a secret whose beginning was one by itself.
+    return any(
+        REDACTED in text or next(redactor.replacements(text, credentials), None) is not None
+        for text in map("".join, texts.pieces.values())
+    )
 
 
 class _Hole(NamedTuple):
@@ -132,9 +131,9 @@ class _Text(NamedTuple):
 class SplitSecrets:
     """Collects the pieces of an answer's texts."""
 
-    def __init__(self, api_request: ApiRequest) -> None:
-        self._redactor = api_request.rules.redactor
-        self._credentials = api_request.credentials
+    def __init__(self, redactor: Redactor, credentials: Sequence[str]) -> None:
+        self._redactor = redactor
+        self._credentials = credentials
         self._texts: dict[Key, _Text] = {}
 
     def take(self, chunk: int, text: str) -> None:
@@ -187,10 +186,10 @@ def edited(text: str, pieces: Mapping[int, str]) -> str:
     return "".join((*parts, text[done:]))
 
 
-def lines_without_keys(content: bytes, api_request: ApiRequest) -> bytes:
+def lines_without_keys(content: bytes, redactor: Redactor, credentials: Sequence[str]) -> bytes:
     """Return lines of JSON, each of them a chunk, without the keys that they spell out in pieces."""
     lines = content.decode("utf-8", "surrogateescape").split("\n")
-    secrets = SplitSecrets(api_request)
+    secrets = SplitSecrets(redactor, credentials)
     for number, line in enumerate(lines):
         secrets.take(number, line)
     edits = secrets.edits()

@@ -23,14 +23,15 @@ from .split_secrets import Edits, SplitSecrets, edited, spells_secrets
 def recorded_stream(exchange: Exchange) -> Recorded:
     """Return the recording of a stream; see `record`."""
     recorded = _recorded(exchange, {})
-    if recorded.chunks is None or not spells_secrets(recorded.chunks, exchange.api_request):
+    redactor, credentials = exchange.api_request.rules.redactor, exchange.api_request.credentials
+    if recorded.chunks is None or not spells_secrets(recorded.chunks, redactor, credentials):
         return recorded
     return _recorded(exchange, _edits(exchange))
 
 
 def _edits(exchange: Exchange) -> Edits:
     """Return the changes that take keys over several chunks out of them."""
-    secrets = SplitSecrets(exchange.api_request)
+    secrets = SplitSecrets(exchange.api_request.rules.redactor, exchange.api_request.credentials)
     for number, event in enumerate(_events(exchange, sse.Parser())):
         secrets.take(number, event.data or "")
     return secrets.edits()

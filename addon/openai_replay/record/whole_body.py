@@ -171,9 +171,10 @@ def _with_companion(exchange: Exchange, content: bytes) -> Recorded:
     ending = _ending_of(exchange.media_type())
     if ending == ".json":
         ending = ".txt"  # it says it is JSON and is not; that name is the recording's own
+    redactor, credentials = exchange.api_request.rules.redactor, exchange.api_request.credentials
     if exchange.media_type() in _LINES_OF_JSON:
-        content = lines_without_keys(content, exchange.api_request)
-    content = exchange.api_request.rules.redactor.content(content, exchange.api_request.credentials)
+        content = lines_without_keys(content, redactor, credentials)
+    content = redactor.content(content, credentials)
     if ending == ".bin" and _is_text(content):
         ending = ".txt"
     headers = exchange.kept_headers("application/octet-stream")

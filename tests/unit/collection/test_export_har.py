@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -59,3 +61,47 @@ def test_a_har_is_read_again_with_its_test_id(store: Store) -> None:
     assert isinstance(found, RawExchange)
     assert found.test_id == "a test"
     assert json.loads(found.response_body) == {"ü": 1}
+
+
+KEY = "sk-proj-aB3dEfGh1jKlMnOpQrStUvWxYz0123456789"
+EVENTS = [{"choices": [{"index": 0, "delta": {"content": piece}}]} for piece in ("It is ", *KEY, ".")]
+MESSAGES = [
+    {"from": "client", "data": {"type": "session.update", "session": {"instructions": KEY}}},
+    {"from": "client", "data": {"tools": [{"type": "mcp", "authorization": "a-secret-of-mine-42"}]}},
+    {"from": "server", "data": {"type": "error", "error": {"message": f"a-secret-of-mine-42, {KEY}"}}},
+    {"from": "server", "data": {"__base64__": base64.b64encode(KEY.encode()).decode()}},
+]
+REQUEST = {"method": "POST", "url": "https://api.openai.com/v1/x", "body": {}, "headers": {}}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"test_id": f"a test of {KEY}"},
+        {"request": REQUEST | {"url": f"https://api.openai.com/v1/x?api_key={KEY}"}},
+        {"request": REQUEST | {"body": {"input": f"Use {KEY}."}}},
+        {"request": REQUEST | {"body": {"password": KEY}}, "response": {"body": {"error": f"not {KEY}"}}},
+        {"response": {"body": {"client_secret": KEY}}},
+        {"response": {"body": [f"data: {KEY}", ""], "is_streaming": True}},
+        {"response": {"body": EVENTS, "is_streaming": True}},
+        {"response": {"body": None, "status": 302, "headers": {"location": f"https://h/?sig={KEY}"}}},
+        {"response": {"body": MESSAGES, "is_streaming": True, "status": 101}},
+    ],
+)
+def test_a_key_of_a_recording_made_by_hand_is_not_exported(store: Store, changes: dict[str, Any]) -> None:
+    entry = exported(store, **changes)
+    texts = json.dumps(entry)
+
+    assert KEY not in texts.replace('"', "")
+    assert base64.b64encode(KEY.encode()).decode() not in texts
+    assert "a-secret-of-mine-42" not in texts
+    assert "REDACTED" in texts
+    assert all(KEY not in "".join(re.findall(r'"content": ?"(.*?)"', text)) for text in strings_of(entry))
+
+
+def strings_of(value: Any) -> Iterator[str]:
+    """Yield the strings in a JSON value."""
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from strings_of(item)
+    if isinstance(value, str):
+        yield value

@@ -37,6 +37,10 @@ def test_a_body_that_is_no_json_is_searched() -> None:
             {"answer": {"said": [KEY, KEY, KEY, KEY]}},
             [f"$.response.body.said[{number}]" for number in range(3)],
         ),
+        (
+            {"answer": [{"delta": {"content": piece}} for piece in ("a ", KEY[:9], KEY[9:], " b")]},
+            ["$.response.body[1]", "$.response.body[2]"],
+        ),
         ({"body": {"tools": [{"headers": {"x-mine": "REDACTED"}}]}}, []),
         ({"body": {"messages": [{"content": "The password is: password"}]}}, []),
     ],

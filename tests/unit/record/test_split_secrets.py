@@ -108,7 +108,7 @@ def test_a_match_of_the_users_is_found_in_pieces() -> None:
 def test_lines_of_json_are_chunks() -> None:
     lines = [json.dumps({"message": {"role": "assistant", "content": piece}}) for piece in cut(KEY, [3, 9])]
 
-    content = lines_without_keys("\n".join([*lines, '{"done":true}\n']).encode(), chat())
+    content = lines_without_keys("\n".join([*lines, '{"done":true}\n']).encode(), redactor([]), ())
     assert [json.loads(line).get("message", {}).get("content") for line in content.splitlines()] == [
         *("REDACTED", "", ""),
         None,
@@ -116,7 +116,7 @@ def test_lines_of_json_are_chunks() -> None:
 
 
 def test_a_piece_that_is_long_parts_a_text() -> None:
-    secrets = SplitSecrets(chat())
+    secrets = SplitSecrets(redactor([]), ())
     for number, piece in enumerate((KEY[:12], "A" * 10_000, KEY[12:])):
         secrets.take(number, json.dumps({"item_id": "a", "delta": piece}))
 
