@@ -30,6 +30,7 @@ def event_times(running: Proxy, body: dict[str, Any], *arguments: str, url: str 
     return times
 
 
+_BEGIN = "data: "
 _TRACED = re.compile(r"^(\d\d:\d\d:\d\d\.\d+) (<= Recv data|=> Send data)|^[0-9a-f]{4}: (.*)$", re.MULTILINE)
 
 
@@ -37,6 +38,7 @@ def _events_in(trace: str) -> Iterator[tuple[float, int]]:
     """Yield (ms after the request's body was sent, events that have begun) for each piece of received data."""
     sent_at = None
     count = 0
+    before = ""  # the end of the text before a line: curl breaks its lines anywhere
     at = datetime.min
     is_received = False
     for match in _TRACED.finditer(trace):
@@ -44,10 +46,13 @@ def _events_in(trace: str) -> Iterator[tuple[float, int]]:
             at, is_received = datetime.strptime(match[1], "%H:%M:%S.%f"), "Recv" in match[2]
             if not is_received:
                 sent_at = at
-        elif is_received and (begun := match[3].count("data: ")):
-            count += begun
-            assert sent_at is not None
-            yield (at - sent_at).total_seconds() * 1000, count
+        elif is_received:
+            text = before + match[3]
+            before = text[1 - len(_BEGIN) :]
+            if begun := text.count(_BEGIN):
+                count += begun
+                assert sent_at is not None
+                yield (at - sent_at).total_seconds() * 1000, count
 
 
 def gaps(times: list[float]) -> list[float]:
