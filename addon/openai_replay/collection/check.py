@@ -29,7 +29,7 @@ from ..store.index_rows import identity_of
 from ..store.store import Stored, companions_of
 from .folder import all_paths, each, is_document, odd_folders
 from .secrets import secret_in_bytes, secret_places
-from .unreachable import Place, place_of, same_but_for_case, unreachable
+from .unreachable import Place, continued, place_of, same_but_for_case, unreachable
 
 # A name that the recorder gives, without the number: anything else is a person's own choice.
 _RECORDERS_NAME = re.compile(r"(?P<models>models-)?(?P<hash>[0-9a-f]{64})(?P<rest>.*)", re.DOTALL)
@@ -137,12 +137,13 @@ def check(
     paths = all_paths(directory)
     recordings = [path for path in paths if names.is_recording(os.path.basename(path))]
     looked = [*each(partial(_look_at_all, directory, rules), recordings, step)]
-    findings = [finding for one in looked for finding in one.findings]
+    places = [one.place for one in looked if one.place is not None]
+    findings = [*_without_continued((finding for one in looked for finding in one.findings), places)]
     findings += _hosts(zip(recordings, (one.url for one in looked), strict=True), is_recorded)
     companions = {companion for one in looked for companion in one.companions}
     companions |= {*_bodies_of_unreadable(paths, findings)}
     findings += _gaps(recordings)
-    findings += _rivals((one.place for one in looked if one.place is not None), frozenset(recordings))
+    findings += _rivals(places, frozenset(recordings))
     findings += _strays(paths, companions | set(recordings))
     findings += (Finding(path, Kind.STRAY, problem) for path, problem in odd_folders(directory))
     findings += _secrets_outside(directory, paths, companions | set(recordings), rules)
@@ -234,6 +235,12 @@ def _name_findings(path: str, own_names: Sequence[str]) -> Iterator[Finding]:
     target = names.file_name(names.numbered_stem(stem, number))
     short = names.shortened(target)
     yield Finding(path, Kind.NAME, f"expected the name of its request, {short}", target)
+
+
+def _without_continued(findings: Iterable[Finding], places: Sequence[Place]) -> Iterator[Finding]:
+    """Leave out findings on names where a number continues the series of the same request in another spelling."""
+    of_series = continued(places)
+    yield from (one for one in findings if one.kind is not Kind.NAME or one.path not in of_series)
 
 
 def _after_hash(path: str, match: re.Match[str]) -> str:

@@ -69,6 +69,19 @@ def unreachable(places: Iterable[Place], paths: Container[str]) -> Iterator[tupl
         yield from ((rival.path, first.path) for rival in rivals if rival.base() != first.base())
 
 
+def continued(places: Sequence[Place]) -> set[str]:
+    """Return the paths of recordings that continue a series: the first of their name has the same request.
+
+    Requests that replay takes for the same may have different names of the recorder, such as those with 0 and 0.0.
+    """
+    requests = {place.path: place.request for place in places}
+    return {
+        place.path
+        for place in places
+        if requests.get(first := names.file_name(place.base())) == place.request and place.path != first
+    }
+
+
 def same_but_for_case(paths: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield (path, earlier path) for paths that only some file systems tell apart (macOS and Windows do not)."""
     seen: dict[str, str] = {}

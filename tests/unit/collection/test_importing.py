@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from openai_replay.collection.check import Limits, check
 from openai_replay.collection.import_files import Files
 from openai_replay.collection.importing import Importer
 from openai_replay.record.raw_exchange import NO_REQUEST_BODY, NotTaken, RawExchange
@@ -391,6 +392,21 @@ def test_any_cassette_is_answered_as_it_was_made(
     folder = tmp_path_factory.mktemp("any")
     imported(folder, maker(made))
     assert_answered_as_made(folder, made)
+
+
+@given(st.lists(st.sampled_from([b"0", b"0.0", b"-0.0", b"0e3", b"1", b"1.0"]), min_size=1, max_size=5))
+def test_a_check_passes_an_import_of_one_request_in_several_spellings(
+    tmp_path_factory: pytest.TempPathFactory, spellings: list[bytes]
+) -> None:
+    """Numbers that are equal make one series; the format's own hash, which is the file's name, tells them apart."""
+    folder = tmp_path_factory.mktemp("any")
+    made = [
+        Made(200, "application/json", b'{"said": %d}' % n, b'{"temperature": %b}' % spelling)
+        for n, spelling in enumerate(spellings)
+    ]
+    imported(folder, cassette_makers.vcr_py(made))
+    assert_answered_as_made(folder, made)
+    assert check(folder, NO_RULES, Limits(), lambda host, port: True) == []
 
 
 def test_an_import_made_again_changes_nothing(tmp_path: Path) -> None:
