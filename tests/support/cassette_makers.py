@@ -387,6 +387,38 @@ def nock(made: Sequence[Made]) -> bytes:
     return json.dumps([call(one) for one in made]).encode()
 
 
+# --- httpmock ---
+
+
+def httpmock(made: Sequence[Made]) -> bytes:
+    """One YAML document for each exchange."""
+
+    def body(content: bytes) -> dict[str, str]:
+        return (
+            {"body": content.decode()}
+            if is_text(content)
+            else {"body_base64": base64.b64encode(content).decode()}
+        )
+
+    def pairs(headers: dict[str, str]) -> list[dict[str, str]]:
+        return [{"name": name, "value": value} for name, value in headers.items()]
+
+    documents = [
+        {
+            "when": {
+                "host": "api.openai.com",
+                "path": one.url.removeprefix("https://api.openai.com"),
+                "method": "POST",
+                "header": pairs(_request_headers(one)),
+                **body(one.request_body),
+            },
+            "then": {"status": one.status, "header": pairs(_headers(one)), **body(one.body)},
+        }
+        for one in made
+    ]
+    return "---\n".join(_dump(one, sort_keys=False) for one in documents).encode()
+
+
 # --- httprr ---
 
 
@@ -421,7 +453,7 @@ def httprr_chunked(made: Sequence[Made]) -> bytes:
 ANY_BYTES = (
     *(vcr_py, vcr_py_compressed, vcr_py_of_aiohttp, vcr_py_of_old_httpx, vcr_py_documents, langchain),
     *(ruby, ruby_json, betamax, r_vcr, r_vcr_compressed, go_vcr_1, go_vcr_2, php_vcr),
-    *(har_in_base64, polly, polly_in_yaml, nock, httprr, httprr_chunked),
+    *(har_in_base64, polly, polly_in_yaml, nock, httpmock, httprr, httprr_chunked),
 )
 TEXTS_ALONE = (vcr_py_json, har, vcr_py_decoded)
 ONE_ALONE = (datadog,)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..record.raw_exchange import NotTaken, RawExchange
-from . import import_har, import_httprr, import_nock, import_vcr
+from . import import_har, import_httpmock, import_httprr, import_nock, import_vcr
 from .import_batch import Batches, is_batch
 from .values import Unexpected
 from .yaml_text import yaml_documents
@@ -43,7 +43,7 @@ _BEGINNING_BYTES = 64
 
 _FORMATS = (
     "a cassette of VCR.py, Ruby VCR, go-vcr or a tool with files like theirs, a HAR, a mitmproxy flow file, "
-    "a recording of nock, a trace of httprr, or a batch file"
+    "a recording of nock or httpmock, a trace of httprr, or a batch file"
 )
 
 
@@ -135,6 +135,8 @@ def _of_value(value: object, place: str) -> Read:
         return import_har.exchanges(value, place)
     if import_nock.is_nock(value):
         return import_nock.exchanges(value, place)
+    if import_httpmock.is_httpmock(value):
+        return import_httpmock.exchanges(value, place)
     if import_vcr.is_recording(value):
         raise _UnknownFormat(f"expected {_FORMATS}; it is a recording already: copy it")
     raise _UnknownFormat(f"expected {_FORMATS}")

@@ -27,7 +27,7 @@ from ..request.urls import authority, host_and_port
 from ..service.telemetry import NO_CONTENT, is_telemetry
 from ..wire.content_coding import decoded
 from ..wire.socket_notes import SocketNotes
-from .missing_url import is_missing, with_url_of_answer
+from .missing_url import has_host, with_whole_url
 from .values import is_text
 
 type IsRecorded = Callable[[str, int], bool]
@@ -118,8 +118,8 @@ class Importer:
         return self.imported
 
     def _take(self, raw: RawExchange, test_id: str | None) -> None:
-        if is_missing(raw.url):
-            raw = with_url_of_answer(raw, _response_content(raw))
+        if not has_host(raw.url):
+            raw = with_whole_url(raw, _response_content(raw))
         parts = _usable(raw.url)
         host, port = host_and_port(parts)
         if not self._is_recorded(host, port):
