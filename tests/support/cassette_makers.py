@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+type Maker = Callable[[Sequence[Made]], bytes]
+
 URL = "https://api.openai.com/v1/things"
 
 

@@ -2,11 +2,12 @@
 
 Traps: a body may be base64 (`encoding`); Polly.js stores a compressed body as a JSON list of base64 texts, one for
 each piece; browsers leave bodies of streams out, or cut them; forms may be there as `params` alone; messages of a
-WebSocket are in `_webSocketMessages` (Chrome, mitmproxy).
+WebSocket are in `_webSocketMessages` (Chrome, mitmproxy); Playwright may keep bodies in files beside the HAR (`_file`).
 """
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode
@@ -15,6 +16,7 @@ from ..record.exchange import End
 from ..record.raw_exchange import NO_REQUEST_BODY, HeaderList, NotTaken, RawExchange, header
 from ..record.raw_socket import socket_exchanges
 from ..wire.socket_notes import Close, SocketNotes
+from .attached import Attached
 from .export_har import TEST_ID
 from .values import Unexpected, encoded, from_base64, header_list, items, mapping, status, text
 
@@ -38,15 +40,33 @@ def _logs(value: object) -> list[Mapping[str, object]]:
     return [log for log in logs if isinstance(log.get("entries"), list)]
 
 
-def exchanges(value: object, place: str) -> Iterator[RawExchange | NotTaken]:
-    """Yield the exchanges of a HAR in the order of its entries."""
+def exchanges(value: object, place: str, attached: Attached) -> Iterator[RawExchange | NotTaken]:
+    """Yield the exchanges of a HAR in the order of its entries; `attached` reads bodies in files beside it."""
     entries = [entry for log in _logs(value) for entry in items(log["entries"], "entries")]
     for number, entry in enumerate(entries, 1):
         at = f"{place}, entry {number}"
         try:
-            yield from _exchanges(mapping(entry, "for an entry"), at)
+            yield from _exchanges(_embedded(mapping(entry, "for an entry"), attached), at)
         except Unexpected as exc:
             yield NotTaken(at, str(exc))
+
+
+def _embedded(entry: Mapping[str, object], attached: Attached) -> Mapping[str, object]:
+    """Return an entry with the bodies that are in other files, as base64."""
+    request = mapping(entry.get("request"), "request")
+    response = mapping(entry.get("response"), "response")
+    return {
+        **entry,
+        "request": {**request, "postData": _with_file(request.get("postData"), attached)},
+        "response": {**response, "content": _with_file(response.get("content"), attached)},
+    }
+
+
+def _with_file(body: object, attached: Attached) -> object:
+    name = body.get("_file") if isinstance(body, Mapping) else None
+    if not isinstance(body, Mapping) or not isinstance(name, str):
+        return body
+    return {**body, "text": base64.b64encode(attached(name)).decode(), "encoding": "base64"}
 
 
 def _exchanges(entry: Mapping[str, object], place: str) -> Iterator[RawExchange | NotTaken]:

@@ -59,6 +59,7 @@ _Loader.add_multi_constructor("!", _untagged)
 _Loader.add_multi_constructor(f"{_PYTHON}object/apply:", _called)
 _Loader.add_multi_constructor(f"{_PYTHON}object/new:", _called)
 _Loader.add_multi_constructor(_PYTHON, _untagged)
+_Loader.add_multi_constructor(None, _untagged)  # any other tag
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in _Loader.yaml_implicit_resolvers.items()

@@ -57,8 +57,9 @@ def import_command(
     """Make recordings of cassettes and archives of other tools.
 
     FILES are files, or folders with files, of these formats: cassettes of VCR.py, of Ruby's VCR, of go-vcr and of tools
-    with files like theirs (YAML, JSON, also with .gz), HAR, mitmproxy flow files, recordings of nock, traces of Go's
-    httprr, and input and output of OpenAI batches (JSONL, both needed).
+    with files like theirs (YAML, JSON, also with .gz), HAR (also in a zip file), mitmproxy flow files, recordings of
+    nock and httpmock, traces of Go's httprr, and input and output of OpenAI batches (JSONL, both needed). Other files
+    of a folder are passed over, and so are packages that are installed in it.
 
     \b
     Each exchange is recorded as the proxy would have recorded it: same name, same redaction, same order of repeats.
@@ -90,7 +91,7 @@ def _imported(checked: Settings, paths: Sequence[Path], pattern: str | None) -> 
         recorder = Recorder(folder.store, replaces_any=True)
         importer = Importer(recorder, folder.rules, checked.is_recorded, keeps_ids=checked.keeps_ids)
         files, tests = Files(flow_file.exchanges), CassetteTests(paths, pattern)
-        for path, is_named in counted(found_in(paths), "files read"):
+        for path, is_named in counted(found_in(paths, checked.directory), "files read"):
             test_id = tests.test_id_of(path)
             for found in files.exchanges(path, is_named=is_named):
                 importer.take(found, test_id)

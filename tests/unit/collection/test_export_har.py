@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from openai_replay.collection.attached import beside
 from openai_replay.collection.export_har import Exported, har
 from openai_replay.collection.import_har import exchanges
 from openai_replay.record.raw_exchange import RawExchange
@@ -57,7 +58,7 @@ def test_a_body_that_is_no_text_is_base64(store: Store) -> None:
 
 
 def test_a_har_is_read_again_with_its_test_id(store: Store) -> None:
-    [found] = exchanges({"log": {"entries": [exported(store)]}}, "a.har")
+    [found] = exchanges({"log": {"entries": [exported(store)]}}, "a.har", beside(Path("a.har")))
     assert isinstance(found, RawExchange)
     assert found.test_id == "a test"
     assert json.loads(found.response_body) == {"ü": 1}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def test_flow_files_and_batches_are_told_apart(tmp_path: Path) -> None:
 def test_other_files_of_a_folder_are_notes_and_named_ones_are_problems(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     for name in ("package.json", ".git/a.json", "notes.txt", "b.yml"):
-        (tmp_path / name).write_text("{}")
+        (tmp_path / name).write_text('{"requests": 1, "responses": 2}')
     files = Files(no_flows)
     found = [
         one for path, is_named in found_in([tmp_path]) for one in files.exchanges(path, is_named=is_named)
@@ -91,6 +92,95 @@ def test_no_pipe_of_a_folder_blocks_an_import(tmp_path: Path) -> None:
         assert str(found) == f"{path}: expected a regular file"
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{\n  // comments\n  "compilerOptions": {},\n}',
+        b"a: [b",
+        b"{{ template }}: [",
+        b"\x9c\x00interactions: [",
+        b"a: " + b"[" * 100_000,
+        b'{"name": "a project"}\n{"name": "lines"}\n',
+    ],
+)
+def test_a_file_of_a_folder_that_is_plainly_no_cassette_is_passed_over(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_bytes(content)
+    files = Files(no_flows)
+    assert [*files.exchanges(path, is_named=False)] == []
+    assert files.unknown == []
+    assert len([*files.exchanges(path, is_named=True)]) == 1
+
+
+def test_a_large_file_of_a_folder_is_read_only_if_it_is_named(tmp_path: Path) -> None:
+    cassette, other = tmp_path / "a.json", tmp_path / "b.json"
+    for path, start in ((cassette, b'{"interactions": ['), (other, b'{"rows": [')):
+        path.write_bytes(start)
+        os.truncate(path, 256 * 1024 * 1024 + 1)
+    files = Files(no_flows)
+    [found] = files.exchanges(cassette, is_named=False)
+    assert "expected at most 268,435,456 bytes in a folder, name the file to import it" in str(found)
+    assert [*files.exchanges(other, is_named=False)] == []
+
+
+def test_folders_of_packages_and_of_the_recordings_are_left_out_and_links_are_followed_once(
+    tmp_path: Path,
+) -> None:
+    project, shared = tmp_path / "project", tmp_path / "shared"
+    for folder in ("node_modules/x", "env/lib", "recordings", "tests", ".venv"):
+        (project / folder).mkdir(parents=True)
+        (project / folder / "a.yaml").touch()
+    (project / "env" / "pyvenv.cfg").touch()
+    shared.mkdir()
+    (shared / "b.yaml").touch()
+    (project / "linked").symlink_to(shared)
+    (project / "around").symlink_to(project)
+    found = [path for path, _ in found_in([project], project / "recordings")]
+    assert found == [project / "linked" / "b.yaml", project / "tests" / "a.yaml"]
+
+
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").touch()
+    (tmp_path / "gone").mkdir()
+    found = found_in([tmp_path])
+    assert next(found) == (tmp_path / "a.yaml", False)
+    (tmp_path / "gone").rmdir()
+    [(path, is_named)] = found
+    assert [*map(str, Files(no_flows).exchanges(path, is_named=is_named))] == [
+        f"{tmp_path / 'gone'}: expected a regular file"
+    ]
+
+
+def test_hars_in_a_zip_file_have_their_bodies_beside_them(tmp_path: Path) -> None:
+    entry = {
+        "request": {"method": "GET", "url": "https://api.openai.com/v1/x", "headers": []},
+        "response": {"status": 200, "headers": [], "content": {"_file": "1.json"}},
+    }
+    with zipfile.ZipFile(tmp_path / "a.har.zip", "w") as archive:
+        archive.writestr("har.har", json.dumps({"log": {"entries": [entry]}}))
+        archive.writestr("1.json", '{"a": 1}')
+    [(path, is_named)] = found_in([tmp_path])
+    [found] = Files(no_flows).exchanges(path, is_named=is_named)
+    assert isinstance(found, RawExchange)
+    assert (found.place, found.response_body) == (f"{path}/har.har, entry 1", b'{"a": 1}')
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"), [(("a.txt",), "expected a cassette of VCR.py"), ((), "expected a zip file")]
+)
+def test_another_zip_file_is_named(tmp_path: Path, names: tuple[str, ...], reason: str) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(name, "x")
+    if not names:
+        path.write_bytes(b"PK\x03\x04")
+    [found] = Files(no_flows).exchanges(path, is_named=True)
+    assert reason in str(found)
+
+
 def test_a_file_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_text("{}")
@@ -116,17 +206,13 @@ def test_exchanges_of_several_documents_say_which(tmp_path: Path) -> None:
     ("content", "problem"),
     [
         (
-            b"{{ template }}: [",
-            "expected JSON, Expecting property name enclosed in double quotes @ line 1 column 2",
-        ),
-        (
-            b'{\n  "a": "b",\n  # c\n}',
+            b'{\n  "interactions": [],\n  # c\n}',
             "expected JSON, Expecting property name enclosed in double quotes @ line 3 column 3",
         ),
-        (b"a: \xff", "expected YAML, "),
+        (b"interactions: \xff", "expected YAML, "),
         (b"interactions:\n- [", "expected YAML, did not find expected node content @ line 3 column 1"),
         (b'{"log": {"entries": [', "expected JSON, Expecting value @ line 1 column 22"),
-        (b"[" * 100_000, "expected JSON, "),
+        (b'{"interactions": ' + b"[" * 100_000, "expected JSON, "),
     ],
 )
 @pytest.mark.parametrize("is_named", [True, False])

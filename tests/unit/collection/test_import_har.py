@@ -9,11 +9,16 @@ from typing import Any
 import pytest
 
 from openai_replay.collection.import_har import exchanges, is_har
+from openai_replay.collection.values import Unexpected
 from openai_replay.record.exchange import End
 from openai_replay.record.raw_exchange import NO_REQUEST_BODY, NotTaken, RawExchange
 
 PLACE = "a.har"
 URL = "https://api.openai.com/v1/x"
+
+
+def no_file(name: str) -> bytes:
+    raise Unexpected(f"expected {name}")
 
 
 def read(
@@ -23,7 +28,7 @@ def read(
         "request": {"method": "POST", "url": URL, "headers": [], **(request or {})},
         "response": {"status": 200, "headers": [], "content": content, **response},
     }
-    [found] = exchanges({"log": {"entries": [entry]}}, PLACE)
+    [found] = exchanges({"log": {"entries": [entry]}}, PLACE, no_file)
     return found
 
 
@@ -42,6 +47,26 @@ def test_a_body_is_text_base64_or_pieces_of_base64_or_hex() -> None:
     assert body_of({"text": json.dumps([raw.hex()]), "_isBinary": True}) == raw
     assert body_of({"text": '["a JSON list"]'}) == b'["a JSON list"]'
     assert body_of({"size": 0}) == b""
+
+
+def test_bodies_may_be_in_other_files() -> None:
+    entry = {
+        "request": {
+            "method": "POST",
+            "url": URL,
+            "headers": [],
+            "postData": {"mimeType": "text/plain", "params": [], "text": "", "_file": "sent"},
+        },
+        "response": {
+            "status": 200,
+            "headers": [],
+            "content": {"mimeType": "text/plain", "size": 3, "_file": "got"},
+        },
+    }
+    [found] = exchanges({"log": {"entries": [entry]}}, PLACE, {"sent": b"\xff", "got": b"\x00"}.__getitem__)
+    assert isinstance(found, RawExchange)
+    assert (found.request_body, found.response_body, found.note) == (b"\xff", b"\x00", "")
+    assert str(read({"_file": "gone"})) == "a.har, entry 1: expected gone"
 
 
 def test_a_stream_that_a_browser_kept_in_part_is_marked_as_cut() -> None:
@@ -105,7 +130,7 @@ def test_a_storage_of_several_hars_is_one() -> None:
     entry = {"request": {"method": "GET", "url": URL}, "response": {"status": 204}}
     several = {"One": {"log": {"entries": [entry]}}, "Two": {"log": {"entries": [entry, entry]}}}
     assert is_har(several)
-    assert len([*exchanges(several, PLACE)]) == 3
+    assert len([*exchanges(several, PLACE, no_file)]) == 3
     assert not is_har({"log": "a text"})
 
 
@@ -117,7 +142,7 @@ def test_messages_of_a_websocket_are_streamed_posts() -> None:
     ]
     request = {"method": "GET", "url": "wss://api.openai.com/v1/responses", "headers": []}
     entry = {"request": request, "response": {"status": 101}, "_webSocketMessages": said}
-    [found] = exchanges({"log": {"entries": [entry]}}, PLACE)
+    [found] = exchanges({"log": {"entries": [entry]}}, PLACE, no_file)
     assert isinstance(found, RawExchange)
     assert (found.method, found.url) == ("POST", "https://api.openai.com/v1/responses")
     assert found.response_body.startswith(b"event: response.created\ndata: ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -25,7 +25,7 @@ from openai_replay.store.index import Index
 from openai_replay.store.store import Store
 from openai_replay.wire.socket_notes import Close, SocketNotes
 from support import cassette_makers
-from support.cassette_makers import Made
+from support.cassette_makers import Made, Maker
 from support.proxy import recordings
 from unit.exchanges import NO_RULES, Api, Replay
 
@@ -283,8 +283,6 @@ def test_a_session_over_a_websocket_is_one_recording(importer: Importer, tmp_pat
 
 
 # --- cassettes of all formats, imported and asked again ---
-
-type Maker = Callable[[Sequence[Made]], bytes]
 
 CHAT: dict[str, object] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "naïve \u2028 日本"}]}
 CALLS: list[tuple[str, dict[str, object]]] = [
