@@ -59,6 +59,17 @@ def test_a_problem_is_a_line_and_a_failure_until_it_is_mended(home: Path) -> Non
     assert f"renamed {wrong} to {CHAT}" in mended.stderr
 
 
+def test_an_unreadable_file_is_told_with_the_remedy(home: Path) -> None:
+    (home / "recordings" / "half.json").write_text("<<<<<<< HEAD\n")
+    result = checked(home)
+    assert (
+        "half.json: expected JSON, the file has conflicts of a git merge @ line 1 column 1" in result.stdout
+    )
+    assert result.stderr.splitlines()[-1] == (
+        "openai-replay: restore an unreadable file (git checkout HEAD -- FILE), or record it again"
+    )
+
+
 def test_a_new_name_that_leaves_a_gap_is_mended_in_one_go(home: Path) -> None:
     (home / "recordings" / CHAT).rename(home / "recordings" / f"{'a' * 64}-3.json")
     mended = checked(home, "--fix")

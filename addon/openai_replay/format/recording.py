@@ -57,6 +57,9 @@ _SHAPE_OF_NUMBERS = bytes(
 )
 _NINETEEN_DIGITS = b"0" * 19
 
+# The line with which git begins a conflict in a file (git-merge, "How conflicts are presented"). JSON has no such line.
+_CONFLICT = re.compile(r"^<{7} ", re.MULTILINE)
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -473,14 +476,21 @@ def load_json(raw: bytes, path: Path) -> JSON:
     try:
         return _loads(raw.decode("utf-8-sig"))
     except json.JSONDecodeError as exc:
-        problem = "expected JSON, the file is empty" if not raw.strip() else f"expected JSON, {exc.msg}"
-        raise BadRecording(path, problem, f"line {exc.lineno} column {exc.colno}") from exc
+        raise BadRecording(
+            path, f"expected JSON, {_fault(exc)}", f"line {exc.lineno} column {exc.colno}"
+        ) from exc
     except UnicodeDecodeError as exc:
         raise BadRecording(path, f"expected UTF-8, {exc.reason}", f"byte {exc.start}") from exc
     except RecursionError as exc:
         raise BadRecording(path, "expected JSON, it is nested too deeply") from exc
     except ValueError as exc:  # of more digits than sys.get_int_max_str_digits() allows
         raise BadRecording(path, "expected JSON, an integer in it has thousands of digits") from exc
+
+
+def _fault(exc: json.JSONDecodeError) -> str:
+    if not exc.doc.strip():
+        return "the file is empty"
+    return "the file has conflicts of a git merge" if _CONFLICT.search(exc.doc) else exc.msg
 
 
 def _has_big_integer(raw: bytes) -> bool:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import click
 
-from ..collection.check import FIXABLE, NOTES, Finding, Limits, check
+from ..collection.check import FIXABLE, NOTES, Finding, Kind, Limits, check
 from ..collection.fix import fix
 from ..collection.folder import recording_paths
 from ..errors import BadOption
@@ -120,4 +120,6 @@ def _told(findings: Sequence[Finding], *, as_json: bool) -> int:
     if not as_json:
         kinds = ", ".join(f"{count} {kind.value}" for kind, count in counted.items())
         say(f"{number_of(failing, 'problem')} ({kinds})" if kinds else "the recordings are in order")
+        if Kind.UNREADABLE in counted:
+            say("restore an unreadable file (git checkout HEAD -- FILE), or record it again")
     return NOT_DONE if failing else 0

@@ -7,9 +7,11 @@ The differences go to the log and into the report.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from ..errors import BadRecording
@@ -80,9 +82,7 @@ class Miss:
         Args:
             front_end: the program that the user has started, in whose spelling options are named.
         """
-        url = urlsplit(self.api_request.url)
-        origin = f"{url.scheme}://{url.netloc}"
-        command = front_end.command("recording_mode", "record-if-missing", origin)
+        command = _command(front_end, "record-if-missing", self.api_request)
         lines = [f"  Next: record it, with a key: {command}"]
         if self.ignore_rules:
             lines += front_end.ignoring(self.ignore_rules)
@@ -100,6 +100,23 @@ class Miss:
             path = f"/@{quote(test_id, safe='')}{version['version']}"
             return f" If the test id is {test_id}, write its slashes as %2F: {path}"
         return ""
+
+
+def advice_for_unreadable(path: Path, api_request: ApiRequest, front_end: FrontEnd) -> str:
+    """Return the next step for the log where the recording of a request, at `path`, cannot be read.
+
+    Only the mode `record` replaces such a file: `record-if-missing` refuses its request, too.
+    """
+    command = _command(front_end, "record", api_request)
+    return (
+        f"  Next: restore the file (git checkout HEAD -- {shlex.quote(str(path))}), "
+        f"or record it again, with a key: {command}"
+    )
+
+
+def _command(front_end: FrontEnd, mode: str, api_request: ApiRequest) -> str:
+    url = urlsplit(api_request.url)
+    return front_end.command("recording_mode", mode, f"{url.scheme}://{url.netloc}")
 
 
 def error_body(message: str, code: str, user_agent: str) -> bytes:

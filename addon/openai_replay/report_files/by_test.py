@@ -78,7 +78,7 @@ def explained(miss: Mapping[str, Any]) -> list[str]:
     """Return a miss as lines: the request, the nearest recording, each place that differs, and the next steps."""
     request = _request(miss)
     if unreadable := miss.get("unreadable"):
-        return [f"A recording cannot be read for {request}:", f"    {unreadable}"]
+        return [f"A recording cannot be read for {request}:", f"    {unreadable}", *_advice(miss)]
     if refused := miss.get("refused"):
         return [f"Refused: {request}:", f"    {refused}"]
     lines = [f"No recording for {request}."]
@@ -87,7 +87,12 @@ def explained(miss: Mapping[str, Any]) -> list[str]:
     elif "nearest" in miss:
         lines.append("There is none of this endpoint.")
     lines += [f"    {_difference(one)}" for one in miss.get("differences", ())]
-    return [*lines, *miss.get("advice", "").splitlines()]
+    return [*lines, *_advice(miss)]
+
+
+def _advice(miss: Mapping[str, Any]) -> list[str]:
+    advice: str = miss.get("advice", "")
+    return advice.splitlines()
 
 
 def in_one_line(miss: Mapping[str, Any]) -> str:

@@ -267,9 +267,10 @@ def _log_miss(service: Service, api_request: ApiRequest) -> None:
 
 
 def unreadable(service: Service, api_request: ApiRequest, exc: BadRecording) -> Refusal:
-    """Return the refusal of a request whose recording cannot be read; the log and the report say where it is bad."""
-    log.error("A recording cannot be replayed: %s", exc)
-    details: dict[str, JSON] = {**_named(api_request), "unreadable": str(exc)}
+    """Return the refusal of a request whose recording cannot be read; log and report say where, and the next step."""
+    advice = miss.advice_for_unreadable(exc.path, api_request, service.run.front_end)
+    log.error("A recording cannot be replayed: %s\n%s", exc, advice)
+    details: dict[str, JSON] = {**_named(api_request), "unreadable": str(exc), "advice": advice}
     service.run.report.add_missed(api_request.test_id, api_request.name(), details)
     _log_miss(service, api_request)
     message = f"The recording {exc.path.name} cannot be read; the proxy's log says where."

@@ -183,8 +183,8 @@ BAD = {
     "blank": (b" \n", "expected JSON, the file is empty @ line 2 column 1"),
     "cut": (b'{"request": {"meth', "expected JSON, Unterminated string starting at @ line 1 column 14"),
     "a merge conflict": (
-        b"<<<<<<< HEAD\n{}\n",
-        "expected JSON, Expecting value @ line 1 column 1",
+        b"{\n<<<<<<< HEAD\n=======\n>>>>>>> other\n}\n",
+        "expected JSON, the file has conflicts of a git merge @ line 2 column 1",
     ),
     "two texts": (b"{}\n{}", "expected JSON, Extra data @ line 2 column 1"),
     "latin-1": (b'{"a": "\xe9"}', "expected UTF-8, invalid continuation byte @ byte 7"),

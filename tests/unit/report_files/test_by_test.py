@@ -42,10 +42,12 @@ def test_a_recording_that_cannot_be_read_is_said_with_its_place() -> None:
         "endpoint": "/v1/x",
         "request": "ab",
         "unreadable": "x.json: expected JSON",
+        "advice": "  Next: …",
     }
     assert explained(unreadable) == [
         "A recording cannot be read for GET /v1/x (request ab):",
         "    x.json: expected JSON",
+        "  Next: …",
     ]
 
 

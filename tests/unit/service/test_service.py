@@ -63,6 +63,24 @@ def test_each_request_is_in_the_report_as_an_answer_or_as_a_miss(service: Servic
     assert (report["totals"]["replayed"], report["totals"]["missed"]) == (1, 2)
 
 
+def test_a_recording_that_cannot_be_read_is_told_with_the_next_step(
+    service: Service, folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = folder / f"{chat('Bad').name()}.json"
+    path.write_text("<<<<<<< HEAD\n{}\n=======\n[]\n>>>>>>> other\n")
+    ask(service, "Bad")
+    advice = (
+        f"  Next: restore the file (git checkout HEAD -- {path}), or record it again, with a key: "
+        "mitmdump --set recording_mode=record …"
+    )
+    assert (
+        f"{path}: expected JSON, the file has conflicts of a git merge @ line 1 column 1\n{advice}"
+        in caplog.text
+    )
+    report: Any = control(service, "GET", "/report")[1]
+    assert [entry["advice"] for entry in report["missed"]] == [advice]
+
+
 def test_a_reset_empties_the_report(service: Service, folder: Path) -> None:
     write_recording(folder, "a.json", chat("Hi"), {"n": 1})
     ask(service, "Hi")
