@@ -63,13 +63,12 @@ def is_mixed(key: str) -> bool:
 
 def is_random(key: str) -> bool:
     """Tell whether a text is made of random letters and digits, so that it certainly is a key behind a key's prefix."""
+    return len(key) >= _SHORTEST_MIXED and _changes_often(key) and _UUID.fullmatch(key) is None
+
+
+def _changes_often(key: str) -> bool:
     judged = key[:_JUDGED]
-    changes = len(_CHANGE.findall(judged))
-    return (
-        len(judged) >= _SHORTEST_MIXED
-        and changes * _LETTERS_PER_CHANGE >= len(judged)
-        and _UUID.fullmatch(key) is None
-    )
+    return len(_CHANGE.findall(judged)) * _LETTERS_PER_CHANGE >= len(judged)
 
 
 def _is_random_at_once(key: str) -> bool:
@@ -140,9 +139,10 @@ def _look(
     return Look(tuple(signs.split()), re.compile(pattern), is_key, is_certain)
 
 
-def _in_base64(text: str) -> Look:
-    """Return the look of keys that begin with a text, within base64."""
-    signs = tuple(dict.fromkeys(part.decode() for part in within_base64(text.encode())))
+def _in_base64(*texts: str) -> Look:
+    """Return the look of keys that begin with one of some texts, within base64."""
+    parts = (part.decode() for text in texts for part in within_base64(text.encode()))
+    signs = tuple(dict.fromkeys(parts))
     pattern = rf"(?:{'|'.join(signs)})(?P<key>[A-Za-z0-9+/_-]{{12,}}={{0,2}})"
     return Look(signs, re.compile(pattern), _always, _always, may_be_inside=True)
 
@@ -172,7 +172,13 @@ LOOKS = (
     ),
     _look("sess-", rf"{_START}sess-(?P<key>[A-Za-z0-9]{{32,}})"),
     _look("ABSK", rf"{_START}ABSK(?P<key>[A-Za-z0-9+/]{{60,}})={{0,2}}"),
-    _in_base64("Bearer sk-"),
+    _in_base64("Bearer sk-", "sk-proj-"),
+    _look(
+        "@",
+        r":/{2}[^\s/?#@:\"'<>]{0,64}:(?P<secret>(?P<key>[^\s/?#@\"'<>]{12,128}))@",
+        _changes_often,
+        _never,
+    ),
     _look("xox", r"xox[abeoprs]-(?P<key>[A-Za-z0-9-]{20,})"),
     _look("xai-", rf"{_START}xai-(?P<key>[A-Za-z0-9]{{20,}})"),
     _look("pplx-", r"pplx-(?P<key>[A-Za-z0-9]{20,})"),

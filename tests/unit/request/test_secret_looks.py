@@ -89,6 +89,23 @@ def test_a_bearer_in_base64_is_found(before: str) -> None:
     assert found_key.end == len(encoded)
 
 
+@pytest.mark.parametrize("before", ["", "k", "{}"])
+def test_a_projects_key_in_base64_is_found(before: str) -> None:
+    key = f"sk-proj-{word(60)}"
+
+    (found_key,) = keys(base64.b64encode(f"{before}{key}".encode()).decode())
+    assert found_key.is_certain
+
+
+@pytest.mark.parametrize("user", ["me", "", "x-access-token"])
+def test_a_random_password_of_a_url_is_found(user: str) -> None:
+    password = "aB3dEf9hIj2kLm8n"
+    text = f"git clone https://{user}:{password}@github.com/a.git"
+
+    assert found(text) == {password}
+    assert not any(key.is_certain for key in keys(text))
+
+
 def test_only_the_signature_of_a_signed_url_is_a_secret() -> None:
     signature = "9qJk3bW%2F0aZxYvUtSrQpOnMlKjIhGfEdCbA987654%3D"
     url = f"https://h.blob.core.windows.net/img.png?se=2026&sig={signature}&sp=r"
@@ -110,7 +127,10 @@ def test_only_the_signature_of_a_signed_url_is_a_secret() -> None:
             "week_a1b2c3d4e5f6a7b8",
             "the bearer of this letter",
             "Bearer token",
+            "postgres://user:password123@localhost:5432/db",
+            "https://a.example:8080/a@b",
             "Bearer authentication",
+            "Bearer certificate2024",
             "AKIA",
         ),
         *(
