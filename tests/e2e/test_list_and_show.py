@@ -121,6 +121,8 @@ def test_pruning_removes_recordings_of_tests_that_ran_alone(home: Path) -> None:
     assert dry.stderr.splitlines() == [
         "openai-replay: the reports saw 2 tests: missing, ran",
         "openai-replay: kept 2 unused recordings of tests that made no request: other, requests without a test id",
+        "  Next: if these tests are gone, run all tests with `openai-replay run --report run.json`, then "
+        "`openai-replay prune --all-tests run.json`",
         "openai-replay: kept 1 unused recording of tests with a request that got no recorded answer: missing",
         "openai-replay: would remove 1 recording",
     ]

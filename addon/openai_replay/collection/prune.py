@@ -19,6 +19,11 @@ from ..store.index import Index
 from ..store.store import Store
 from .reports import Reported
 
+_IF_GONE = (
+    "\n  Next: if these tests are gone, run all tests with `openai-replay run --report run.json`, "
+    "then `openai-replay prune --all-tests run.json`"
+)
+
 
 @dataclass(slots=True)
 class Plan:
@@ -57,8 +62,8 @@ def test_ids_of(directory: Path, paths: Iterable[str]) -> dict[str, str | None]:
     return found
 
 
-def remove(directory: Path, paths: Iterable[str], rules: Rules) -> None:
-    """Remove recordings with the files of their bodies.
+def remove(directory: Path, paths: Iterable[str], rules: Rules) -> Iterator[str]:
+    """Remove recordings with the files of their bodies, and yield the path of each when it is gone.
 
     Raises:
         OSError: a file cannot be removed.
@@ -67,17 +72,18 @@ def remove(directory: Path, paths: Iterable[str], rules: Rules) -> None:
         store = Store(directory, rules, index)
         for path in paths:
             store.remove(directory / path)
+            yield path
 
 
 def kept_lines(planned: Plan) -> Iterator[str]:
-    """Yield a line for each reason to keep unused recordings."""
-    for kept, reason in (
-        (planned.kept_unseen, "that made no request"),
-        (planned.kept_missed, "with a request that got no recorded answer"),
+    """Yield a line for each reason to keep unused recordings, with the next step below it where there is one."""
+    for kept, reason, advice in (
+        (planned.kept_unseen, "that made no request", _IF_GONE),
+        (planned.kept_missed, "with a request that got no recorded answer", ""),
     ):
         if kept:
             count = sum(map(len, kept.values()))
-            yield f"kept {number_of(count, 'unused recording')} of tests {reason}: {named(kept)}"
+            yield f"kept {number_of(count, 'unused recording')} of tests {reason}: {named(kept)}{advice}"
 
 
 def named(tests: Iterable[str | None], most: int = 5) -> str:

@@ -11,7 +11,7 @@ from ..errors import BadOption, OpenAIReplayError
 from ..front_end import FrontEnd
 from ..options import Mode, Settings
 from ..options_file import resolve
-from .run import FAILED, failure
+from .run import FAILED, failure, file_problem
 
 # The exit status for a command line that makes no sense, as click has it.
 USAGE = 2
@@ -68,3 +68,7 @@ def guarded(work: Callable[[], int], status: int = FAILED) -> int:
         return failure(_of_command_line(exc, click.get_current_context().params), USAGE)
     except OpenAIReplayError as exc:
         return failure(exc, status)
+    except OSError as exc:
+        if exc.filename is None:  # not of a file: a closed pipe, which click ends quietly
+            raise
+        return failure(file_problem(exc), status)

@@ -130,8 +130,14 @@ def show_command(name: str, directory: str | None, raw: bool) -> None:
 def prune_command(directory: str | None, dry_run: bool, all_tests: bool, reports: Sequence[Path]) -> None:
     """Remove recordings that no run used.
 
-    REPORTS are files that recording_report wrote, for instance one for each part of a test suite. A recording stays
-    if no report saw its test, or if its test had a request without a recorded answer.
+    REPORTS are the JSON reports of runs, for instance one for each part of a test suite. A recording stays if no
+    report saw its test, or if its test had a request without a recorded answer.
+
+    \b
+    Examples:
+      openai-replay run --report run.json -- npm test
+      pytest --recording-set recording_report=run.json
+      openai-replay prune --dry-run --all-tests run.json
     """
 
     def pruned() -> int:
@@ -139,11 +145,9 @@ def prune_command(directory: str | None, dry_run: bool, all_tests: bool, reports
         reported = read_reports(reports)
         test_ids = prune.test_ids_of(settings.directory, reported.unused)
         planned = prune.plan(reported, test_ids, all_tests=all_tests)
-        for path in planned.remove:
+        rules = Rules(settings.ignore, settings.redactor)
+        for path in planned.remove if dry_run else prune.remove(settings.directory, planned.remove, rules):
             click.echo(path)
-        if not dry_run:
-            rules = Rules(settings.ignore, settings.redactor)
-            prune.remove(settings.directory, planned.remove, rules)
         _tell_plan(planned, reported, dry_run=dry_run)
         return 0
 

@@ -222,9 +222,10 @@ def _closed(plan: Plan, status: int, proxy: ProxyProcess, environment: Mapping[s
     are_written = _write_reports(plan, reported, environment)
     if advice := hint(plan, reported):
         say(advice)
-    pruned = _prune(plan, status, reported) if plan.options.prune else 0
+    pruned, is_pruned = _prune(plan, status, reported) if plan.options.prune else (0, True)
     _sum_up(plan, reported, pruned, environment)
-    return status or _status_by_conditions(plan, reported, pruned) or (0 if are_written else NOT_AS_ASKED)
+    is_done = are_written and is_pruned
+    return status or _status_by_conditions(plan, reported, pruned) or (0 if is_done else NOT_AS_ASKED)
 
 
 def _sum_up(plan: Plan, reported: dict[str, Any], pruned: int, environment: Mapping[str, str]) -> None:
@@ -288,8 +289,11 @@ def _write_reports(plan: Plan, reported: dict[str, Any], environment: Mapping[st
     return True
 
 
-def _prune(plan: Plan, status: int, reported: Mapping[str, Any]) -> int:
-    """Remove unused recordings of tests that ran, and return how many; a run that is not whole tells nothing."""
+def _prune(plan: Plan, status: int, reported: Mapping[str, Any]) -> tuple[int, bool]:
+    """Remove unused recordings of tests that ran; a run that is not whole tells nothing.
+
+    Returns how many are removed, and False if one could not be.
+    """
     totals = reported["totals"]
     reasons = (
         (status != 0, f"the command ended with status {status}"),
@@ -299,23 +303,41 @@ def _prune(plan: Plan, status: int, reported: Mapping[str, Any]) -> int:
     for applies, reason in reasons:
         if applies and reported["unused"]:
             say(f"pruned nothing: {reason}")
-            return 0
+            return 0, True
     # Imported only to remove recordings: the import would delay every start.
     from ..collection import prune
     from ..collection.reports import joined
-    from ..request.rules import Rules
 
-    directory = plan.settings.directory
-    planned = prune.plan(joined([reported]), prune.test_ids_of(directory, reported["unused"]))
-    prune.remove(directory, planned.remove, Rules(plan.settings.ignore, plan.settings.redactor))
-    for name in planned.remove:
-        say(f"pruned {directory / name}")
+    test_ids = prune.test_ids_of(plan.settings.directory, reported["unused"])
+    planned = prune.plan(joined([reported]), test_ids)
+    removed = _removed(plan, planned.remove)
     for line in prune.kept_lines(planned):
         say(line)
-    return len(planned.remove)
+    return removed, removed == len(planned.remove)
 
 
-def failure(exc: OpenAIReplayError, status: int) -> int:
-    """Say why nothing was run, and return the exit status for it."""
-    say(f"error: {exc}")
+def _removed(plan: Plan, names: Sequence[str]) -> int:
+    """Remove recordings up to the first that cannot be removed, and return how many are gone."""
+    from ..collection import prune
+    from ..request.rules import Rules
+
+    settings = plan.settings
+    removed = 0
+    try:
+        for name in prune.remove(settings.directory, names, Rules(settings.ignore, settings.redactor)):
+            say(f"pruned {settings.directory / name}")
+            removed += 1
+    except OSError as exc:
+        say(f"error: --prune: {file_problem(exc)}")
+    return removed
+
+
+def failure(problem: OpenAIReplayError | str, status: int) -> int:
+    """Say why a command did not do its work, and return the exit status for it."""
+    say(f"error: {problem}")
     return status
+
+
+def file_problem(exc: OSError) -> str:
+    """Return `<path>: <reason>` for a file that could not be read, written or removed."""
+    return f"{exc.filename}: {exc.strerror}"

@@ -44,7 +44,11 @@ from .run import run
     is_flag=True,
     help="Fail when the proxy saw no request (the program may be bypassing it).",
 )
-@click.option("--prune", is_flag=True, help="After a success, remove the unused recordings.")
+@click.option(
+    "--prune",
+    is_flag=True,
+    help="After a success, remove the unused recordings of the tests that ran, and all unused ones without a test id.",
+)
 @click.option("--against-mock", is_flag=True, help="Record from a mock of the API: made-up answers, no key.")
 @click.option("--log", is_flag=True, help="Show a line per request on standard error.")
 @click.option(
