@@ -39,15 +39,18 @@ class Relay(asyncio.Protocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        self._other.write(data)
+        if not self._other.is_closing():
+            self._other.write(data)
 
     @override
     def pause_writing(self) -> None:
-        self._other.pause_reading()
+        if not self._other.is_closing():
+            self._other.pause_reading()
 
     @override
     def resume_writing(self) -> None:
-        self._other.resume_reading()
+        if not self._other.is_closing():
+            self._other.resume_reading()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:

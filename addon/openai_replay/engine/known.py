@@ -13,6 +13,9 @@ from .request import ReceivedRequest, without_weightless
 # Requests and their ready answers in memory, in bytes; beyond it all are forgotten, and made ready again.
 _MOST_BYTES = 64 * 1024 * 1024
 
+# Memory of a request of an SDK beside its body and its answer: nearly twenty headers, and objects.
+_OVERHEAD_BYTES = 6 * 1024
+
 
 @dataclass(slots=True)
 class Known:
@@ -43,8 +46,9 @@ class Known:
         return self.response
 
     def size(self) -> int:
-        """Return about how many bytes its answer takes in memory, once as messages and once as bytes."""
-        return 0 if self.answer is None else 2 * self.answer.size()
+        """Return about how many bytes it takes in memory, with its answer once as messages and once as bytes."""
+        answer = 0 if self.answer is None else 2 * self.answer.size()
+        return _OVERHEAD_BYTES + len(self.request.body) + answer
 
 
 def _messages(request: ReceivedRequest, answer: Answer) -> tuple[Message, ...]:
@@ -76,7 +80,7 @@ class KnownRequests:
     def keep(self, digest: bytes, known: Known, data: bytes) -> None:
         """Keep a request that was answered; `data` are its bytes in HTTP/1.1, b"" where they are not known."""
         if digest not in self._by_digest:
-            self._add(len(known.request.body) + known.size())
+            self._add(known.size())
             self._by_digest[digest] = known
         if data and (written := without_weightless(data)) not in self._by_bytes:
             self._add(len(written))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
+import struct
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import h2.connection
 import httpx
 import pytest
 
@@ -93,3 +96,32 @@ def test_a_client_that_leaves_at_once_is_no_trouble(folder: Path) -> None:
 
     with application(folder) as answering:
         assert during(answering, act) == 200
+
+
+def test_a_client_that_leaves_its_answers_is_not_worth_a_line(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_recording(folder, "a.json", chat("Hi"), {"n": "x" * 300_000})
+
+    def act(port: int) -> int:
+        for number in range(20):
+            with socket.create_connection(("127.0.0.1", port), timeout=CEILING_S) as leaving:
+                leaving.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", number % 2, 0))
+                leaving.sendall(requests_of_many_streams())
+                leaving.recv(1)
+        with client(port) as through:
+            return ask(through, "Hi").status_code
+
+    with application(folder) as answering:
+        assert during(answering, act) == 200
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
+
+
+def requests_of_many_streams() -> bytes:
+    connection = h2.connection.H2Connection()
+    connection.initiate_connection()
+    names = (":method", "POST"), (":scheme", "http"), (":authority", "localhost"), (":path", PATH)
+    for number in range(1, 20, 2):
+        connection.send_headers(number, [*names, ("content-type", "application/json")])
+        connection.send_data(number, json.dumps(chat("Hi").body).encode(), end_stream=True)
+    return connection.data_to_send()

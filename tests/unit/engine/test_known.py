@@ -72,8 +72,10 @@ def test_a_header_that_changes_each_time_makes_no_other_request() -> None:
     assert requests.of_bytes(traced[0].replace(b"/ ", b"/v1 ")) is None
 
 
-def test_all_are_forgotten_when_they_take_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("openai_replay.engine.known._MOST_BYTES", 25)
+def test_all_are_forgotten_when_they_take_too_much_with_their_headers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("openai_replay.engine.known._MOST_BYTES", 10 * 1024)
     requests = KnownRequests()
     requests.keep(b"first", known(), b"x" * 20)
     requests.keep(b"second", known(), b"")
