@@ -7,10 +7,15 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from .programs import programs_of
+
 # Programs that are Node, or that are written for it and run by the `node` on PATH.
 _PROGRAMS = frozenset(
     {"node", "npm", "npx", "pnpm", "pnpx", "yarn", "tsx", "ts-node", "vitest", "jest", "mocha", "next"}
 )
+
+# Commands that make no request, in a shell's text beside those programs.
+_HARMLESS = frozenset({"cd", "echo", "export", "mkdir", "set", "true"})
 
 _VERSION = re.compile(r"v(\d+)\.(\d+)\.")
 
@@ -25,7 +30,7 @@ def old_node(command: Sequence[str], environment: Mapping[str, str]) -> str:
 
     Returns "" for a newer Node, and for a command that Node does not run.
     """
-    if not is_run_by_node(command):
+    if not is_run_by_node(command, environment):
         return ""
     return node_without_proxy(environment, command[0] if Path(command[0]).name == "node" else "node")
 
@@ -58,6 +63,12 @@ def reads_proxy_variables(version: str) -> bool:
     return found >= _FIRST or _FIRST_OF_22 <= found < (23, 0)
 
 
-def is_run_by_node(command: Sequence[str]) -> bool:
-    """Tell whether a command is Node, or one of the well-known programs that Node runs."""
-    return Path(command[0]).name in _PROGRAMS
+def is_run_by_node(command: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Tell whether a command is Node, or one of the well-known programs that Node runs, also behind `sh -c`.
+
+    A shell's text that runs another program, too, is none: that program may need the proxy.
+    """
+    if Path(command[0]).name in _PROGRAMS:
+        return True
+    programs = set(programs_of(command, environment))
+    return not programs.isdisjoint(_PROGRAMS) and programs <= _PROGRAMS | _HARMLESS

@@ -1,6 +1,7 @@
 """A Node that does not read proxy variables."""
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,19 @@ def test_the_version_says_whether_node_reads_proxy_variables(version: str, reads
 
 
 @pytest.mark.parametrize(
-    ("command", "is_node"), [("node", True), ("/opt/node/bin/node", True), ("npx", True), ("python", False)]
+    ("command", "is_node"),
+    [
+        ("node x", True),
+        ("/opt/node/bin/node x", True),
+        ("npx x", True),
+        ("python x", False),
+        ("bash -euo pipefail -c 'cd web && npm ci && npm test'", True),
+        ("sh -c 'npm run build && go test ./...'", False),
+        ("sh -c 'cd web'", False),
+    ],
 )
 def test_commands_that_node_runs_are_known_by_name(command: str, is_node: bool) -> None:
-    assert is_run_by_node([command, "x"]) is is_node
+    assert is_run_by_node(shlex.split(command), {}) is is_node
 
 
 def node(folder: Path, version: str) -> dict[str, str]:
