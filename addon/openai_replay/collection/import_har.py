@@ -2,7 +2,8 @@
 
 Traps: a body may be base64 (`encoding`); Polly.js stores a compressed body as a JSON list of base64 texts, one for
 each piece; browsers leave bodies of streams out, or cut them; forms may be there as `params` alone; messages of a
-WebSocket are in `_webSocketMessages` (Chrome, mitmproxy); Playwright may keep bodies in files beside the HAR (`_file`).
+WebSocket are in `_webSocketMessages` (Chrome, mitmproxy); mitmproxy writes each byte of a form as a character;
+Playwright may keep bodies in files beside the HAR (`_file`).
 """
 
 from __future__ import annotations
@@ -141,7 +142,9 @@ def _request_body(request: Mapping[str, object]) -> tuple[HeaderList, bytes]:
     if posted.get("encoding") == "base64":
         return headers, from_base64(posted.get("text"), "request.postData.text")
     if posted.get("text") or not posted.get("params"):
-        return headers, encoded(str(posted.get("text") or ""))
+        is_form = "multipart" in header(headers, "content-type")
+        sent = str(posted.get("text") or "")
+        return headers, _form(sent, request.get("bodySize")) if is_form else encoded(sent)
     params = [
         mapping(one, "request.postData.params") for one in items(posted["params"], "request.postData.params")
     ]
@@ -152,6 +155,11 @@ def _request_body(request: Mapping[str, object]) -> tuple[HeaderList, bytes]:
     others = tuple(pair for pair in headers if pair[0].lower() != "content-type")
     form = b"".join(_part(one) for one in params) + f"--{_BOUNDARY}--\r\n".encode()
     return (*others, ("content-type", f"multipart/form-data; boundary={_BOUNDARY}")), form
+
+
+def _form(value: str, size: object) -> bytes:
+    """Return a form as bytes: UTF-8, or each character as one byte if the size tells that (mitmproxy)."""
+    return encoded(value, "latin-1" if len(value) == size else "utf-8")
 
 
 def _has_body(request: Mapping[str, object]) -> bool:

@@ -126,6 +126,18 @@ def test_a_request_without_its_body_is_pointed_out(request_members: dict[str, An
     assert found.note == note
 
 
+@pytest.mark.parametrize(
+    ("size", "body"),
+    [(2, b"\xff\xef"), (4, "ÿï".encode()), (-1, "ÿï".encode()), (None, "ÿï".encode())],
+)
+def test_the_size_of_a_request_tells_characters_from_bytes(size: int | None, body: bytes) -> None:
+    found = read(
+        {"text": "{}"}, {"bodySize": size, "postData": {"mimeType": "multipart/form-data", "text": "ÿï"}}
+    )
+    assert isinstance(found, RawExchange)
+    assert found.request_body == body
+
+
 def test_a_storage_of_several_hars_is_one() -> None:
     entry = {"request": {"method": "GET", "url": URL}, "response": {"status": 204}}
     several = {"One": {"log": {"entries": [entry]}}, "Two": {"log": {"entries": [entry, entry]}}}
