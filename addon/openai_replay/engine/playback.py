@@ -23,23 +23,30 @@ _READ_BEFORE_BREAK_MS = 100
 
 
 class Pauses:
-    """The waits of one answer, each until its time or until the client leaves: a future for each costs little."""
+    """The waits of one answer, each until its time or until the client leaves: a future for each costs little.
+
+    It does not hold `leaving`, which holds it: the garbage collector does not look into Granian's futures.
+    """
 
     def __init__(self, timeline: Timeline, leaving: asyncio.Future[messages.Message]) -> None:
         self._timeline = timeline
-        self._leaving = leaving
         self._loop = asyncio.get_running_loop()
         self._pause = self._loop.create_future()
-        leaving.add_done_callback(self._end)
+        self.has_left = False
+        leaving.add_done_callback(self._leave)
 
     async def until(self, at_s: float) -> None:
         """Wait until a time of the loop's clock, infinity for ever."""
-        if self._leaving.done():
+        if self.has_left:
             return
         self._pause = self._loop.create_future()
         if not math.isinf(at_s):
             self._timeline.wake_at(at_s, self._end)
         await self._pause
+
+    def _leave(self, _: object) -> None:
+        self.has_left = True
+        self._end(None)
 
     def _end(self, _: object) -> None:
         if not self._pause.done():
@@ -89,7 +96,7 @@ class Streams:
             at_s = start_s + at_ms / 1000
             if at_s > timeline.now_s():
                 await pauses.until(at_s)
-            if leaving.done():
+            if pauses.has_left:
                 return
             self._progress.late(timeline.now_s() - at_s)
             await send(message)

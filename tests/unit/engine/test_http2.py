@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
 import struct
@@ -15,7 +16,8 @@ import httpx
 import pytest
 
 from openai_replay.engine.http2 import PREFACE
-from support.proxy import CEILING_S
+from openai_replay.engine.playback import Pauses
+from support.proxy import CEILING_S, wait_until
 from unit.engine.serving import application, during
 from unit.exchanges import chat, write_recording
 
@@ -125,3 +127,16 @@ def requests_of_many_streams() -> bytes:
         connection.send_headers(number, [*names, ("content-type", "application/json")])
         connection.send_data(number, json.dumps(chat("Hi").body).encode(), end_stream=True)
     return connection.data_to_send()
+
+
+def test_paced_streams_leave_nothing_in_memory(folder: Path) -> None:
+    write_recording(folder, "a.json", chat("Hi"), {"n": 1})
+
+    def act(port: int) -> None:
+        with client(port) as through:
+            for _ in range(10):
+                ask(through, "Hi").raise_for_status()
+        wait_until(lambda: not any(isinstance(one, Pauses) for one in gc.get_objects()), "all are forgotten")
+
+    with application(folder, recording_pacing="ttft=1ms,gap=1ms") as answering:
+        during(answering, act)
