@@ -20,7 +20,8 @@ from .shapes import Change, Shape, changes, shape_of
 
 # Endpoints whose answer follows from the request's body alone (https://platform.openai.com/docs/api-reference).
 _BY_BODY = re.compile(
-    r".*/(chat/completions|completions|embeddings|moderations|responses|responses/input_tokens|images/generations)"
+    r".*/(chat/completions|completions|embeddings|moderations|responses|responses/input_tokens|images/generations|"
+    r"audio/speech)"
 )
 _LISTS = re.compile(r".*/models")
 
@@ -116,7 +117,7 @@ def _questions(
         if number > 1:
             continue  # the first of a series stands for it
         if reason := obstacle(stored.recording):
-            left_out.append(NotTaken(stored.path.name, reason))
+            left_out.append(NotTaken(f"{stored.path.name} ({api_request.operation()})", reason))
             continue
         try:
             answer = render([stored], api_request)
@@ -142,10 +143,10 @@ def obstacle(recording: Recording) -> str:
     path = request.url.partition("://")[2].partition("/")[2].partition("?")[0]
     if request.method == "GET" and _LISTS.fullmatch(f"/{path}"):
         return ""
-    if request.method != "POST" or not _BY_BODY.fullmatch(f"/{path}"):
-        return "it refers to objects of the account that it was made with"
     if not isinstance(request.body, dict) or any(name.startswith("__") for name in request.body):
         return "the recording does not have the request's body, as of an upload"
+    if request.method != "POST" or not _BY_BODY.fullmatch(f"/{path}"):
+        return "it refers to objects of the account that it was made with"
     if recording.response.is_broken():
         return "its stream broke off"
     if any(request.body.get(name) for name in _REFERENCES):

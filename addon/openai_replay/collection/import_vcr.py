@@ -51,7 +51,9 @@ def is_cassette(value: object) -> bool:
     if isinstance(value, list):
         return bool(value) and all(map(_is_interaction, value))
     return isinstance(value, Mapping) and (
-        any(name in value for name in _LISTS) or _is_paired(value) or _is_interaction(value)
+        any(isinstance(value.get(name, ""), list | None) for name in _LISTS)
+        or _is_paired(value)
+        or _is_interaction(value)
     )
 
 

@@ -28,6 +28,7 @@ from ..request.identity import ApiRequest, describe
 from ..store.store import Stored
 from .ask_api import Api, NotAnswered
 from .command_line import DIRECTORY, folder_settings, guarded
+from .first_notes import MOST_NAMED, by_reason, say_first
 from .opened_folder import OpenedFolder, opened_folder
 from .printed import without_secrets
 from .progress import counted
@@ -178,8 +179,8 @@ def _shape(answer: RawExchange) -> Shape:
 
 
 def _tell(choice: Choice, found: Sequence[Drifted], failures: Sequence[str], *, as_json: bool) -> None:
-    for left_out in choice.left_out:
-        say(f"not asked: {left_out}")
+    for left_out in by_reason(choice.left_out):
+        say_first("not asked", left_out, MOST_NAMED)
     for failure in failures:
         say(f"not answered: {failure}")
     for one in found:

@@ -22,12 +22,12 @@ from ..proxy import flow_file
 from ..record.raw_exchange import NotTaken
 from ..record.recorder import Recorder
 from .command_line import DIRECTORY, NOT_DONE, folder_settings, guarded
+from .first_notes import MOST_NAMED, by_reason, say_first
 from .opened_folder import opened_folder
 from .progress import counted
 from .run import say
 
-# How many exchanges and files that were left out for one reason are named.
-_MOST_NAMED = 5
+_HINT = " (--verbose names them)"
 
 
 @click.command("import")
@@ -78,7 +78,7 @@ def import_command(
         imported = _imported(checked, files, test_id)
         if imported.is_empty():
             raise BadOption(f"{', '.join(map(str, files))}: expected files with exchanges, found none")
-        status = _tell(imported, checked.directory, most=None if verbose else _MOST_NAMED)
+        status = _tell(imported, checked.directory, most=None if verbose else MOST_NAMED)
         _tell_hosts(imported, folder_settings(directory, Mode.RECORD))
         return status
 
@@ -106,12 +106,12 @@ def _tell(imported: Imported, directory: Path, *, most: int | None) -> int:
     """Say how an import went, and return the exit status for it."""
     for problem in imported.problems:
         say(f"not taken over: {problem}")
-    for notes in _by_reason(imported.notes):
-        _say_some("note", notes, most)
+    for notes in by_reason(imported.notes):
+        say_first("note", notes, most, _HINT)
     for host, places in imported.other_hosts.items():
         reason = f"{host} is none of the recorded hosts (--host {host} takes it over)"
-        _say_some("note: left out", [NotTaken(place, reason) for place in places], most)
-    _say_some("note: left out", imported.unknown_files, most)
+        say_first("note: left out", [NotTaken(place, reason) for place in places], most, _HINT)
+    say_first("note: left out", imported.unknown_files, most, _HINT)
     if imported.example is not None:
         place, test_id = imported.example
         say(f"the test id of {place} is {test_id} (--test-id sets another one)")
@@ -129,18 +129,3 @@ def _tell_hosts(imported: Imported, folder: Settings) -> None:
         option = FrontEnd.of_command_line(os.environ).option("recording_hosts", *values)
         say(f"to replay {', '.join(missing)}, add to {folder.directory / NAME}: hosts = {json.dumps(values)}")
         say(f"or give the option each time: {option}")
-
-
-def _by_reason(notes: Sequence[NotTaken]) -> list[list[NotTaken]]:
-    groups: dict[str, list[NotTaken]] = {}
-    for note in notes:
-        groups.setdefault(note.reason, []).append(note)
-    return [*groups.values()]
-
-
-def _say_some(kind: str, notes: Sequence[NotTaken], most: int | None) -> None:
-    """Name exchanges or files of one reason; `most` is how many, None for all."""
-    for note in notes[:most]:
-        say(f"{kind}: {note}")
-    if most is not None and len(notes) > most:
-        say(f"{kind}: {len(notes) - most} more for the same reason (--verbose names them)")

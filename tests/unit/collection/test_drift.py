@@ -65,7 +65,7 @@ def names(choice: Choice) -> Sequence[str]:
             "it refers to objects of the account",
         ),
         (
-            {"path": "/images/generations", "body": {"__multipart__": []}},
+            {"path": "/audio/transcriptions", "body": {"__multipart__": []}},
             "the recording does not have the request's body",
         ),
         ({"body": {"input": ["a REDACTED-12ab b"]}}, "its request was redacted"),
@@ -77,7 +77,9 @@ def test_what_cannot_be_asked_again_is_left_out_with_its_reason(
     recording(store, "a", **change)
     choice = chosen(store)
     assert choice.questions == []
-    assert str(choice.left_out[0]).startswith(f"a.json: {reason}")
+    [left_out] = choice.left_out
+    assert left_out.place.startswith("a.json (")
+    assert left_out.reason.startswith(reason)
 
 
 def test_the_first_of_a_series_stands_for_it(store: Store) -> None:
@@ -119,7 +121,7 @@ def test_a_body_that_is_gone_and_a_passing_failure_are_left_out(store: Store) ->
     choice = chosen(store)
     assert names(choice) == ["sound.json"]
     assert [str(one).split(",")[0] for one in choice.left_out] == [
-        "busy.json: it is a failure that may be over by now (429)",
+        "busy.json (POST /v1/embeddings): it is a failure that may be over by now (429)",
         "gone.json: expected the body in gone.mp3",
     ]
 

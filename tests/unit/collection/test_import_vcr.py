@@ -187,6 +187,7 @@ def test_a_cassette_is_a_list_of_interactions_or_one(value: Any) -> None:
         None,
         [],
         "interactions",
+        {"interactions": {"a hash": []}},
         {"request": {}, "response": {}},
         [ONE, 1],
         {**ONE, "response": {"body": "x"}},
