@@ -12,6 +12,7 @@ pieces are the values in the template's holes, and need not be searched for.
 
 from __future__ import annotations
 
+import json
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -140,7 +141,7 @@ class SplitSecrets:
         """Take the JSON text of a chunk, with its number."""
         for piece in _pieces_of(text):
             whole = self._texts.setdefault(piece.key, _Text([], []))
-            whole.pieces.append(piece.text)
+            whole.pieces.append(_decoded(piece.text))
             whole.places.append((chunk, piece.number))
 
     def edits(self) -> Edits:
@@ -149,7 +150,7 @@ class SplitSecrets:
         for text in self._texts.values():
             for number, piece in self._changed(text.pieces):
                 chunk, place = text.places[number]
-                edits.setdefault(chunk, {})[place] = piece
+                edits.setdefault(chunk, {})[place] = json.dumps(piece)[1:-1]
         return edits
 
     def _changed(self, pieces: Sequence[str]) -> Iterator[tuple[int, str]]:
@@ -162,6 +163,14 @@ class SplitSecrets:
                 over.setdefault(number, []).append(one)
         for number, replacements in over.items():
             yield number, _without(pieces[number], ends[number] - len(pieces[number]), replacements)
+
+
+def _decoded(text: str) -> str:
+    """Return a piece as a client reads it: the client sends it back so, and it is redacted so in that request."""
+    try:
+        return str(json.loads(f'"{text}"', strict=False))
+    except ValueError:
+        return text
 
 
 def _without(piece: str, begin: int, replacements: Sequence[Replacement]) -> str:

@@ -105,6 +105,19 @@ def test_a_match_of_the_users_is_found_in_pieces() -> None:
     assert first != second
 
 
+@pytest.mark.parametrize("text", ['order "17" is \\ late', "Bearer ab12cd34ef56gh", "\norder\t12 ü 🗼!", KEY])
+def test_a_client_that_sends_the_text_back_makes_the_recorded_request(text: str) -> None:
+    rules = Rules((), redactor(["order[^!]+"]))
+    answer = "".join(recorded_pieces("choice", [(piece, 0) for piece in text], rules))
+
+    while_recording, in_replay = (
+        rules.redactor.request("https://h/v1", {"messages": [{"role": "assistant", "content": sent}]})
+        for sent in (text, answer)
+    )
+    assert while_recording == in_replay
+    assert answer != text
+
+
 def test_lines_of_json_are_chunks() -> None:
     lines = [json.dumps({"message": {"role": "assistant", "content": piece}}) for piece in cut(KEY, [3, 9])]
 
