@@ -30,7 +30,7 @@ _ALL_SIGNS = (*secret_looks.SIGNS, *SIGNS_IN_ANSWERS, *escapes.SIGNS)
 _SIGNS = tuple(sign for sign in _ALL_SIGNS if not any(o in sign for o in _ALL_SIGNS if o != sign))
 
 # Parts that several signs share: a text without the part has none of them, and looking for one text is quicker.
-_SHARED_PARTS = ("gh", "lient")
+_SHARED_PARTS = ("gh", "lient", "#", "\\")
 
 
 def _grouped(signs: Sequence[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
