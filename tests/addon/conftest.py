@@ -83,10 +83,13 @@ class Loaded:
         flow.error = tflow.terr(message)
         await self.trigger(hook("error", flow))
 
-    def refusal_to_connect(self, host: str, port: int = 443, *, sni: str | None = None) -> str | None:
-        """Return why a connection is not opened, None if it is."""
+    def refusal_to_connect(
+        self, host: str, port: int = 443, *, sni: str | None = None, error: str | None = None
+    ) -> str | None:
+        """Return why a connection is not opened, None if it is; `error` is mitmproxy's own reason."""
         server = connection.Server(address=(host, port))
         server.sni = sni
+        server.error = error
         client = tflow.tclient_conn()
         client.sni = None
         with addonmanager.safecall():

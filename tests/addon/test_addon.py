@@ -212,6 +212,25 @@ async def test_connections_that_are_refused(
         assert addon.refusal_to_connect(host, sni=sni) == expected
 
 
+@pytest.mark.parametrize("mode", ["replay", "record"])
+async def test_a_request_to_the_proxy_itself_is_refused(tmp_path: Path, mode: str) -> None:
+    async with loaded(tmp_path, recording_mode=mode) as addon:
+        flow = request_flow(host="127.0.0.1:8080")
+        flow.client_conn.sockname = ("127.0.0.1", 8080)
+        await addon.ask(flow)
+
+    assert flow.response is not None
+    assert flow.response.status_code == 400
+    assert "This is the address of the proxy itself" in (flow.response.text or "")
+
+
+async def test_mitmproxys_refusal_to_connect_to_itself_stays(tmp_path: Path) -> None:
+    async with loaded(tmp_path) as addon:
+        error = addon.refusal_to_connect("example.com", error="Request destination unknown.")
+
+    assert error == "Request destination unknown."
+
+
 async def test_a_bug_in_the_check_refuses_the_connection(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -49,6 +49,7 @@ from .hosts import (
 )
 from .invalid_requests import invalid_request
 from .other_hosts import OtherHostWatch, refusal_response
+from .own_address import OWN_ADDRESS, leads_to_itself
 from .replaying import replay_or_refuse
 from .responses import control_response, no_content, open_tunnel, refused, unavailable
 from .session import ProxyRun, Session
@@ -214,10 +215,11 @@ class OpenAIReplay:
 
     def server_connect(self, data: server_hooks.ServerConnectionHookData) -> None:
         """Refuse connections to recorded hosts in replay, for any reason that mitmproxy may have to open one."""
+        earlier = data.server.error  # mitmproxy's own refusal to connect to itself
         # Refused until it is known to be allowed: after an exception in a hook mitmproxy connects.
         data.server.error = "the addon failed; the proxy's log says why"
         self._run.reverse_host.name_server(data.server, data.client)
-        data.server.error = self._refusal_to_connect(data)
+        data.server.error = self._refusal_to_connect(data) or earlier
 
     def _refusal_to_connect(self, data: server_hooks.ServerConnectionHookData) -> str | None:
         if self._run.leads_to_origin(data.server.address):
@@ -282,6 +284,8 @@ class OpenAIReplay:
         self._targets.note(flow, session.settings)
         if is_recorded(flow.request, session.settings):
             await _api_request(flow, unprepared(flow, session))
+        elif await leads_to_itself(flow):
+            flow.response = refused(flow.request, OWN_ADDRESS)
         elif reason := self._other_hosts.refusal(flow.request.host, session.settings):
             flow.response = refused(flow.request, refusal_response(reason))
         else:
