@@ -244,6 +244,51 @@ def test_a_test_that_swallows_the_error_of_a_bypass_fails_all_the_same(project: 
     assert "openai-replay: a client goes past the proxy to api.openai.com" in result.stdout
 
 
+def test_a_test_without_the_fixture_that_goes_past_the_proxy_is_named(project: Path) -> None:
+    shutil.copytree(ROOT / "recordings", project / "recordings")
+    (project / "test_it.py").write_text(
+        "import socket\n"
+        "from client import ask\n"
+        "def test_served(openai_replay):\n"
+        "    ask('Say hello from a recording.')\n"
+        "def test_past():\n"
+        "    try:\n"
+        "        socket.create_connection(('api.example.invalid', 443))\n"
+        "    except OSError:\n"
+        "        pass\n"
+    )
+    hosts = {"OPENAI_RECORDING_HOSTS": "api.openai.com, api.example.invalid"}
+    for workers in ([], ["-n", "2"]):
+        result = run_pytest(project, *workers, variables=hosts)
+        assert result.returncode == 0, result.stdout
+        line = (
+            "Past the proxy to api.example.invalid, without the fixture openai_replay: test_it.py::test_past."
+        )
+        assert line in result.stdout
+
+
+def test_a_proxy_that_is_gone_is_said_without_a_traceback(project: Path) -> None:
+    shutil.copytree(ROOT / "recordings", project / "recordings")
+    (project / "test_it.py").write_text(
+        "import os, signal\n"
+        "from pathlib import Path\n"
+        "def children(pid):\n"
+        "    return [int(one) for one in Path(f'/proc/{pid}/task/{pid}/children').read_text().split()]\n"
+        "def test_ends_the_proxy(openai_replay):\n"
+        "    for child in children(os.getpid()):\n"
+        "        for one in (*children(child), child):\n"
+        "            os.kill(one, signal.SIGKILL)\n"
+        "    os.waitpid(child, 0)\n"
+        "def test_next(openai_replay):\n"
+        "    pass\n"
+    )
+    result = run_pytest(project)
+    assert result.returncode == 1
+    assert "openai-replay: the proxy at 127.0.0.1:" in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
+    assert "running_proxy.py" not in result.stdout
+
+
 def test_a_base_url_elsewhere_is_recorded_or_said_to_be_none_of_the_recorded_hosts(project: Path) -> None:
     with Upstream(plain=True) as upstream:
         variables = {"OPENAI_BASE_URL": f"http://127.0.0.1:{upstream.plain_port}/v1"}

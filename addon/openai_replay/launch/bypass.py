@@ -1,4 +1,4 @@
-"""Refuse connections of this process that go past the proxy to a recorded host, and remember them.
+"""Refuse connections of this process that go past the proxy to a recorded host, or note them alone.
 
 A client that uses the proxy does not resolve the API's host name: the proxy does. So a DNS look-up of a recorded host
 means that a client bypasses the proxy: it was made before the proxy was known, or it ignores HTTPS_PROXY and its like.
@@ -24,33 +24,43 @@ _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 class BypassGuard:
     """Watches the look-ups of this process while it is `watching`."""
 
-    seen: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    noted: list[str] = field(default_factory=list)
     _patterns: tuple[str, ...] = ()
+    _refuses: bool = True
     _is_installed: bool = False
 
     @contextmanager
-    def watching(self, hosts: Sequence[str]) -> Iterator[None]:
-        """Refuse look-ups of `hosts`, which are as `recording_hosts` has them, until the block ends."""
+    def watching(self, hosts: Sequence[str], *, refuses: bool = True) -> Iterator[None]:
+        """Refuse look-ups of `hosts`, which are as `recording_hosts` has them, or note them, until the block ends."""
         if not self._is_installed:
             sys.addaudithook(self._on_event)
             self._is_installed = True
-        earlier, self._patterns = self._patterns, tuple(_name(host) for host in hosts)
+        earlier = self._patterns, self._refuses
+        self._patterns, self._refuses = tuple(_name(host) for host in hosts), refuses
         try:
             yield
         finally:
-            self._patterns = earlier
+            self._patterns, self._refuses = earlier
 
     def taken(self) -> list[str]:
         """Return the hosts that were refused since the last call, each once."""
-        seen, self.seen = list(dict.fromkeys(self.seen)), []
-        return seen
+        refused, self.refused = list(dict.fromkeys(self.refused)), []
+        return refused
+
+    def taken_notes(self) -> list[str]:
+        """Return the hosts that were looked up and not refused since the last call, each once."""
+        noted, self.noted = list(dict.fromkeys(self.noted)), []
+        return noted
 
     def _on_event(self, event: str, arguments: tuple[object, ...]) -> None:
         if event != _EVENT or not self._patterns:
             return
         host = _text(arguments[0]).rstrip(".").lower()
-        if host not in _LOOPBACK and any(fnmatchcase(host, pattern) for pattern in self._patterns):
-            self.seen.append(host)
+        if host in _LOOPBACK or not any(fnmatchcase(host, pattern) for pattern in self._patterns):
+            return
+        (self.refused if self._refuses else self.noted).append(host)
+        if self._refuses:
             raise ConnectionRefusedError(errno.ECONNREFUSED, explanation(host))
 
 

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ from .proxy_program import ProxyDescription
 
 # How many misses, and how many kinds of exchanges that were not recorded, are named at the end.
 _MOST_NAMED = 20
+
+# How many tests that went past the proxy are named in their line.
+_MOST_PAST = 3
 
 # Lines of the proxy's log that the summary has from the report.
 _IN_REPORT = (": No recording for ", ": Not recorded: ", ": Refused: ")
@@ -49,12 +52,16 @@ class TestsRun:
     Attributes:
         using_fixture: the ids of those that used the fixture.
         are_all: no test was left out.
+        past_proxy: the recorded host that a test without the fixture looked up, by the id of the test.
+        have_run: False where no test ran, such as after an error of an import.
     """
 
     __test__ = False  # not a test class for pytest
 
     using_fixture: AbstractSet[str]
     are_all: bool
+    past_proxy: Mapping[str, str] = field(default_factory=dict)
+    have_run: bool = True
 
 
 def outcome(described: ProxyDescription, log: Sequence[str], tests: TestsRun, fail_on: Conditions) -> Outcome:
@@ -74,20 +81,25 @@ def outcome(described: ProxyDescription, log: Sequence[str], tests: TestsRun, fa
             *changed_answers(reported),
             summary(reported["totals"]),
         ),
-        warnings=tuple(filter(None, (*_warnings(log), described.without_key, _unseen(reported, tests)))),
+        warnings=tuple(
+            filter(
+                None, (*_warnings(log), described.without_key, _unseen(reported, tests), _past_proxy(tests))
+            )
+        ),
     )
 
 
-def outcome_without_proxy(mode: str, fail_on: Conditions) -> Outcome:
+def outcome_without_proxy(mode: str, tests: TestsRun, fail_on: Conditions) -> Outcome:
     """Return the outcome of a run that has started no proxy, for no test used it.
 
     Args:
         mode: the `recording_mode` that the user has chosen, "" for none.
     """
     is_recording = mode in (Mode.RECORD.value, Mode.RECORD_IF_MISSING.value)
+    is_cause = tests.have_run and (is_recording or fail_on.no_request)
     failed = "failed because of --fail-on-no-request: no test used the fixture openai_replay"
     return Outcome(
-        warnings=(_NO_TEST,) if is_recording or fail_on.no_request else (),
+        warnings=(_NO_TEST,) if is_cause else (),
         problems=(failed,) if fail_on.no_request else (),
     )
 
@@ -107,9 +119,24 @@ def problems(
 
 
 def _unseen(reported: Mapping[str, Any], tests: TestsRun) -> str:
+    if not tests.have_run:
+        return ""
     if not tests.using_fixture:
         return _NO_TEST
     return "" if saw_request(reported["totals"]) else _NO_REQUEST
+
+
+def _past_proxy(tests: TestsRun) -> str:
+    """Return a line that names tests without the fixture whose clients went past the proxy, "" for none."""
+    names = list(tests.past_proxy)
+    if not names:
+        return ""
+    hosts = ", ".join(dict.fromkeys(tests.past_proxy.values()))
+    more = f" and {len(names) - _MOST_PAST} more" if len(names) > _MOST_PAST else ""
+    return (
+        f"Past the proxy to {hosts}, without the fixture openai_replay: {', '.join(names[:_MOST_PAST])}{more}. "
+        "Name the fixture in the test, or set openai_replay = true in the ini file."
+    )
 
 
 def _warnings(log: Iterable[str]) -> Iterator[str]:

@@ -23,7 +23,6 @@ import pytest
 from ..errors import OpenAIReplayError
 from ..report_files.by_test import explained
 from .bypass import BypassGuard, explanation
-from .proxy_program import ProxyDescription
 from .pytest_options import (
     add_options,
     conditions,
@@ -54,6 +53,8 @@ class Process:
         self.alias = f"{ALIAS_PREFIX}{uuid.uuid4().hex}"
         self.is_on = is_on(config)
         self.is_for_all = bool(config.getini("openai_replay"))
+        # Some tests of the run use the fixture, and others do not. Known when the tests are collected.
+        self.is_for_some = False
 
     @contextmanager
     def using_proxy(self) -> Iterator[None]:
@@ -62,6 +63,14 @@ class Process:
         with _environment_set_to(described.environment_for(self.alias, os.environ)):
             with self.guard.watching(described.hosts):
                 yield
+
+    @contextmanager
+    def noting_bypasses(self) -> Iterator[None]:
+        """Note connections to recorded hosts in the block, which belongs to a test that does not use the fixture."""
+        with ExitStack() as stack:
+            with suppress(OpenAIReplayError):
+                stack.enter_context(self.guard.watching(self.proxies.described().hosts, refuses=False))
+            yield
 
     @contextmanager
     def attributed_to(self, test_id: str) -> Iterator[None]:
@@ -114,9 +123,21 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Run a test that uses the fixture with the proxy, and with it the fixtures of a wider scope that start here."""
     process = _process(item.config)
-    uses_fixture = "openai_replay" in getattr(item, "fixturenames", ())
-    with _using_proxy_if(process, uses_fixture):
+    with ExitStack() as stack:
+        if _uses_fixture(item):
+            stack.enter_context(_using_proxy_that_starts(process))
+        elif process.is_for_some:
+            stack.enter_context(process.noting_bypasses())
         return (yield)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Note whether some of the tests use the fixture, and others do not."""
+    _process(session.config).is_for_some = len({_uses_fixture(item) for item in session.items}) > 1
+
+
+def _uses_fixture(item: pytest.Item) -> bool:
+    return "openai_replay" in getattr(item, "fixturenames", ())
 
 
 @contextmanager
@@ -136,12 +157,11 @@ def _proxy_from_start(process: Process) -> Iterator[None]:
 
 
 @contextmanager
-def _using_proxy_if(process: Process, is_used: bool) -> Iterator[None]:
+def _using_proxy_that_starts(process: Process) -> Iterator[None]:
     """Use the proxy in the block. If it does not start, the tests report that and fail."""
     with ExitStack() as stack:
-        if is_used:
-            with suppress(OpenAIReplayError):
-                stack.enter_context(process.using_proxy())
+        with suppress(OpenAIReplayError):
+            stack.enter_context(process.using_proxy())
         yield
 
 
@@ -209,13 +229,16 @@ def openai_replay(request: pytest.FixtureRequest) -> Iterator[RecordedTest]:
     own id. Clients made before, with the proxy known, count for the test that runs.
     """
     process = _process(request.config)
-    recorded = _recorded_test(process, request.node.nodeid)
-    # A rerun of the test must not count as a repeat, nor must earlier requests of its fixtures.
-    recorded.proxy.reset(recorded.test_id)
-    request.node.stash[_RECORDED_TEST] = recorded
-    with process.using_proxy(), process.attributed_to(recorded.test_id):
-        with _environment_set_to(recorded.environment):
-            yield recorded
+    with ExitStack() as stack:
+        with _failing_with_reason():
+            recorded = _recorded_test(process, request.node.nodeid)
+            # A rerun of the test must not count as a repeat, nor must earlier requests of its fixtures.
+            recorded.proxy.reset(recorded.test_id)
+            request.node.stash[_RECORDED_TEST] = recorded
+            stack.enter_context(process.using_proxy())
+            stack.enter_context(process.attributed_to(recorded.test_id))
+        stack.enter_context(_environment_set_to(recorded.environment))
+        yield recorded
 
 
 class EveryTest:
@@ -226,17 +249,17 @@ class EveryTest:
         pass
 
 
-def _described(process: Process) -> ProxyDescription:
-    """Return the proxy; where it does not start, fail the test with the reason alone, without a chain of errors."""
+@contextmanager
+def _failing_with_reason() -> Iterator[None]:
+    """Fail the test where the proxy does not start or answer, with the reason alone, without a chain of errors."""
     try:
-        return process.proxies.described()
+        yield
     except OpenAIReplayError as exc:
-        reason = f"openai-replay: {exc}"
-    pytest.fail(reason, pytrace=False)
+        raise pytest.fail.Exception(f"openai-replay: {exc}", pytrace=False) from None
 
 
 def _recorded_test(process: Process, test_id: str) -> RecordedTest:
-    described = _described(process)
+    described = process.proxies.described()
     if described.unrecorded_base_url:
         pytest.fail(
             f"openai-replay: OPENAI_BASE_URL is {described.unrecorded_base_url}: expected one of the recorded hosts, "
@@ -251,6 +274,9 @@ def _recorded_test(process: Process, test_id: str) -> RecordedTest:
 
 # The attribute of a test's report that says that the test used the fixture; xdist hands it to the controller.
 _USES_FIXTURE = "uses_openai_replay"
+
+# The attribute that names the recorded host that a test without the fixture looked up.
+_PAST_PROXY = "past_openai_replay"
 
 _IN_EVERY_TEST = (
     "set openai_replay = true in the ini file, and the proxy and a key for it are there before any import"
@@ -275,7 +301,10 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Add to a failing test its misses, and let a test fail one of whose clients went past the proxy."""
     made = yield
-    _fail_for_bypass(made, _process(item.config).guard.taken())
+    guard = _process(item.config).guard
+    _fail_for_bypass(made, guard.taken())
+    if hosts := guard.taken_notes():
+        setattr(made, _PAST_PROXY, hosts[0])
     recorded = item.stash.get(_RECORDED_TEST, None)
     if recorded is not None:
         setattr(made, _USES_FIXTURE, True)
@@ -311,15 +340,20 @@ _OUTCOME = pytest.StashKey[Outcome]()
 
 
 class TestsSeen:
-    """Notes which tests used the fixture, in the process that sums up the run."""
+    """Notes which tests ran, used the fixture, or went past the proxy, in the process that sums up the run."""
 
     __test__ = False  # not a test class for pytest
 
     def __init__(self) -> None:
         self.using_fixture: set[str] = set()
+        self.past_proxy: dict[str, str] = {}
+        self.have_run = False
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note a test, also one that another process has run."""
+        self.have_run = True
+        if host := getattr(report, _PAST_PROXY, ""):
+            self.past_proxy[report.nodeid] = host
         if getattr(report, _USES_FIXTURE, False):
             self.using_fixture.add(report.nodeid)
 
@@ -336,14 +370,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def _outcome(config: pytest.Config) -> Outcome:
-    tests = TestsRun(config.stash[_SEEN].using_fixture, are_all=not selects_tests(config))
+    seen = config.stash[_SEEN]
+    tests = TestsRun(seen.using_fixture, not selects_tests(config), seen.past_proxy, seen.have_run)
     fail_on = conditions(config)
     try:
         match _process(config).proxies:
             case OwnProxy() as proxy if proxy.has_started():
                 return outcome(proxy.described(), proxy.log(), tests, fail_on)
             case OwnProxy():
-                return outcome_without_proxy(mode(config), fail_on)
+                return outcome_without_proxy(mode(config), tests, fail_on)
             case RunsProxy() as proxy if any(astuple(fail_on)) and not hasattr(config, "workerinput"):
                 return problems(proxy.described(), tests, fail_on, proxy.described().running.report())
     except ProxyFailed as exc:

@@ -220,8 +220,6 @@ def _closed(plan: Plan, status: int, proxy: ProxyProcess, environment: Mapping[s
         say(f"error: {exc}")
         return status or NOT_AS_ASKED
     are_written = _write_reports(plan, reported, environment)
-    if advice := hint(plan, reported):
-        say(advice)
     pruned, is_pruned = _prune(plan, status, reported) if plan.options.prune else (0, True)
     _sum_up(plan, reported, pruned, environment)
     is_done = are_written and is_pruned
@@ -231,6 +229,7 @@ def _closed(plan: Plan, status: int, proxy: ProxyProcess, environment: Mapping[s
 def _sum_up(plan: Plan, reported: dict[str, Any], pruned: int, environment: Mapping[str, str]) -> None:
     for line in (
         without_key(plan, environment),
+        hint(plan, reported),
         *recorded_failures(reported),
         *other_apis(reported),
         *changed_answers(reported),

@@ -50,6 +50,18 @@ def test_nothing_is_refused_after_the_block(guard: BypassGuard) -> None:
         socket.getaddrinfo("outer.invalid", 1)
 
 
+def test_a_look_up_is_noted_without_refusing_it(guard: BypassGuard) -> None:
+    with guard.watching(["outer.invalid"]):
+        with guard.watching(["inner.invalid"], refuses=False):
+            for _ in range(2):
+                with pytest.raises(socket.gaierror):
+                    socket.getaddrinfo("inner.invalid", 1)
+        with pytest.raises(ConnectionRefusedError):
+            socket.getaddrinfo("outer.invalid", 1)
+    assert (guard.taken_notes(), guard.taken()) == (["inner.invalid"], ["outer.invalid"])
+    assert guard.taken_notes() == []
+
+
 def test_the_reason_names_the_remedies() -> None:
     assert "openai_replay = true" in explanation("a")
     assert "--recording-base-url" in explanation("a")

@@ -13,6 +13,8 @@ from openai_replay.launch.pytest_outcome import (
     TestsRun,
     _first,
     _not_recorded,
+    _past_proxy,
+    _unseen,
     _warnings,
     outcome_without_proxy,
     problems,
@@ -21,6 +23,8 @@ from openai_replay.launch.running_proxy import RunningProxy
 from openai_replay.report import Report
 
 NONE = Conditions(miss=False, unused=False, no_request=False)
+
+NO_REQUEST = Conditions(miss=False, unused=False, no_request=True)
 
 UNUSED = Conditions(miss=False, unused=True, no_request=False)
 
@@ -85,10 +89,26 @@ def test_the_log_is_shown_without_the_lines_that_the_report_has() -> None:
 
 
 def test_a_run_without_a_proxy_is_told_the_likely_cause_where_it_was_to_have_one() -> None:
-    assert outcome_without_proxy("", NONE) == outcome_without_proxy("replay", NONE) == Outcome()
+    tests = TestsRun(set(), are_all=True)
+    assert outcome_without_proxy("", tests, NONE) == outcome_without_proxy("replay", tests, NONE) == Outcome()
     for mode in ("record", "record-if-missing"):
-        (warning,) = outcome_without_proxy(mode, NONE).warnings
+        (warning,) = outcome_without_proxy(mode, tests, NONE).warnings
         assert "No test used the fixture openai_replay" in warning
-    assert outcome_without_proxy("", Conditions(miss=False, unused=False, no_request=True)).problems == (
+    assert outcome_without_proxy("", tests, NO_REQUEST).problems == (
         "failed because of --fail-on-no-request: no test used the fixture openai_replay",
     )
+
+
+def test_where_no_test_ran_none_is_said_to_have_missed_the_fixture() -> None:
+    none = TestsRun(set(), are_all=True, have_run=False)
+    assert outcome_without_proxy("record", none, NO_REQUEST).warnings == ()
+    assert _unseen(Report().to_json("replay", [], None, all_tests=True), none) == ""
+
+
+def test_tests_that_went_past_the_proxy_are_named_up_to_a_number() -> None:
+    past = {f"t.py::test_{number}": "api.openai.com" for number in range(5)}
+    assert _past_proxy(TestsRun({"t.py::test"}, are_all=True, past_proxy=past)) == (
+        "Past the proxy to api.openai.com, without the fixture openai_replay: t.py::test_0, t.py::test_1, t.py::test_2 "
+        "and 2 more. Name the fixture in the test, or set openai_replay = true in the ini file."
+    )
+    assert _past_proxy(TestsRun({"t.py::test"}, are_all=True)) == ""
