@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from pathlib import Path
@@ -338,6 +339,19 @@ async def test_a_client_that_leaves_when_it_has_all_bytes_leaves_a_whole_recordi
         await recorder.break_off(cut, "Client disconnected.")
     endpoints = {recording["request"]["endpoint"] for recording in recordings(folder).values()}
     assert endpoints == {"/v1/files", "/v1/batches"}
+
+
+@pytest.mark.parametrize("has_left", [False, True])
+async def test_an_answer_whose_client_has_left_before_it_is_not_kept(folder: Path, has_left: bool) -> None:
+    await recorded(folder)
+    async with loaded(folder) as replayer:
+        flow = await replayer.ask(request_flow(CHAT, x_replay_pacing="gap=1ms"))
+        if has_left:
+            await replayer.break_off(flow, "Client disconnected.")
+        reader, writer = await asyncio.open_connection(flow.request.host, flow.request.port)
+        writer.write(f"GET {flow.request.path} HTTP/1.1\r\n\r\n".encode())
+        assert await reader.read(1) == (b"" if has_left else b"H")
+        writer.close()
 
 
 def test_a_tap_whose_disk_is_full_hands_on_and_says_so() -> None:

@@ -308,6 +308,8 @@ class OpenAIReplay:
         """Record the part of an exchange that came before it broke off."""
         state = state_of(flow)
         if state is not None:
+            if state.is_from_origin:
+                self._run.forget_answer(flow.request.path)
             end = ending_after_error(flow)
             finish(flow, state, end, explained_error(flow, end))
             if state.ends_in_reset:

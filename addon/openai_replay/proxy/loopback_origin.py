@@ -26,6 +26,10 @@ class LoopbackOrigin[T](ABC):
         self._prepared[path] = prepared
         return path
 
+    def forget(self, path: str) -> None:
+        """Drop an answer that was not fetched, if it is one of this origin: its client has left."""
+        self._prepared.pop(path, None)
+
     @abstractmethod
     async def _listen(self) -> asyncio.Server:
         """Start the server on a free port of `HOST`."""

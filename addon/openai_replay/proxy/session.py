@@ -44,6 +44,11 @@ class ProxyRun(Run):
         """Tell whether an address of a connection upstream is one of the addon's own servers."""
         return self.origin.is_at(address) or self.websocket_origin.is_at(address)
 
+    def forget_answer(self, path: str) -> None:
+        """Drop an answer that one of the addon's own servers has for a client that has left."""
+        self.origin.forget(path)
+        self.websocket_origin.forget(path)
+
     def close_origins(self) -> None:
         """End the addon's own servers."""
         self.origin.close()

@@ -12,6 +12,9 @@ from openai_replay.proxy.loopback_origin import HOST, LoopbackOrigin
 class Origin(LoopbackOrigin[str]):
     """Closes each connection at once."""
 
+    def has(self, path: str) -> bool:
+        return path in self._prepared
+
     async def _listen(self) -> asyncio.Server:
         return await asyncio.start_server(lambda _, writer: writer.close(), HOST, 0)
 
@@ -34,5 +37,17 @@ def test_each_answer_has_a_path_and_all_have_one_port() -> None:
         origin.close()
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection(HOST, port)
+
+    asyncio.run(prepare())
+
+
+def test_an_answer_that_is_not_fetched_can_be_forgotten() -> None:
+    async def prepare() -> None:
+        origin = Origin()
+        paths = [await origin.add("a"), await origin.add("b")]
+        for path in (paths[0], "/of-another-origin"):
+            origin.forget(path)
+        assert [origin.has(path) for path in paths] == [False, True]
+        origin.close()
 
     asyncio.run(prepare())
