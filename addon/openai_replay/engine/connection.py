@@ -18,16 +18,19 @@ from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
 from uvicorn.server import ServerState
 from wsproto.events import Request
 
+from ..replay.delivery import status_line
 from ..request.upgrade import problem_of
 from .application import Application
 from .http2 import PREFACE, Http2Server
 from .known import Known
-from .messages import REQUEST_BYTES, TRANSPORT, extend, status_line
+from .messages import REQUEST_BYTES, TRANSPORT, extend
 
 _HTTP2_IN_TLS = "h2"
 
 # uvicorn has no status line for the statuses from 600 on, which recordings of other servers have.
-httptools_impl.STATUS_LINE.update({status: status_line(status) + b"\r\n" for status in range(600, 1000)})
+httptools_impl.STATUS_LINE.update(
+    {status: f"{status_line(status)}\r\n".encode() for status in range(600, 1000)}
+)
 
 # The beginnings of bytes that are no request, and a client's likely mistake.
 _NO_REQUEST = "Invalid HTTP request received."

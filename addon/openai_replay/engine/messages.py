@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from http import HTTPStatus
 from typing import Any
 
 from ..replay.answer import Answer
-from ..replay.delivery import length_header
+from ..replay.delivery import length_header, status_line
 from ..service.answering import Headers
 
 # ASGI's connection scope, of HTTP or of a WebSocket.
@@ -102,14 +101,11 @@ def http1(response: Sequence[Message]) -> bytes:
     is_chunked = body[-1]["more_body"] and all(name != b"content-length" for name, _ in fields)
     if is_chunked:
         fields.append((b"transfer-encoding", b"chunked"))
-    lines = [status_line(head["status"]), *(b"%b: %b" % (name.lower(), value) for name, value in fields)]
+    lines = [
+        status_line(head["status"]).encode(),
+        *(b"%b: %b" % (name.lower(), value) for name, value in fields),
+    ]
     pieces = [message["body"] for message in body]
     if is_chunked:
         pieces = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece]
     return b"".join((b"\r\n".join(lines), b"\r\n\r\n", *pieces))
-
-
-def status_line(status: int) -> bytes:
-    """Return the first line of a response in HTTP/1.1, with the reason of a registered status."""
-    known = status in HTTPStatus
-    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase if known else ''}".encode()

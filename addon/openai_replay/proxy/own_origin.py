@@ -15,15 +15,13 @@ import os
 import socket
 import struct
 from dataclasses import dataclass
-from http import HTTPStatus
 
-from ..replay.delivery import Delivery, Ending, length_header
+from ..replay.delivery import Delivery, Ending, length_header, status_line
 from ..service.progress import Progress
 from ..service.timeline import Timeline
 from .loopback_origin import HOST, LoopbackOrigin
 from .shortcuts.direct_writing import ChunkWriter
 
-_KNOWN = frozenset(status.value for status in HTTPStatus)
 _HEAD_END = b"\r\n\r\n"
 
 # A request head from mitmproxy is a few KB, and its own limit for one line is 64 KiB.
@@ -236,12 +234,10 @@ def reset_on_close(connection: socket.socket) -> None:
 
 def head_of(delivery: Delivery) -> bytes:
     """Return status line and headers of an answer (RFC 9112)."""
-    status = delivery.status
-    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase if status in _KNOWN else ''}"]
     framing = (
         (("transfer-encoding", "chunked"),)
         if delivery.length is None
-        else length_header(status, delivery.length)
+        else length_header(delivery.status, delivery.length)
     )
-    lines += [f"{name}: {value}" for name, value in (*delivery.headers, *framing)]
-    return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape")
+    lines = [f"{name}: {value}" for name, value in (*delivery.headers, *framing)]
+    return "\r\n".join([status_line(delivery.status), *lines, "", ""]).encode("utf-8", "surrogateescape")

@@ -85,6 +85,11 @@ class Delivery:
         return b"".join(self.pieces)
 
 
+def status_line(status: int) -> str:
+    """Return the first line of a response in HTTP/1.1 (RFC 9112, section 4), with the reason of a registered status."""
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase if status in HTTPStatus else ''}"
+
+
 def length_header(status: int, size: int, *, is_head: bool = False) -> tuple[tuple[str, str], ...]:
     """Return the header with the length of a body, if the response may have it (RFC 9110, section 8.6).
 

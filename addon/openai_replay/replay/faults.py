@@ -121,12 +121,12 @@ def _malformed(rule: FaultRule, delivery: Delivery) -> Delivery:
         halved = with_steps(delivery, _steps_of(delivery, 1))
         return replace(halved, length=halved.size())
     place = _chunk_places(delivery)[rule.number - 1]
-    return _with_steps_at(delivery, place, [_with_half_its_data(delivery.steps[place])])
+    return _with_pieces_at(delivery, place, _with_half_its_data(delivery.pieces[place]))
 
 
-def _with_half_its_data(step: Step) -> Step:
+def _with_half_its_data(piece: bytes) -> bytes:
     """Cut the JSON of an event in half; its lines stay whole, so that the JSON alone is at fault."""
-    return replace(step, data=b"".join(map(_with_half_its_value, step.data.splitlines(keepends=True))))
+    return b"".join(map(_with_half_its_value, piece.splitlines(keepends=True)))
 
 
 def _with_half_its_value(line: bytes) -> bytes:
@@ -137,13 +137,16 @@ def _with_half_its_value(line: bytes) -> bytes:
 
 def _duplicated(rule: FaultRule, delivery: Delivery) -> Delivery:
     place = _chunk_places(delivery)[rule.number - 1]
-    return _with_steps_at(delivery, place, [delivery.steps[place]] * 2)
+    piece = delivery.pieces[place]
+    return _with_pieces_at(delivery, place, piece, piece)
 
 
-def _with_steps_at(delivery: Delivery, place: int, steps: list[Step]) -> Delivery:
-    """Put other steps in the place of one."""
-    all_steps = delivery.steps
-    return with_steps(delivery, (*all_steps[:place], *steps, *all_steps[place + 1 :]))
+def _with_pieces_at(delivery: Delivery, place: int, *pieces: bytes) -> Delivery:
+    """Put other pieces in the place of one, at its time."""
+    before, after = delivery.pieces[:place], delivery.pieces[place + 1 :]
+    times = delivery.times_ms
+    times_ms = (*times[:place], *[times[place]] * len(pieces), *times[place + 1 :])
+    return replace(delivery, pieces=(*before, *pieces, *after), times_ms=times_ms)
 
 
 _ALTERED: Mapping[FaultKind, Callable[[FaultRule, Delivery], Delivery]] = {

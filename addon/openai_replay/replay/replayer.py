@@ -102,13 +102,9 @@ class Replayer:
             return answer
         paced = _paced(answer, series.api_request, terms)
         rule = faults.first_suitable(firing, paced)
-        self._spend(series, firing, rule)
-        return _with_fault(rule, firing, paced, terms)
-
-    def _spend(self, series: RecordedSeries, firing: Sequence[FaultRule], rule: FaultRule | None) -> None:
-        """Use up an answer that was held back for the rules that fire, if `rule`, which is served, leaves it whole."""
-        if firing and (rule is None or rule.spends_the_answer()):
+        if _is_spent_later(firing, rule):
             self._take_position(series)
+        return _with_fault(rule, firing, paced, terms)
 
     async def _resumed(self, api_request: ApiRequest) -> Answer | None:
         """Return the rest of a recorded stream, None where that is not wanted or there is none."""
@@ -140,7 +136,7 @@ class Replayer:
         if stored is None:
             return None
         rule = rule_for_session(firing, stored)
-        if firing and (rule is None or rule.spends_the_answer()):
+        if _is_spent_later(firing, rule):
             self._session_name(api_request, list(paths), is_reserved=True)
         delivery = session_delivery(stored, api_request, terms, rule, firing)
         if rule is None and isinstance(delivery, SessionDelivery):
@@ -251,6 +247,11 @@ class Replayer:
 
 def _concerning(api_request: ApiRequest, terms: Terms) -> list[FaultRule]:
     return [rule for rule in terms.faults if rule.concerns(api_request)]
+
+
+def _is_spent_later(firing: Sequence[FaultRule], rule: FaultRule | None) -> bool:
+    """Tell whether an answer is used up that was held back for the rules that fire: `rule`, the served one, says so."""
+    return bool(firing) and (rule is None or rule.spends_the_answer())
 
 
 def _with_fault(
