@@ -140,7 +140,7 @@ def test_without_the_extra_it_says_how_to_install_it(tmp_path: Path) -> None:
         check=False,
     )
     assert ended.returncode == 1
-    assert "pip install 'openai-replay[load]'" in ended.stderr
+    assert "in a clone of the project, pip install '.[load]'" in ended.stderr
 
 
 def test_a_port_that_is_taken_is_not_shared(tmp_path: Path) -> None:

@@ -32,7 +32,8 @@ _WORKER = (sys.executable, "-P", "-m", "openai_replay.engine")
 
 _MISSING_EXTRA = (
     "openai-replay: error: --engine uvicorn needs packages that are not installed: "
-    "pip install 'openai-replay[load]', or pip install '.[load]' in a clone"
+    "in a clone of the project, pip install '.[load]', pipx install --force '.[load]' or "
+    "uv tool install --reinstall '.[load]'"
 )
 
 

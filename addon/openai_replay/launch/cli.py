@@ -14,6 +14,7 @@ from types import ModuleType
 import click
 
 from ..dataclass_code import kept_dataclass_code
+from ..modes import Mode
 
 # The module of each command, in the order of the help. The command `list` is `list_command` there.
 _MODULES: Mapping[str, str] = {
@@ -46,9 +47,27 @@ class Commands(click.Group):
         command: click.Command = getattr(_imported(_MODULES[cmd_name]), f"{cmd_name}_command")
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that arguments begin with; another word is refused with the command that may be meant."""
+        if args[0] not in _MODULES and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}{_meant(args[0])}")
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands."""
         return list(_MODULES)
+
+
+def _meant(word: str) -> str:
+    """Return the command that a word may stand for, as the end of a sentence."""
+    if word in {mode.value for mode in Mode}:
+        return f": it is a mode, `openai-replay run --mode {word} -- COMMAND`"
+    from difflib import get_close_matches  # late, for the import would delay every start
+
+    near = get_close_matches(word, _MODULES, 1)
+    return f": did you mean {near[0]}?" if near else f": a program is run by `openai-replay run -- {word} …`"
 
 
 def _imported(name: str) -> ModuleType:

@@ -58,7 +58,7 @@ def env_command(
     base_url: bool,
     unset: bool,
 ) -> None:
-    """Print the variables that lead programs to a proxy that runs already.
+    """Print the variables that lead programs to a running proxy.
 
     \b
     Examples:

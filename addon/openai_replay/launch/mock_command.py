@@ -21,10 +21,18 @@ _ENDS = {signal.SIGTERM, signal.SIGINT}
     help="The port on 127.0.0.1; any free one without this.",
 )
 def mock_command(port: int) -> None:
-    """Serve a mock of the OpenAI API on 127.0.0.1: made-up answers, no key, no network.
+    """Serve a mock of the OpenAI API: made-up answers, no key.
 
-    It prints the base URL to set. Any key is accepted, and each endpoint answers in the form of the real API. To record
-    from it as api.openai.com, use `openai-replay run --mode record --against-mock`.
+    It listens on 127.0.0.1, and prints the base URL to set. Any key is accepted, and each endpoint answers in the form
+    of the real API: a `temperature` of 9 gets status 400, `tools` get a call. Words in the last message of the user get
+    other failures:
+
+    \b
+      [scenario: rate-limited]          status 429
+      [scenario: server-error]          status 500
+      [scenario: cut-after-3-chunks]    a stream that breaks off
+
+    To record from it as api.openai.com, use `openai-replay run --mode record --against-mock`.
     """
     # Blocked before the server starts its thread, so that only the wait below receives them.
     signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)

@@ -40,11 +40,11 @@ def proxy_command(
     more: tuple[str, ...],
     test_id: str | None,
 ) -> None:
-    """Run a proxy for another program, such as a test runner: on a free port, until standard input ends.
+    """Run a proxy for another program, such as a test runner.
 
-    Prints one line of JSON when the proxy listens: its port, its URL, whether it is a base URL's, its mode, its folder,
-    the recorded hosts, a warning if a key is missing, and the environment that leads a program to it (null stands for a
-    variable to be unset).
+    It takes a free port, and ends with its standard input. It prints one line of JSON when it listens: its port, its
+    URL, whether it is a base URL's, its mode, its folder, the recorded hosts, a warning if a key is missing, and the
+    environment that leads a program to it (null stands for a variable to be unset).
     """
 
     def held() -> int:

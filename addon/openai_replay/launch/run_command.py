@@ -78,7 +78,7 @@ def run_command(
     reports: Sequence[Path],
     command: Sequence[str],
 ) -> None:
-    """Run a command behind a proxy that records or replays its OpenAI traffic.
+    """Run a command, and record or replay its OpenAI traffic.
 
     The proxy listens on a free port of 127.0.0.1, and ends with the command. Standard streams, signals and the exit
     status are the command's; a line on standard error says at the end how many requests were replayed, recorded and

@@ -35,7 +35,12 @@ _MISSPELT = 0.85
 
 @click.command("addon")
 def addon_command() -> None:
-    """Print the path of the script for mitmdump, mitmproxy and mitmweb: mitmdump -s "$(openai-replay addon)"."""
+    """Print the path of the addon for mitmdump and mitmweb.
+
+    \b
+    Example:
+      mitmweb -s "$(openai-replay addon)"
+    """
     click.echo(addon_script())
 
 
@@ -50,7 +55,9 @@ def addon_command() -> None:
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[MITMDUMP'S OPTIONS]")
 def serve_command(engine: str, arguments: Sequence[str]) -> None:
-    """Run the proxy until Ctrl-C: mitmdump with the addon, without the parts that the addon does not need, and faster.
+    """Run the proxy until Ctrl-C.
+
+    It is mitmdump with the addon, faster and without the parts that the addon does not need.
 
     \b
     --workers N               run N processes on one port; in replay only

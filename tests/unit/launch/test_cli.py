@@ -1,9 +1,13 @@
 """The commands, their help, and the imports at the start of the command line."""
 
+import re
+from pathlib import Path
+
 import click
 import pytest
 from click.testing import CliRunner
 
+from openai_replay import mock
 from openai_replay.launch.cli import main
 from unit.launch.conftest import modules_after
 
@@ -30,9 +34,11 @@ def test_run_is_the_first_of_all_commands() -> None:
 
 
 @pytest.mark.parametrize("name", list(commands()))
-def test_the_list_of_commands_has_whole_sentences(name: str) -> None:
-    line = commands()[name].get_short_help_str(limit=1000)
+def test_the_list_of_commands_has_whole_sentences_on_a_terminal_of_80_columns(name: str) -> None:
+    result = CliRunner().invoke(main, ["--help"], terminal_width=80)
+    (line,) = re.findall(rf"^  {name} +(.*)$", result.output, re.MULTILINE)
     assert line[0].isupper()
+    assert line.endswith(".")
     assert not line.endswith("...")
 
 
@@ -43,7 +49,24 @@ def test_help_has_examples() -> None:
         assert "Examples:" in result.output
 
 
-def test_an_unknown_command_is_refused() -> None:
-    result = CliRunner().invoke(main, ["replay"])
+@pytest.mark.parametrize(
+    ("word", "advice"),
+    [
+        ("replay", "it is a mode, `openai-replay run --mode replay -- COMMAND`"),
+        ("record", "it is a mode, `openai-replay run --mode record -- COMMAND`"),
+        ("prnue", "did you mean prune?"),
+        ("pytest", "a program is run by `openai-replay run -- pytest …`"),
+    ],
+)
+def test_an_unknown_command_is_refused_with_the_one_that_may_be_meant(word: str, advice: str) -> None:
+    result = CliRunner().invoke(main, [word, "--", "x"])
     assert result.exit_code == 2
-    assert "No such command" in result.output
+    assert f"No such command '{word}': {advice}" in result.output
+
+
+def test_the_mocks_help_names_scenarios_that_there_are() -> None:
+    text = CliRunner().invoke(main, ["mock", "--help"]).output
+    names = re.findall(r"\[scenario: (.+)\]", text)
+    assert names
+    for name in names:
+        assert (Path(mock.__file__).parent / "scenarios" / f"{name}.json").exists()
