@@ -157,8 +157,8 @@ def test_what_cannot_be_taken_over_is_named_with_file_and_place(tmp_path: Path) 
         "openai-replay: not taken over: broken.yaml: expected YAML, did not find expected node content "
         "@ line 3 column 1",
         "openai-replay: not taken over: notes.txt: expected a cassette of VCR.py, Ruby VCR, go-vcr or a tool with "
-        "files like theirs, a HAR, a mitmproxy flow file, a recording of nock or httpmock, a trace of httprr, or a "
-        "batch file",
+        "files like theirs, a HAR, a mitmproxy flow file, a recording of nock or httpmock, a mapping of WireMock, a "
+        "trace of httprr, or a batch file",
         "openai-replay: not taken over: empty.yaml: the file is empty",
         "openai-replay: note: left out: some.json, interaction 4: example.org is none of the recorded hosts "
         "(--host example.org takes it over)",

@@ -18,9 +18,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..record.raw_exchange import NotTaken, RawExchange
-from . import import_har, import_httpmock, import_httprr, import_nock, import_responses, import_vcr
+from . import (
+    import_har,
+    import_httpmock,
+    import_httprr,
+    import_nock,
+    import_responses,
+    import_vcr,
+    import_wiremock,
+)
 from .attached import Attached, beside, within
 from .import_batch import Batches, is_batch
+from .import_wiremock import Mappings
 from .looks import may_be_cassette
 from .values import Unexpected
 from .yaml_text import yaml_documents
@@ -55,7 +64,7 @@ _BEGINNING_BYTES = 64
 
 _FORMATS = (
     "a cassette of VCR.py, Ruby VCR, go-vcr or a tool with files like theirs, a HAR, a mitmproxy flow file, "
-    "a recording of nock or httpmock, a trace of httprr, or a batch file"
+    "a recording of nock or httpmock, a mapping of WireMock, a trace of httprr, or a batch file"
 )
 
 
@@ -71,9 +80,10 @@ class Files:
     read_flows: ReadFlows
     unknown: list[NotTaken] = field(default_factory=list)
     _batches: Batches = field(default_factory=Batches)
+    _mappings: Mappings = field(default_factory=Mappings)
 
     def exchanges(self, path: Path, *, is_named: bool) -> Read:
-        """Yield the exchanges of a file; exchanges of batch files come with `batch_exchanges`.
+        """Yield the exchanges of a file; exchanges of formats with one in several files come with `later_exchanges`.
 
         Args:
             is_named: the user named this file, so that another format is an error.
@@ -94,9 +104,10 @@ class Files:
             else:
                 self.unknown.append(problem)
 
-    def batch_exchanges(self) -> Read:
-        """Yield the exchanges of all batch files, input joined with output."""
+    def later_exchanges(self) -> Read:
+        """Yield the exchanges of all batch files, input joined with output, and of all mappings of WireMock."""
         yield from self._batches.exchanges()
+        yield from self._mappings.exchanges()
 
     def _read_of_folder(self, path: Path) -> Read:
         """Yield the exchanges of a file that nobody named, none if it is plainly no cassette."""
@@ -125,7 +136,11 @@ class Files:
         elif raw.startswith(_ZIP):
             yield from _of_zip(path)
         else:
-            yield from _of_documents(_documents(raw), str(path), beside(path))
+            documents = _documents(raw)
+            if all(map(import_wiremock.is_mapping, documents)):
+                self._mappings.add(documents[0], path)
+            else:
+                yield from _of_documents(documents, str(path), beside(path))
 
 
 class _UnknownFormat(Exception):

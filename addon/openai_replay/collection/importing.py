@@ -6,6 +6,7 @@ redaction, the same order of repeats. An exchange that cannot become a recording
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from urllib.parse import SplitResult, urlsplit
@@ -41,6 +42,7 @@ _GZIP = b"\x1f\x8b\x08"
 
 # U+FFFD, which stands for bytes that are no text (WHATWG Encoding, 4.1).
 _REPLACED = b"\xef\xbf\xbd"
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")  # such as compressed bytes have, and no JSON
 _FOR_BYTES = "in place of bytes that the tool did not keep"
 
 # First bytes of a stream of server-sent events (WHATWG HTML, 9.2.5).
@@ -230,13 +232,15 @@ def _notes(raw: RawExchange) -> Iterator[str]:
         yield f"the form that was uploaded is not in the file, which says {start!r}: no program's request will match"
     if boundary is not None and _REPLACED in content:
         yield f"its form has U+FFFD {_FOR_BYTES}: no program's request will match"
-    if not _is_of_texts(raw.response_headers) and _has_replaced_bytes(raw.response_body):
+    if _has_replaced_bytes(raw):
         yield f"its answer has U+FFFD {_FOR_BYTES}: it is damaged"
 
 
-def _has_replaced_bytes(body: bytes) -> bool:
-    """Tell whether a tool took bytes for a text, with replacement characters for the others."""
-    return _REPLACED in body and is_text(body)
+def _has_replaced_bytes(raw: RawExchange) -> bool:
+    """Tell whether a tool took the bytes of an answer for a text, with replacement characters for the others."""
+    body = raw.response_body
+    is_of_bytes = not _is_of_texts(raw.response_headers) or _CONTROL.search(body) is not None
+    return is_of_bytes and _REPLACED in body and is_text(body)
 
 
 # --- responses ---

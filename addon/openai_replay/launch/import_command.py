@@ -58,8 +58,8 @@ def import_command(
 
     FILES are files, or folders with files, of these formats: cassettes of VCR.py, of Ruby's VCR, of go-vcr and of tools
     with files like theirs (YAML, JSON, also with .gz), HAR (also in a zip file), mitmproxy flow files, recordings of
-    nock and httpmock, traces of Go's httprr, and input and output of OpenAI batches (JSONL, both needed). Other files
-    of a folder are passed over, and so are packages that are installed in it.
+    nock, httpmock and WireMock, traces of Go's httprr, and input and output of OpenAI batches (JSONL, both needed).
+    Other files of a folder are passed over, and so are packages that are installed in it.
 
     \b
     Each exchange is recorded as the proxy would have recorded it: same name, same redaction, same order of repeats.
@@ -95,7 +95,7 @@ def _imported(checked: Settings, paths: Sequence[Path], pattern: str | None) -> 
             test_id = tests.test_id_of(path)
             for found in files.exchanges(path, is_named=is_named):
                 importer.take(found, test_id)
-        for found in files.batch_exchanges():
+        for found in files.later_exchanges():
             importer.take(found, pattern or None)
     imported = importer.finish()
     imported.unknown_files = files.unknown

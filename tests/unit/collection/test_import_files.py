@@ -30,7 +30,7 @@ def no_flows(path: Path) -> Iterator[RawExchange | NotTaken]:
 def read(path: Path, raw: bytes) -> list[RawExchange | NotTaken]:
     path.write_bytes(raw)
     files = Files(no_flows)
-    return [*files.exchanges(path, is_named=True), *files.batch_exchanges()]
+    return [*files.exchanges(path, is_named=True), *files.later_exchanges()]
 
 
 @pytest.mark.parametrize("name", ["interactions", "http_interactions"])

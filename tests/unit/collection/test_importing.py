@@ -209,6 +209,10 @@ def test_a_placeholder_in_place_of_a_form_is_pointed_out(importer: Importer, tmp
             replace(ONE, response_headers=SOUND, response_body="RIFF\ufffd".encode()),
             "its answer has U+FFFD in place of bytes that the tool did not keep: it is damaged",
         ),
+        (
+            replace(ONE, response_body="\ufffd\ufffd\x01\x02".encode()),
+            "its answer has U+FFFD in place of bytes that the tool did not keep: it is damaged",
+        ),
     ],
 )
 def test_bytes_that_a_tool_lost_are_pointed_out(importer: Importer, raw: RawExchange, note: str) -> None:
@@ -221,7 +225,7 @@ def test_bytes_that_a_tool_lost_are_pointed_out(importer: Importer, raw: RawExch
     "raw",
     [
         replace(ONE, request_headers=(("Content-Length", "0"),), request_body=b""),
-        replace(ONE, response_body='"a\ufffdb"'.encode()),
+        replace(ONE, response_body='"a\ufffdb"\n\t'.encode()),
         replace(ONE, response_headers=SOUND, response_body=b"\xff\xef\xbf\xbd"),
     ],
 )
