@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..front_end import FrontEnd
 from ..options import HostPattern, Mode
 from .environment import exempts
 
@@ -57,7 +58,13 @@ def missing_key(environment: Mapping[str, str], mode: Mode, hosts: Sequence[Host
     is_openai = any(pattern.matches(_DOMAIN_OF_KEY["CODEX_API_KEY"], 443) for pattern in hosts)
     if mode not in _RECORDING or not is_openai or environment.get(_KEY_OF_ANY_HOST):
         return ""
-    return f"{_KEY_OF_ANY_HOST} is not set: expected a key while recording, unless the program has one itself"
+    problem = (
+        f"{_KEY_OF_ANY_HOST} is not set: expected a key while recording, unless the program has one itself"
+    )
+    if mode is Mode.RECORD:
+        return problem
+    replay = FrontEnd.of_command_line(environment).option("recording_mode", Mode.REPLAY.value)
+    return f"{problem}. Without a key, replay: {replay}"
 
 
 def dummy_of(name: str) -> str:

@@ -1,6 +1,9 @@
 """Dummy keys for the command, real ones for the proxy."""
 
-from openai_replay.launch.keys import dummy_of, real_keys, replaced_keys
+import pytest
+
+from openai_replay.front_end import FRONT_END
+from openai_replay.launch.keys import dummy_of, missing_key, real_keys, replaced_keys
 from openai_replay.modes import Mode
 from openai_replay.options import HostPattern, default_values, settings
 
@@ -46,3 +49,16 @@ def test_a_run_within_a_run_hands_the_outer_dummy_to_its_proxy() -> None:
     outer = {**KEYS, **replaced_keys(KEYS, Mode.RECORD, hosts("api.openai.com"))}
     inner = replaced_keys(outer, Mode.RECORD, hosts("api.openai.com"))
     assert real_keys(outer, inner, Mode.RECORD)[dummy_of("OPENAI_API_KEY")] == dummy_of("OPENAI_API_KEY")
+
+
+@pytest.mark.parametrize(
+    ("front_end", "remedy"), [("", "--mode replay"), ("pytest", "--recording-mode replay")]
+)
+def test_a_missing_key_is_told_with_the_mode_that_needs_none(front_end: str, remedy: str) -> None:
+    environment = {FRONT_END: front_end} if front_end else {}
+    recorded = hosts("api.openai.com")
+    said = missing_key(environment, Mode.RECORD_IF_MISSING, recorded)
+    assert said.startswith("OPENAI_API_KEY is not set")
+    assert said.endswith(f"Without a key, replay: {remedy}")
+    assert "replay" not in missing_key(environment, Mode.RECORD, recorded)
+    assert missing_key(KEYS, Mode.RECORD_IF_MISSING, recorded) == ""
