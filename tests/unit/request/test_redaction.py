@@ -340,6 +340,7 @@ UNITS = (
         "https://",
     ),
     *("a=&", "data: {}\n", '{"client_secret":', '"\\"', "x@", '{"api_key":"a1b2c3d4"}\n', "[", "a://b@"),
+    *("://a:b", "&#115;", "&amp;#", "\\x73", "\\u{73}", "Bearer a1-", '{"headers":{"a":"b1c2d3e4"}}\n'),
 )
 
 
