@@ -15,7 +15,7 @@ from ..format.recording import JSON
 from ..format.short_text import ELLIPSIS, shortened
 from ..request.ignoring import DATE, IGNORED, UUID
 from ..request.normal_form import canonical
-from ..request.redaction import Redactor
+from ..request.redaction import REDACTED, Redactor
 from ..store.likeness import distance
 
 _LONGEST_VALUE = 60
@@ -23,10 +23,12 @@ _LONGEST_VALUE = 60
 _LOOKS = Redactor()
 
 # Values that programs make up for each run: whole numbers, numbers with a sign, a fraction or an exponent, and ids,
-# which are words with a digit. A person would write the first expression that explains a difference.
+# which are words with a digit; and tokens, of which redaction left digits of their hash. A person would write the first
+# expression that explains a difference.
 _NUMBER = re.compile(r"\d+")
 _DECIMAL = re.compile(r"-?\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?")
 _ID = re.compile(r"\b(?=\w*\d)\w{6,}\b")
+_REDACTED = re.compile(rf"{REDACTED}-[0-9a-f]{{4}}")
 _PRESETS = ((UUID, "@uuid"), (DATE, "@date"))
 
 # Members that hold a prompt: to leave out one of them as a whole would make all prompts equal.
@@ -72,7 +74,7 @@ class Difference:
     def ignore_rules(self) -> tuple[str, ...]:
         """Return the values of `recording_ignore` that leave the difference out, () if it does not look volatile.
 
-        Volatile are UUIDs, dates, numbers and ids: values that programs make up for each run.
+        Volatile are UUIDs, dates, numbers, ids and tokens: values that programs make up for each run.
         """
         if not self.values or _CHOSEN.fullmatch(self.path):
             return ()
@@ -91,7 +93,7 @@ class Difference:
 
     def _candidates(self) -> list[tuple[_Rule, ...]]:
         """Return the sets of rules that may explain a difference, the smallest ones first."""
-        parts = [(part, f"{self.path}={part.pattern}") for part in (_NUMBER, _DECIMAL, _ID)]
+        parts = [(part, f"{self.path}={part.pattern}") for part in (_REDACTED, _NUMBER, _DECIMAL, _ID)]
         with_part = [(*presets, part) for presets in _SOME_PRESETS for part in parts]
         return sorted([*_SOME_PRESETS[1:], *with_part], key=len)
 

@@ -37,6 +37,17 @@ def test_a_value_that_somebody_chose_is_not_to_be_ignored(path: str) -> None:
     assert Difference(path, '"a1"', '"a2"', ("a1", "a2")).ignore_rules() == ()
 
 
+def test_a_token_that_changes_with_each_run_can_be_ignored() -> None:
+    one, other = "my token is REDACTED-9df4 ok", "my token is REDACTED-52ad ok"
+
+    assert Difference("messages[0].content", "", "", (one, other)).ignore_rules() == (
+        "messages[0].content=REDACTED-[0-9a-f]{4}",
+    )
+    assert Difference("tools[0].headers.X", "", "", (one[12:25], other[12:25])).ignore_rules() == (
+        "tools[0].headers.X",
+    )
+
+
 def test_long_texts_that_differ_throughout_are_other_texts() -> None:
     assert Difference("x", "", "", ("1 b " * 50_000, "2 b " * 50_000)).ignore_rules() == ()
 
