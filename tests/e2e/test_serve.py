@@ -96,6 +96,29 @@ def test_a_script_that_is_loaded_again_takes_the_place_of_the_old_one(tmp_path: 
         process.wait(CEILING_S)
 
 
+def test_each_line_of_its_log_is_one_write(tmp_path: Path) -> None:
+    # A datagram for each write.
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    ours.settimeout(CEILING_S)
+    with ours:
+        with its:
+            process = subprocess.Popen(
+                [*SERVE, "--listen-host", "127.0.0.1", "-p", "0"],
+                stdout=its.fileno(),
+                env=bare_environment(tmp_path, PYTHONUNBUFFERED="1"),
+                cwd=tmp_path,
+            )
+        try:
+            written = [ours.recv(65536)]
+            while b"listening at" not in written[-1]:
+                written.append(ours.recv(65536))
+        finally:
+            process.terminate()
+            process.wait()
+    assert [text.count(b"\n") for text in written] == [1] * len(written)
+    assert all(text.endswith(b"\n") for text in written)
+
+
 def test_a_wrong_option_ends_it_with_one_line_as_it_ends_mitmdump(tmp_path: Path) -> None:
     log = tmp_path / "log"
     process = serve(tmp_path / "home", "-s", str(REPLAY_SCRIPT), "--set", "recording_mode=rewind", log=log)

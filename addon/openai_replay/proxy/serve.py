@@ -43,7 +43,9 @@ def serve(arguments: Sequence[str] | None = None) -> None:
         from ..service.workers import refuse_taken_port, run_workers, split_workers
     workers, others = split_workers(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # the log may go to a file that is watched with `tail -f`
+        # Each line at once, for `tail -f`, and whole: PYTHONUNBUFFERED writes its end separately, and the lines of
+        # several workers would mix.
+        sys.stdout.reconfigure(line_buffering=True, write_through=False)
     if workers > 1:
         gc.enable()
         sys.exit(run_workers(workers, _WORKER, others))
