@@ -13,7 +13,7 @@ from support.requests import chat_body, embeddings_body
 
 
 def test_an_exported_har_is_imported_as_the_same_recordings(tmp_path: Path) -> None:
-    for tool in ("go-vcr", "mitmproxy"):
+    for tool in ("go-vcr", "mitmproxy", "vcr.py/repeats.yaml"):
         openai_replay(tmp_path, "import", "--test-id", tool, str(CASSETTES / tool)).check_returncode()
     result = openai_replay(tmp_path, "export", "har", "all.har")
     assert result.returncode == 0, result.stderr

@@ -20,8 +20,9 @@ _FEW = 500
 
 
 def recording_paths(directory: Path) -> list[str]:
-    """Return the paths of all files that may be recordings, relative to the folder, in order."""
-    return [path for path in all_paths(directory) if names.is_recording(os.path.basename(path))]
+    """Return the paths of all files that may be recordings, relative to the folder, by name, each series by number."""
+    recordings = (path for path in all_paths(directory) if names.is_recording(os.path.basename(path)))
+    return sorted(recordings, key=names.split_number)
 
 
 def all_paths(directory: Path) -> list[str]:

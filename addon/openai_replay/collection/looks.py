@@ -25,7 +25,7 @@ _START_BYTES = 1024
 
 def _member(name: str) -> re.Pattern[bytes]:
     """Match a member of a mapping in YAML or JSON."""
-    return re.compile(rf"""(?:^|[\s{{,'"])(?:{name})['"]?\s*:""".encode())
+    return re.compile(rf"""(?:^|[\s{{,'"])(?:{name})['"]?\s*:""".encode(), re.IGNORECASE)
 
 
 _MEMBERS = tuple(tuple(map(_member, names)) for names in _OF_FORMATS)

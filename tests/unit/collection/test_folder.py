@@ -23,6 +23,14 @@ def test_hidden_folders_are_left_out_and_hidden_files_are_no_recordings(tmp_path
     assert recording_paths(tmp_path) == ["a/c.json", "b.json"]
 
 
+def test_recordings_of_a_series_are_in_its_order(tmp_path: Path) -> None:
+    series = ["a.json", *(f"a-{number}.json" for number in range(2, 12)), "b.json"]
+    for name in (*series, "sub/a-2.json", "sub/a.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert recording_paths(tmp_path) == [*series, "sub/a.json", "sub/a-2.json"]
+
+
 def test_links_to_folders_and_folders_named_like_recordings_are_odd(tmp_path: Path) -> None:
     for name in ("a/x.json", "b", ".git/y.json"):
         (tmp_path / name).mkdir(parents=True)

@@ -25,8 +25,16 @@ def test_each_format_looks_like_a_cassette(maker: cassette_makers.Maker) -> None
     assert may_be_cassette(raw + b"\n}}: [")
 
 
-def test_a_recording_of_responses_looks_like_a_cassette() -> None:
-    assert may_be_cassette(b"responses:\n- response:\n    body: ''\n")
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"responses:\n- response:\n    body: ''\n",  # Python's responses
+        b"---\n- Request:\n    method: GET\n- Response:\n    status: 200\n",  # surf-vcr, which is not read
+        b'{"request": {"method": "GET"}, "response": {"status": 200}}',  # WireMock
+    ],
+)
+def test_files_of_other_recorders_look_like_cassettes(raw: bytes) -> None:
+    assert may_be_cassette(raw)
 
 
 @pytest.mark.parametrize(
