@@ -179,6 +179,13 @@ LOOKS = (
         _changes_often,
         _never,
     ),
+    _look(
+        "_KEY SECRET TOKEN PASSWORD",
+        r"(?:_KEY|SECRET|TOKEN|PASSWORD)[\"']?[ \t]{0,4}[=:][ \t]{0,4}[\"']?"
+        r"(?P<secret>(?P<key>[A-Za-z0-9+/_.~-]{16,})={0,2})",
+        is_random,
+        _never,
+    ),
     _look("xox", r"xox[abeoprs]-(?P<key>[A-Za-z0-9-]{20,})"),
     _look("xai-", rf"{_START}xai-(?P<key>[A-Za-z0-9]{{20,}})"),
     _look("pplx-", r"pplx-(?P<key>[A-Za-z0-9]{20,})"),

@@ -97,6 +97,16 @@ def test_a_projects_key_in_base64_is_found(before: str) -> None:
     assert found_key.is_certain
 
 
+@pytest.mark.parametrize(
+    "assignment",
+    ["DB_PASSWORD={}", "export AZURE_OPENAI_API_KEY='{}'", '"GH_TOKEN": "{}"', "CLIENT_SECRET = {}\n"],
+)
+def test_a_random_value_of_an_environment_variable_is_found(assignment: str) -> None:
+    value = word(32, letters="0123456789abcdef")
+
+    assert found(assignment.format(value)) == {value}
+
+
 @pytest.mark.parametrize("user", ["me", "", "x-access-token"])
 def test_a_random_password_of_a_url_is_found(user: str) -> None:
     password = "aB3dEf9hIj2kLm8n"
@@ -131,6 +141,9 @@ def test_only_the_signature_of_a_signed_url_is_a_secret() -> None:
             "https://a.example:8080/a@b",
             "Bearer authentication",
             "Bearer certificate2024",
+            "MAX_TOKEN=1234567890123456",
+            "SECRET_KEY=django-insecure-change-me-2024",
+            "API_KEY=your-api-key-goes-here-1",
             "AKIA",
         ),
         *(
