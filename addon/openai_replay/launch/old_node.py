@@ -68,7 +68,5 @@ def is_run_by_node(command: Sequence[str], environment: Mapping[str, str]) -> bo
 
     A shell's text that runs another program, too, is none: that program may need the proxy.
     """
-    if Path(command[0]).name in _PROGRAMS:
-        return True
-    programs = set(programs_of(command, environment))
+    programs = set(programs_of(command, environment, _PROGRAMS))
     return not programs.isdisjoint(_PROGRAMS) and programs <= _PROGRAMS | _HARMLESS

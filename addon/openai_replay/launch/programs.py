@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import dropwhile
 from pathlib import Path
 
@@ -18,29 +19,39 @@ _BEFORE_PROGRAM = re.compile(r"env|exec|time|[A-Za-z_]\w*=.*", re.DOTALL)
 _WITH_TEXT = re.compile(r"-[a-z]*c")
 _WITH_VALUE = re.compile(r"[-+][a-z]*o")
 
+# `bash -c ./run-my-tests` is a text and a script.
+_DEEPEST_SCRIPT = 2
+
 # Larger scripts are not looked into: they do more than to call the tests.
 _LONGEST_SCRIPT = 4096
 
 
-def programs_of(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[str]:
+def programs_of(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    known: AbstractSet[str] = frozenset(),
+    depth: int = _DEEPEST_SCRIPT,
+) -> Iterator[str]:
     """Yield the names of the programs that a command runs, without their folders, as far as its text tells.
 
     `bash -c "cd web && npm test"` runs `cd` and `npm`, and so does a shell script of these words. A word of a shell's
-    syntax, such as `if`, counts as a program. Scripts that a shell's text runs are not looked into.
+    syntax, such as `if`, counts as a program.
 
     Args:
         environment: of the command; its PATH leads to a script.
+        known: names of programs that are not looked into: a version manager has a shell script in place of `npm`.
+        depth: how many texts within each other are looked into; a script may run itself.
     """
     words = _from_program(command)
     if not words:
         return
-    text = _text_of(words, environment)
+    name = Path(words[0]).name
+    text = _text_of(words, environment) if depth and name not in known else None
     if text is None:
-        yield Path(words[0]).name
+        yield name
         return
     for simple_command in _simple_commands(text):
-        if run := _from_program(simple_command):
-            yield Path(run[0]).name
+        yield from programs_of(simple_command, environment, known, depth - 1)
 
 
 def _from_program(words: Sequence[str]) -> Sequence[str]:

@@ -59,11 +59,25 @@ def test_any_other_file_is_a_program(tmp_path: Path) -> None:
     assert programs("binary") == ["binary"]
 
 
-def test_a_script_within_a_script_and_a_long_one_are_not_looked_into(tmp_path: Path) -> None:
+def test_a_script_is_looked_into_behind_a_shells_text_but_no_deeper(tmp_path: Path) -> None:
+    inner = script(tmp_path, "inner", "#!/bin/sh\nnpm test\n")
+    outer = script(tmp_path, "outer", f"#!/bin/sh\n{inner}\n")
+    assert programs("bash", "-c", inner) == ["npm"]
+    assert programs("bash", "-c", outer) == ["inner"]
     again = script(tmp_path, "again", f"#!/bin/sh\n{tmp_path / 'again'}\n")
     assert programs(again) == ["again"]
-    assert programs(script(tmp_path, "long", "#!/bin/sh\n" + "npm test\n" * 1000)) == []
-    assert programs("sh", str(tmp_path / "long")) == []
+
+
+def test_a_known_program_is_not_looked_into(tmp_path: Path) -> None:
+    script(tmp_path, "npm", "#!/bin/sh\nexec node npm.js\n")
+    environment = {"PATH": str(tmp_path)}
+    assert list(programs_of(["sh", "-c", "npm test"], environment)) == ["node"]
+    assert list(programs_of(["sh", "-c", "npm test"], environment, {"npm"})) == ["npm"]
+
+
+def test_a_long_script_is_not_looked_into(tmp_path: Path) -> None:
+    long = script(tmp_path, "long", "#!/bin/sh\n" + "npm test\n" * 1000)
+    assert programs(long) == programs("sh", long) == []
 
 
 def test_a_script_from_a_pipe_is_left_to_the_shell() -> None:
