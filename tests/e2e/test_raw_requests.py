@@ -141,7 +141,7 @@ def chunked(data: bytes, size: int) -> bytes:
 
 H2C = ("connection: Upgrade, HTTP2-Settings", "upgrade: h2c", "http2-settings: AAMAAABkAAQCAAAAAAIAAAAA")
 UPGRADE = ("connection: Upgrade", "upgrade: websocket", "sec-websocket-version: 13")
-CHUNKED = "transfer-encoding: chunked"
+CHUNKED, KEEP_ALIVE = "transfer-encoding: chunked", "connection: keep-alive"
 
 # Each with the statuses of its responses: several requests in one piece are pipelined.
 SAME: dict[str, tuple[bytes, list[int]]] = {
@@ -149,6 +149,11 @@ SAME: dict[str, tuple[bytes, list[int]]] = {
     "stream": (post(STREAM), [200]),
     "broken stream": (post(BROKEN), [200]),
     "HTTP/1.0": (post(CHAT, version="1.0"), [200]),
+    "HTTP/1.0, keep-alive": (post(CHAT, KEEP_ALIVE, version="1.0") * 3, [200, 200, 200]),
+    "HTTP/1.0, keep-alive, paced": (
+        post(STREAM, KEEP_ALIVE, "x-replay-pacing: gap=1ms", version="1.0") * 2,
+        [200, 200],
+    ),
     "HTTP/1.0 stream": (post(STREAM, version="1.0"), [200]),
     "HTTP/1.0 broken stream": (post(BROKEN, version="1.0"), [200]),
     "HTTP/1.0 paced": (post(STREAM, "x-replay-pacing: gap=1ms", version="1.0"), [200]),

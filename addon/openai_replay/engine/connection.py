@@ -23,9 +23,11 @@ from ..request.upgrade import problem_of
 from .application import Application
 from .http2 import PREFACE, Http2Server
 from .known import Known
-from .messages import REQUEST_BYTES, TRANSPORT, extend
+from .messages import HTTP1_0, HTTP1_1, REQUEST_BYTES, TRANSPORT, extend
 
 _HTTP2_IN_TLS = "h2"
+
+_LASTS = (b"connection", b"keep-alive")
 
 # uvicorn has no status line for the statuses from 600 on, which recordings of other servers have.
 httptools_impl.STATUS_LINE.update(
@@ -133,7 +135,8 @@ class Connection(HttpToolsProtocol):
         begun = self._begun
         self._parse(data)
         is_one = self._begun == begun + 1 and not self._is_within_request
-        if is_one and self.cycle is not None and self.cycle.keep_alive:
+        lasts = is_one and self.cycle is not None and self.cycle.keep_alive
+        if lasts and self.scope["http_version"] == HTTP1_1:
             extend(self.scope, REQUEST_BYTES, data)
 
     def _parse(self, data: bytes) -> None:
@@ -191,6 +194,13 @@ class Connection(HttpToolsProtocol):
         self._is_declined = offered not in (None, b"websocket")
         if not self._is_declined:
             super().on_headers_complete()
+            if self._is_old_and_lasts():
+                self.cycle.keep_alive = True
+                self.cycle.default_headers = [*self.cycle.default_headers, _LASTS]
+
+    def _is_old_and_lasts(self) -> bool:
+        """Tell whether a request of HTTP/1.0 asks for a connection that lasts, as `ab -k` does (RFC 9112, C.2.2)."""
+        return self.parser.get_http_version() == HTTP1_0 and self.parser.should_keep_alive()
 
     @override
     def _should_upgrade(self) -> bool:

@@ -10,7 +10,7 @@ import gc
 
 # Objects until a young collection (1 ms), young ones until a middle one (5 ms: a longer one shows in the pace of the
 # streams), and middle ones until a full one: that comes after about ten thousand clients that left early, whose
-# connections take 350 MB of memory in mitmproxy until then.
+# connections take 300 MB of memory in mitmproxy until then.
 _THRESHOLDS = (10_000, 5, 40)
 
 

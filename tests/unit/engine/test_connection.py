@@ -90,6 +90,15 @@ def answered(folder: Path, *asked: bytes, **options: Any) -> list[bytes]:
         return during(answering, act)
 
 
+def test_a_connection_of_http_1_0_lasts_where_the_client_asks_for_it(folder: Path) -> None:
+    write(folder, "Hi", {"said": "Hello"})
+    old = request("Hi", "connection: keep-alive").replace(b"HTTP/1.1", b"HTTP/1.0")
+    responses = answered(folder, old, old, request("Hi"), old)
+    lasts = b"\r\nconnection: keep-alive\r\n"
+    assert [lasts in response for response in responses] == [True, True, False, True]
+    assert len({response.replace(lasts, b"\r\n") for response in responses}) == 1
+
+
 @pytest.fixture
 def slow_ways(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The fingerprints of the requests that took the long way."""
