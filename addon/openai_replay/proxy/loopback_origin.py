@@ -14,17 +14,23 @@ class LoopbackOrigin[T](ABC):
 
     def __init__(self) -> None:
         self._server: asyncio.Server | None = None
+        self._starting = asyncio.Lock()
         self._prepared: dict[str, T] = {}
         self.port: int | None = None
 
     async def add(self, prepared: T) -> str:
         """Return the path under which an answer can be fetched once."""
-        if self._server is None:
-            self._server = await self._listen()
-            self.port = self._server.sockets[0].getsockname()[1]
+        async with self._starting:
+            await self._start()
         path = f"/{secrets.token_urlsafe(16)}"
         self._prepared[path] = prepared
         return path
+
+    async def _start(self) -> None:
+        """Start the server, if it is not: connections to a second one would be refused, see `is_at`."""
+        if self._server is None:
+            self._server = await self._listen()
+            self.port = self._server.sockets[0].getsockname()[1]
 
     def forget(self, path: str) -> None:
         """Drop an answer that was not fetched, if it is one of this origin: its client has left."""

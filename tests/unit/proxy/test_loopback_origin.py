@@ -12,10 +12,13 @@ from openai_replay.proxy.loopback_origin import HOST, LoopbackOrigin
 class Origin(LoopbackOrigin[str]):
     """Closes each connection at once."""
 
+    starts = 0
+
     def has(self, path: str) -> bool:
         return path in self._prepared
 
     async def _listen(self) -> asyncio.Server:
+        self.starts += 1
         return await asyncio.start_server(lambda _, writer: writer.close(), HOST, 0)
 
 
@@ -48,6 +51,16 @@ def test_an_answer_that_is_not_fetched_can_be_forgotten() -> None:
         for path in (paths[0], "/of-another-origin"):
             origin.forget(path)
         assert [origin.has(path) for path in paths] == [False, True]
+        origin.close()
+
+    asyncio.run(prepare())
+
+
+def test_first_answers_at_the_same_time_start_one_server() -> None:
+    async def prepare() -> None:
+        origin = Origin()
+        await asyncio.gather(*(origin.add("a") for _ in range(5)))
+        assert origin.starts == 1
         origin.close()
 
     asyncio.run(prepare())
