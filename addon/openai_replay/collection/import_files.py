@@ -62,6 +62,9 @@ _BEGINNINGS = re.compile(
 )
 _BEGINNING_BYTES = 64
 
+_DECODER = json.JSONDecoder()
+_NO_SPACE = re.compile(r"[^ \t\r\n]")  # RFC 8259, section 2
+
 _FORMATS = (
     "a cassette of VCR.py, Ruby VCR, go-vcr or a tool with files like theirs, a HAR, a mitmproxy flow file, "
     "a recording of nock or httpmock, a mapping of WireMock, a trace of httprr, or a batch file"
@@ -190,16 +193,30 @@ def _documents(raw: bytes) -> list[object]:
     start = raw[:_BEGINNING_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
     if not start:
         raise _UnknownFormat("the file is empty")
-    return [_json(raw)] if start.startswith((b"{", b"[")) else yaml_documents(raw)
+    return _json(raw) if start.startswith((b"{", b"[")) else yaml_documents(raw)
 
 
-def _json(raw: bytes) -> object:
+def _json(raw: bytes) -> list[object]:
     try:
-        return json.loads(raw.decode("utf-8-sig"))
+        return [*_values(raw.decode("utf-8-sig"))]
     except json.JSONDecodeError as exc:
         raise Unexpected(f"expected JSON, {exc.msg} @ line {exc.lineno} column {exc.colno}") from exc
     except (UnicodeDecodeError, RecursionError) as exc:
         raise Unexpected(f"expected JSON, {exc}") from exc
+
+
+def _values(text: str) -> Iterator[object]:
+    """Yield the values of a JSON text: one, or one in each line."""
+    at = _after_space(text, 0)
+    while at < len(text):
+        value, end = _DECODER.raw_decode(text, at)
+        yield value
+        at = _after_space(text, end)
+
+
+def _after_space(text: str, at: int) -> int:
+    found = _NO_SPACE.search(text, at)
+    return found.start() if found else len(text)
 
 
 def _of_documents(documents: Sequence[object], place: str, attached: Attached) -> Read:

@@ -193,9 +193,10 @@ def test_a_recording_is_said_to_be_one(tmp_path: Path) -> None:
     assert str(found).endswith("or a batch file; it is a recording already: copy it")
 
 
-def test_exchanges_of_several_documents_say_which(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("before", "between"), [(b"---\n", b"\n---\n"), (b"", b"\n"), (b" ", b"\r\n\r\n")])
+def test_exchanges_of_several_documents_say_which(tmp_path: Path, before: bytes, between: bytes) -> None:
     one = json.dumps({"interactions": [INTERACTION]}).encode()
-    found = read(tmp_path / "a", b"---\n" + one + b"\n---\n" + one)
+    found = read(tmp_path / "a", before + one + between + one + b"\n")
     assert [getattr(each, "place", "") for each in found] == [
         f"{tmp_path / 'a'}, document 1, interaction 1",
         f"{tmp_path / 'a'}, document 2, interaction 1",
@@ -212,6 +213,7 @@ def test_exchanges_of_several_documents_say_which(tmp_path: Path) -> None:
         (b"interactions: \xff", "expected YAML, "),
         (b"interactions:\n- [", "expected YAML, did not find expected node content @ line 3 column 1"),
         (b'{"log": {"entries": [', "expected JSON, Expecting value @ line 1 column 22"),
+        (b'{"interactions": []}\n}', "expected JSON, Expecting value @ line 2 column 1"),
         (b'{"interactions": ' + b"[" * 100_000, "expected JSON, "),
     ],
 )
