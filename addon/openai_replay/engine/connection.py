@@ -19,7 +19,7 @@ from uvicorn.server import ServerState
 from wsproto.events import Request
 
 from ..replay.delivery import status_line
-from ..request.upgrade import problem_of
+from ..request.upgrade import PROTOCOLS, problem_of
 from .application import Application
 from .http2 import PREFACE, Http2Server
 from .known import Known
@@ -222,3 +222,6 @@ class SocketConnection(WSProtocol):
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         extend(self.scope, TRANSPORT, self.transport)
+        if event.subprotocols:  # whose header wsproto takes out
+            offered = ", ".join(event.subprotocols).encode()
+            self.scope["headers"] = [*self.scope["headers"], (PROTOCOLS.encode(), offered)]

@@ -62,13 +62,18 @@ class Client:
 
     def response(self) -> bytes:
         """Return the bytes of the next response that has a length."""
+        head = self.head()
+        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        return head + self._stream.read(length)
+
+    def head(self) -> bytes:
+        """Return the bytes of the next response up to its body."""
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             line = self._stream.readline()
             assert line, "the server closed the connection"
             head += line
-        length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
-        return head + self._stream.read(length)
+        return head
 
     def rest(self) -> bytes:
         """Return all bytes until the server closes the connection."""
@@ -317,3 +322,33 @@ def test_a_client_that_left_is_not_written_to(folder: Path) -> None:
 
     with application(folder) as answering:
         assert during(answering, act).startswith(b"HTTP/1.1 200 ")
+
+
+def test_the_subprotocols_of_an_upgrade_are_seen_and_a_key_among_them_is_a_secret(folder: Path) -> None:
+    key = "sk-1234567890abcdefghijklmn"
+    head = (
+        "GET /v1/realtime HTTP/1.1",
+        "host: localhost",
+        "connection: Upgrade",
+        "upgrade: websocket",
+        "sec-websocket-version: 13",
+        "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==",
+        f"sec-websocket-protocol: realtime, openai-insecure-api-key.{key}",
+    )
+
+    def act(port: int) -> tuple[bytes, Any]:
+        with Client.to(port) as client, Client.to(port) as other:
+            client.send("\r\n".join([*head, "", ""]).encode())
+            client.head()
+            client.send(b"\x88\x82\0\0\0\0\x03\xe8")  # a close frame, as the answer to the server's
+            refused = client.rest()
+            report = other.ask(request("", method="GET", path="/@/report"))
+            return refused, json.loads(report.partition(b"\r\n\r\n")[2])
+
+    with application(folder) as answering:
+        refused, report = during(answering, act)
+        assert key.encode() in answering._service.run.secrets.needles()
+    assert b"recording_not_found" in refused
+    assert [miss["body"] for miss in report["missed"]] == [
+        {"__websocket__": {"subprotocols": ["realtime"]}},
+    ]
