@@ -21,8 +21,9 @@ from .values import Unexpected, encoded, from_base64, header_list, items, kind, 
 # Members of a request that the recorder writes; others match more than one request.
 _EXACT_URLS = ("url", "urlPath")
 
-# Members that a mapping has, and no cassette of another tool.
+# Members that a mapping has, and no cassette of another tool; and such that it does not have.
 _OF_REQUEST = frozenset(("bodyPatterns", "queryParameters", "urlPath", "urlPattern", "urlPathPattern"))
+_OF_CASSETTES = frozenset(("body", "host"))
 _OF_RESPONSE = frozenset(("base64Body", "bodyFileName", "jsonBody"))
 
 _FOLDER, _FILES = "mappings", "__files"
@@ -46,8 +47,8 @@ def _is_mapping(value: object) -> bool:
     response = value.get("response") if isinstance(value, Mapping) else None
     if not isinstance(request, Mapping) or not isinstance(response, Mapping) or "status" not in response:
         return False
-    is_path = str(request.get("url", "")).startswith("/") and "host" not in request
-    return is_path or bool(request.keys() & _OF_REQUEST or response.keys() & _OF_RESPONSE)
+    is_stub = str(request.get("url", "")).startswith("/") and not request.keys() & _OF_CASSETTES
+    return is_stub or bool(request.keys() & _OF_REQUEST or response.keys() & _OF_RESPONSE)
 
 
 @dataclass(slots=True)

@@ -144,6 +144,10 @@ def test_mappings_of_several_files_come_in_the_order_of_recording(tmp_path: Path
         {"mappings": []},
         {"request": {"method": "GET", "url": "https://x/y"}, "response": {"status": 200, "body": ""}},
         {"request": {"method": "GET", "url": "/y", "host": "x"}, "response": {"status": 200, "body": ""}},
+        {
+            "request": {"method": "GET", "url": "/y", "headers": {"Host": "x"}, "body": ""},
+            "response": {"status": {"code": 200}, "body": ""},
+        },
         {"request": {"url": "/y"}, "response": {}},
     ],
 )
