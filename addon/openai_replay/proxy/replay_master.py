@@ -38,6 +38,7 @@ from .shortcuts.authority_key import AUTHORITY_KEY, read_authority_without_check
 from .shortcuts.converted_certificates import CONVERTED_CERTIFICATES, convert_certificates_once
 from .shortcuts.elliptic_certificates import ELLIPTIC_CERTIFICATES, EllipticTlsConfig
 from .shortcuts.guarded import Shortcut, Undo, apply
+from .shortcuts.header_blocks import HEADER_BLOCKS, remember_header_blocks
 from .shortcuts.hook_dispatch import HANDLER_TABLE, Addons
 from .shortcuts.hooks_in_place import HOOKS_IN_PLACE, call_hooks_in_place
 from .shortcuts.joined_writes import JOINED_WRITES, join_writes
@@ -87,6 +88,7 @@ class ReplayMaster(Master):
     def _shortcuts(self) -> Iterator[tuple[Shortcut, Callable[[], Undo]]]:
         yield JOINED_WRITES, join_writes
         yield READS_IN_PLACE, read_in_place
+        yield HEADER_BLOCKS, remember_header_blocks
         yield CONVERTED_CERTIFICATES, convert_certificates_once
         if isinstance(self.addons, Addons):
             yield HOOKS_IN_PLACE, partial(call_hooks_in_place, self.addons)

@@ -12,7 +12,6 @@ from collections.abc import Callable
 
 from mitmproxy.proxy import events
 from mitmproxy.proxy.server import ConnectionHandler
-from mitmproxy.utils import asyncio_utils
 
 from .guarded import Shortcut, Undo
 
@@ -84,11 +83,6 @@ class _ClientReader:
         return is_sent and len(self._handler.transports) == 1
 
     def _hand_on(self, data: bytes) -> None:
-        handler = self._handler
-        event = events.DataReceived(handler.client, data)
-        asyncio_utils.create_task(
-            handler.server_event(event),
-            name="bytes of a client",
-            keep_ref=True,
-            client=handler.client.peername,
-        )
+        event = events.DataReceived(self._handler.client, data)
+        # Done when this returns, unless the connection is busy: then its lock holds the task.
+        asyncio.eager_task_factory(asyncio.get_running_loop(), self._handler.server_event(event))
