@@ -141,7 +141,8 @@ class Files:
         else:
             documents = _documents(raw)
             if all(map(import_wiremock.is_mapping, documents)):
-                self._mappings.add(documents[0], path)
+                for document in documents:
+                    self._mappings.add(document, path)
             else:
                 yield from _of_documents(documents, str(path), beside(path))
 
@@ -191,9 +192,10 @@ def _documents(raw: bytes) -> list[object]:
         _UnknownFormat: it is empty.
     """
     start = raw[:_BEGINNING_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
-    if not start:
+    documents = _json(raw) if start.startswith((b"{", b"[")) else yaml_documents(raw)
+    if not documents:  # a byte order mark or comments alone, too
         raise _UnknownFormat("the file is empty")
-    return _json(raw) if start.startswith((b"{", b"[")) else yaml_documents(raw)
+    return documents
 
 
 def _json(raw: bytes) -> list[object]:

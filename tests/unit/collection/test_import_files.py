@@ -263,6 +263,11 @@ def test_no_cassette_breaks_the_import(
         assert isinstance(found, RawExchange | NotTaken)
 
 
+@pytest.mark.parametrize("raw", [b"", b" \n", b"\xef\xbb\xbf", b"\xfe\xff", b"\xff\xfe", b"# a comment\n"])
+def test_a_file_without_a_value_is_said_to_be_empty(tmp_path: Path, raw: bytes) -> None:
+    assert read(tmp_path / "a", raw) == [NotTaken(str(tmp_path / "a"), "the file is empty")]
+
+
 @given(st.binary(max_size=200))
 def test_no_bytes_break_the_import(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     for found in read(tmp_path_factory.mktemp("any") / "a", raw):
