@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,9 +17,9 @@ import h2.exceptions
 import h2.settings
 import pytest
 
-from support.proxy import CEILING_S, Proxy, proxy
+from support.proxy import CEILING_S, Proxy
 
-from .test_raw_requests import BROKEN, CUT, EVENTS, REVERSE, STREAM, recording
+from .test_raw_requests import BROKEN, CUT, EVENTS, STREAM, recording, serve_and_engine
 
 LARGE = 300_000
 
@@ -163,15 +163,9 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, P
     folder = home / "recordings"
     folder.mkdir()
     write_recordings(folder)
-    with ExitStack() as stack:
-        serve, engine = (
-            stack.enter_context(
-                proxy(home / program, f"recording_dir={folder}", mode=REVERSE, program=program)
-            )
-            for program in ("serve", "engine")
-        )
-        yield serve, engine
-        for server in (serve, engine):
+    with serve_and_engine(home, folder) as both:
+        yield both
+        for server in both:
             assert "Traceback" not in server.log()
 
 

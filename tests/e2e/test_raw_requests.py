@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
@@ -53,6 +54,13 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Proxy, P
     (folder / "models.json").write_text(recording("/v1/models", {}, {"object": "list"}, "GET"))
     (folder / "gone.json").write_text(recording("/v1/gone", {}, None, "DELETE", status=204))
     (folder / "same.json").write_text(recording("/v1/same", {}, {"a": 1}, "GET", status=304))
+    with serve_and_engine(home, folder) as both:
+        yield both
+
+
+@contextmanager
+def serve_and_engine(home: Path, folder: Path) -> Iterator[tuple[Proxy, Proxy]]:
+    """Run `serve` and the engine on one folder."""
     with ExitStack() as stack:
         serve, engine = (
             stack.enter_context(

@@ -15,7 +15,8 @@ from collections.abc import Iterator, Mapping
 from itertools import batched
 
 from ..record.raw_exchange import HeaderList, NotTaken, RawExchange, header
-from .values import Unexpected, encoded, header_list, is_text, mapping, status, text
+from ..wire.content_coding import is_text
+from .values import Unexpected, encoded, header_list, mapping, status, text
 
 _HEX = re.compile(r"(?:[0-9a-f]{2})+")
 _JSON: HeaderList = (("content-type", "application/json"),)

@@ -26,10 +26,9 @@ from ..request.scope import HEADER, from_header
 from ..request.upgrade import upgrade_body
 from ..request.urls import authority, host_and_port
 from ..service.telemetry import NO_CONTENT, is_telemetry
-from ..wire.content_coding import decoded
+from ..wire.content_coding import decoded, is_text
 from ..wire.socket_notes import SocketNotes
 from .missing_url import has_host, with_whole_url
-from .values import is_text
 
 type IsRecorded = Callable[[str, int], bool]
 

@@ -74,15 +74,6 @@ def kind(value: object) -> str:
     return "an empty text" if value == "" else names.get(type(value), "a number")
 
 
-def is_text(content: bytes) -> bool:
-    """Tell whether bytes are UTF-8."""
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def encoded(value: str, encoding: str = "utf-8") -> bytes:
     """Return a text as bytes; a lone surrogate stands for a byte that was no UTF-8."""
     try:

@@ -11,6 +11,7 @@ from ..errors import NotRecordable
 from ..format.recording import JSON, Failure, Response, envelope
 from ..request.reference_hash import model_digest
 from ..sdk import classes
+from ..wire.content_coding import is_text
 from ..wire.corrections import CorrectionNotes
 from ..wire.white_space import WhiteSpace, usual
 from .exchange import Companion, End, Exchange, Recorded, recorded_as
@@ -175,19 +176,11 @@ def _with_companion(exchange: Exchange, content: bytes) -> Recorded:
     if exchange.media_type() in _LINES_OF_JSON:
         content = lines_without_keys(content, redactor, credentials)
     content = redactor.content(content, credentials)
-    if ending == ".bin" and _is_text(content):
+    if ending == ".bin" and is_text(content):
         ending = ".txt"
     headers = exchange.kept_headers("application/octet-stream")
     response = Response(None, False, exchange.status, None, headers)
     return recorded_as(exchange.api_request, response, companions=(Companion("body", ending, (content,)),))
-
-
-def _is_text(content: bytes) -> bool:
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 # Audio types of the API that Python's table lacks, or has with an ending that is no longer used.

@@ -175,3 +175,12 @@ _DECODERS: dict[str, Decode] = {
     "br": _brotli,
     "zstd": zstd.decompressed,
 }
+
+
+def is_text(content: bytes) -> bool:
+    """Tell whether bytes are UTF-8."""
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
