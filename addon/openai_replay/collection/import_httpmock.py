@@ -9,12 +9,11 @@ if the recording was told to keep it.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode
 
 from ..record.raw_exchange import NotTaken, RawExchange
-from .values import Unexpected, encoded, from_base64, header_list, mapping, status, text
+from .values import Unexpected, encoded, encoded_json, from_base64, header_list, mapping, status, text
 
 
 def is_httpmock(value: object) -> bool:
@@ -61,8 +60,7 @@ def _body(message: Mapping[str, object], name: str) -> bytes:
     if "body_base64" in message:
         return from_base64(message["body_base64"], f"{name}.body_base64")
     if "json_body" in message:
-        value = message["json_body"]
-        return encoded(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        return encoded_json(message["json_body"])
     body = message.get("body")
     if message.get("body_encoding") == "base64":
         return from_base64(body, f"{name}.body")

@@ -16,7 +16,18 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlencode
 
 from ..record.raw_exchange import HeaderList, NotTaken, RawExchange
-from .values import Unexpected, encoded, from_base64, header_list, items, kind, mapping, status, text
+from .values import (
+    Unexpected,
+    encoded,
+    encoded_json,
+    from_base64,
+    header_list,
+    items,
+    kind,
+    mapping,
+    status,
+    text,
+)
 
 # Members of a request that the recorder writes; others match more than one request.
 _EXACT_URLS = ("url", "urlPath")
@@ -124,8 +135,7 @@ def _request_body(request: Mapping[str, object]) -> bytes:
 
 def _body_of_pattern(pattern: Mapping[str, object]) -> bytes:
     if "equalToJson" in pattern:
-        value = pattern["equalToJson"]
-        return encoded(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+        return encoded_json(pattern["equalToJson"])
     if "binaryEqualTo" in pattern:
         return from_base64(pattern["binaryEqualTo"], "binaryEqualTo")
     if "equalTo" in pattern:

@@ -74,6 +74,11 @@ def kind(value: object) -> str:
     return "an empty text" if value == "" else names.get(type(value), "a number")
 
 
+def encoded_json(value: object) -> bytes:
+    """Return a JSON value, or the text of one, as bytes."""
+    return encoded(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
 def encoded(value: str, encoding: str = "utf-8") -> bytes:
     """Return a text as bytes; a lone surrogate stands for a byte that was no UTF-8."""
     try:

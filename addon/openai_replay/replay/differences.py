@@ -15,7 +15,8 @@ from ..format.recording import JSON
 from ..format.short_text import ELLIPSIS, shortened
 from ..request.ignoring import DATE, IGNORED, UUID
 from ..request.normal_form import canonical
-from ..request.redaction import REDACTED, Redactor
+from ..request.redaction import Redactor
+from ..request.secret_places import STAND_IN
 from ..store.likeness import distance
 
 _LONGEST_VALUE = 60
@@ -28,7 +29,6 @@ _LOOKS = Redactor()
 _NUMBER = re.compile(r"\d+")
 _DECIMAL = re.compile(r"-?\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?")
 _ID = re.compile(r"\b(?=\w*\d)\w{6,}\b")
-_REDACTED = re.compile(rf"{REDACTED}-[0-9a-f]{{4}}")
 _PRESETS = ((UUID, "@uuid"), (DATE, "@date"))
 
 # Members that hold a prompt: to leave out one of them as a whole would make all prompts equal.
@@ -93,7 +93,7 @@ class Difference:
 
     def _candidates(self) -> list[tuple[_Rule, ...]]:
         """Return the sets of rules that may explain a difference, the smallest ones first."""
-        parts = [(part, f"{self.path}={part.pattern}") for part in (_REDACTED, _NUMBER, _DECIMAL, _ID)]
+        parts = [(part, f"{self.path}={part.pattern}") for part in (STAND_IN, _NUMBER, _DECIMAL, _ID)]
         with_part = [(*presets, part) for presets in _SOME_PRESETS for part in parts]
         return sorted([*_SOME_PRESETS[1:], *with_part], key=len)
 

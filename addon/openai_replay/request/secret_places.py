@@ -26,7 +26,9 @@ from .secret_looks import is_mixed
 
 REDACTED = "REDACTED"
 
-_REPLACED = re.compile(rf"{REDACTED}(?:-[0-9a-f]{{4}})?")
+# What `stand_in` returns.
+STAND_IN = re.compile(rf"{REDACTED}-[0-9a-f]{{4}}")
+_REPLACED = re.compile(rf"{REDACTED}|{STAND_IN.pattern}")
 
 # Names are compared in lower case and without - and _.
 _MEMBERS = frozenset(("authorization", "apikey", "clientsecret", "password", "accesstoken", "secret"))

@@ -7,7 +7,7 @@ the table as it was, and its result is used only while the table is still the sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,28 +46,15 @@ def remember_header_blocks() -> Undo:
     decode, encode = vars(Decoder)[_DECODE], vars(Encoder)[_ENCODE]
 
     def decode_once(self: Decoder, data: bytes, raw: bool = False) -> list[Any]:
-        given, state = (data, raw), _state_of_decoder(self)
-        latest = vars(self).get(_LATEST)
-        if latest is not None and latest.given == given and latest.state == state:
-            return list(latest.result)
-        headers = list(decode(self, data, raw))
-        if _state_of_decoder(self) == state:
-            vars(self)[_LATEST] = _Block(given, state, tuple(headers))
-        return headers
+        return list(_remembered(self, (data, raw), _state_of_decoder, lambda: tuple(decode(self, data, raw))))
 
     def encode_once(self: Encoder, headers: Iterable[Any], huffman: bool = True) -> bytes:
         if isinstance(headers, dict) or self.header_table.resized:
             return bytes(encode(self, headers, huffman))
         found = list(headers)
         # A header that must not be kept in the table has another type and an equal value.
-        given, state = (found, list(map(type, found)), huffman), _state_of_table(self)
-        latest = vars(self).get(_LATEST)
-        if latest is not None and latest.given == given and latest.state == state:
-            return bytes(latest.result)
-        block = encode(self, found, huffman)
-        if _state_of_table(self) == state:
-            vars(self)[_LATEST] = _Block(given, state, block)
-        return bytes(block)
+        given = found, list(map(type, found)), huffman
+        return bytes(_remembered(self, given, _state_of_table, lambda: encode(self, found, huffman)))
 
     setattr(Decoder, _DECODE, decode_once)
     setattr(Encoder, _ENCODE, encode_once)
@@ -77,6 +64,20 @@ def remember_header_blocks() -> Undo:
         setattr(Encoder, _ENCODE, encode)
 
     return undo
+
+
+def _remembered[C: (Decoder, Encoder)](
+    coder: C, given: object, state_of: Callable[[C], object], make: Callable[[], Any]
+) -> Any:
+    """Return what is made of something given, from the latest block if that was of the same in the same state."""
+    state = state_of(coder)
+    latest = vars(coder).get(_LATEST)
+    if latest is not None and latest.given == given and latest.state == state:
+        return latest.result
+    result = make()
+    if state_of(coder) == state:
+        vars(coder)[_LATEST] = _Block(given, state, result)
+    return result
 
 
 def _state_of_table(coder: Decoder | Encoder) -> object:
